@@ -1,0 +1,41 @@
+# The whole developer interface. `make run` and `make test` need Python 3.11+ and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check format lock clean soak
+
+run: $(VENV)/.runtime
+	@$(BIN)/creditgate up --seed
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_import_rule.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/.dev
+	CREDITGATE_SOAK=1 $(BIN)/pytest -q tests/e2e/test_kill9.py
+
+$(VENV)/.runtime: requirements.lock pyproject.toml scripts/bootstrap.sh
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh $(VENV) requirements-dev.lock
+	@touch $@
+
+# Needs `uv`; hashes and versions only, never an address.
+lock:
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements.lock
+	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""What operators set: typed settings from the environment, and the YAML files beside this module."""

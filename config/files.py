@@ -1,0 +1,44 @@
+"""Load the YAML that operators edit: whole or not at all, with an error that says where."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from rules.departments import Departments, departments_from
+from rules.policy import Policy, PolicyFault, policy_from
+
+
+class ConfigFault(ValueError):
+    """A file cannot be used. The message names the file and the place in it."""
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy pack in that file. Raises ``ConfigFault``. Top-level ``x-…`` keys are for YAML anchors."""
+    source, value = _read(path)
+    try:
+        return policy_from({k: v for k, v in value.items() if not k.startswith("x-")}, source)
+    except PolicyFault as error:
+        raise ConfigFault(f"{path}: {error}") from None
+
+
+def load_departments(path: Path) -> Departments:
+    """The authorities in that file. Raises ``ConfigFault``."""
+    try:
+        return departments_from(_read(path)[1])
+    except msgspec.ValidationError as error:
+        raise ConfigFault(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    try:
+        source = path.read_bytes()
+        value = yaml.safe_load(source)
+    except OSError as error:
+        raise ConfigFault(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigFault(f"{path}: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigFault(f"{path}: must hold a mapping")
+    return source, value

@@ -1,0 +1,5 @@
+"""``python -m creditgate``."""
+
+from creditgate.cli import main
+
+main()

@@ -1,0 +1,27 @@
+"""The command line. Exit codes: 0 done, 1 refused or negative, 2 misuse."""
+
+import typer
+
+from creditgate.cli import check, clients, config_check, feed, register, running
+
+app = typer.Typer(
+    name="creditgate",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="CreditGate 信用闸门: red and black lists, in force at the moment of the transaction.",
+)
+app.command("up")(running.up)
+app.command("serve")(running.serve)
+app.command("worker")(running.worker)
+app.command("setup")(running.setup)
+app.add_typer(feed.app, name="feed")
+app.command("check")(check.check)
+app.add_typer(register.app, name="register")
+app.add_typer(clients.app, name="clients")
+app.add_typer(config_check.app, name="config")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,33 @@
+"""``creditgate config``: is what operators edit fit to be used."""
+
+import typer
+
+from config.files import ConfigFault, load_departments, load_policy
+from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
+
+app = typer.Typer(no_args_is_help=True, help="Configuration. / 配置。")
+
+
+@app.callback()
+def config() -> None:
+    """Configuration. / 配置。"""
+
+
+@app.command()
+def check(json: JsonOption = False) -> None:
+    """Load settings, policy and departments without starting anything; ends with 1 on a fault. / 检查配置。"""
+    settings = settings_or_fail()
+    faults = []
+    for load, path in ((load_policy, settings.policy), (load_departments, settings.departments)):
+        try:
+            load(path)
+        except ConfigFault as error:
+            faults.append(str(error))
+    if json:
+        print_json({"settings": settings.shown(), "faults": faults})
+        raise typer.Exit(REFUSED if faults else 0)
+    for name, value in settings.shown().items():
+        out.print(f"{name:<18}{value}", highlight=False, markup=False, soft_wrap=True)
+    if faults:
+        fail("\n".join(faults))
+    out.print("configuration is usable / 配置可用", style="green")

@@ -1,0 +1,67 @@
+"""What all commands share: how they fail, how they print, how they find the gateway."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from config.settings import Settings
+from creditgate.embedded import demo_key, operator_settings
+
+out = Console()
+err = Console(stderr=True)
+
+REFUSED = 1
+MISUSE = 2
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts. / 输出 JSON。")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", envvar="CREDITGATE_URL", help="The gateway; the local one unless given."),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", envvar="CREDITGATE_KEY", help="API key; in embedded mode the demo's unless given."),
+]
+
+
+def fail(line: str, code: int = REFUSED) -> NoReturn:
+    """End with a line on stderr."""
+    err.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401
+    """JSON on stdout."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def settings_or_fail() -> Settings:
+    """The operator's settings; ends with 2 when they are not valid."""
+    try:
+        return operator_settings()
+    except (ValidationError, ValueError, OSError) as error:
+        fail(f"settings: {error}", MISUSE)
+
+
+def gateway_url(given: str | None, settings: Settings) -> str:
+    """Where the gateway is."""
+    return (given or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def api_key(given: str | None, settings: Settings, demo: str) -> str:
+    """The key to call with; ends with 2 when there is none."""
+    if given:
+        return given
+    if settings.pepper is not None and _is_embedded(settings.data):
+        return demo_key(settings, demo)
+    fail("An API key is needed: --key or CREDITGATE_KEY. / 需要 API 密钥。", MISUSE)
+
+
+def _is_embedded(data: Path) -> bool:
+    return (data / "pepper").exists() and "CREDITGATE_LEDGER_URL" not in os.environ

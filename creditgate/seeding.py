@@ -1,0 +1,34 @@
+"""Feed the samples through the door that any department uses."""
+
+import asyncio
+from pathlib import Path
+
+import config
+from config.settings import Settings
+from creditgate.deliveries import Delivery, DeliveryFailed, deliver
+from creditgate.embedded import demo_key
+from creditgate.feed_files import read_records
+from creditgate.supervisor import Say, StartFailed
+
+_SAMPLES = Path(config.__file__).parent / "samples"
+_SUFFIXES = (".json", ".ndjson", ".csv")
+
+
+async def seed_samples(url: str, settings: Settings, say: Say) -> bool:
+    """Feed every sample file once per data directory; whether anything was fed. Raises ``StartFailed``."""
+    stamp = settings.data / "seeded"
+    if stamp.exists():
+        return False
+    key = demo_key(settings, "feeder")
+    total = Delivery()
+    for path in sorted(p for p in _SAMPLES.iterdir() if p.suffix in _SUFFIXES):
+        say(f"feeding {path.name} / 报送样例")
+        try:
+            total += await asyncio.wait_for(deliver(url, key, path.stem, read_records(path)), 60)
+        except (DeliveryFailed, TimeoutError) as error:
+            raise StartFailed(f"{path.name}: {error}") from None
+    if total.rejected:
+        raise StartFailed(f"{len(total.rejected)} sample records were rejected: {total.rejected[0]}")
+    say(f"{total.applied} sample records in force, {total.superseded} superseded / 样例已生效")
+    stamp.touch()
+    return True

@@ -1,0 +1,87 @@
+"""Who calls, and what the caller may do. No route but health is open."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from time import monotonic
+
+import structlog
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.problems import Problem
+from register.clients import Client, ClientRegistry, hash_key
+
+_REFRESH = 2.0
+"""Seconds until a revoked key stops working in this process."""
+_SOONEST = 0.5
+"""Seconds between looks for a key that is not known yet, so that guessing keys costs the ledger nothing."""
+_log = structlog.get_logger("gateway.access")
+
+
+class Access:
+    """The clients of this process, kept in memory and refreshed from the ledger."""
+
+    def __init__(self, registry: ClientRegistry) -> None:
+        self._registry = registry
+        self._clients: dict[str, Client] = {}
+        self._looked = -_REFRESH
+        self._looking = asyncio.Lock()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for as long as the process runs; the last known clients stay while the ledger is away."""
+        while True:
+            try:
+                await self._look()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("clients_not_refreshed", error=type(error).__name__)
+            await asyncio.sleep(_REFRESH)
+
+    async def client_of(self, request: web.Request) -> Client:
+        """The calling client. Raises ``Problem`` 401."""
+        key = _bearer(request)
+        if key is None:
+            raise Problem("key_missing")
+        return await self._by_key(key)
+
+    async def reader_of(self, request: web.Request) -> Client:
+        """The calling client of a page, where a browser may give the key as the password of HTTP Basic."""
+        key = _bearer(request) or _basic(request)
+        if key is None:
+            raise Problem("key_missing")
+        return await self._by_key(key)
+
+    async def _by_key(self, key: str) -> Client:
+        key_hash = hash_key(key)
+        if key_hash not in self._clients and monotonic() - self._looked > _SOONEST:
+            await self._look()
+        client = self._clients.get(key_hash)
+        for known in self._clients if client else ():
+            if hmac.compare_digest(known, key_hash):
+                break
+        else:
+            raise Problem("key_unknown")
+        assert client is not None
+        return client
+
+    async def _look(self) -> None:
+        async with self._looking:
+            self._clients = await self._registry.by_key_hash()
+            self._looked = monotonic()
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
+def _basic(request: web.Request) -> str | None:
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return key or None

@@ -1,0 +1,117 @@
+"""From a verdict to the answer: the measure, article and document behind every denial."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway.check_request import Check
+from register.locks import Lock
+from register.register_reader import RegisterState
+from rules.calendar import from_milliseconds, rfc3339
+from rules.decision import Party, PartyVerdict, Verdict
+from rules.departments import Departments
+from rules.identifiers import MaskedNumber
+from rules.listing import Listing
+from rules.policy import Policy
+from rules.vocabulary import Outcome
+
+
+def answer(
+    decision_id: str,
+    check: Check,
+    verdict: Verdict,
+    locks: Sequence[Lock],
+    *,
+    policy: Policy,
+    departments: Departments,
+    state: RegisterState,
+    now: datetime,
+) -> dict[str, Any]:
+    """The body of a decision."""
+    document: dict[str, Any] = {
+        "decision_id": decision_id,
+        "outcome": verdict.outcome,
+        "scene": check.scene,
+        "transaction_id": check.transaction_id,
+        "subjects": [_subject(party, departments) for party in verdict.parties],
+        "measures": [_measure(code, policy) for code in verdict.measures],
+        "rules": verdict.rules,
+        "locks": [lock_document(lock) for lock in locks],
+        "remedy": None,
+        "as_of": {"epoch": state.epoch, "sequence": state.sequence, "read_at": rfc3339(now)},
+        "policy": {"pack": policy.pack.pack, "version": policy.pack.version, "digest": policy.digest},
+    }
+    if verdict.outcome.rank > Outcome.ALLOW.rank:
+        document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
+    return document
+
+
+def masked(party: Party) -> str | None:
+    """The number of a party as it may be shown."""
+    match party.number:
+        case None:
+            return None
+        case MaskedNumber(pattern=pattern):
+            return pattern
+        case number:
+            return number.masked()
+
+
+def lock_document(lock: Lock) -> dict[str, Any]:
+    """A lock as its client sees it."""
+    return {
+        "id": lock.id,
+        "state": lock.state,
+        "scope": lock.scope,
+        "target": lock.target,
+        "scene": lock.scene,
+        "decision_id": lock.decision_id,
+        "held_since": rfc3339(from_milliseconds(lock.created_at)),
+    }
+
+
+def _subject(verdict: PartyVerdict, departments: Departments) -> dict[str, Any]:
+    return {
+        "role": verdict.party.role,
+        "masked_id": masked(verdict.party),
+        "outcome": verdict.outcome,
+        "notes": verdict.notes,
+        "listings": [_listing(listing, departments) for listing in verdict.listings],
+    }
+
+
+def _listing(listing: Listing, departments: Departments) -> dict[str, Any]:
+    department = departments.find(listing.authority)
+    return {
+        "list": listing.list,
+        "category": listing.category,
+        "severity": listing.severity,
+        "determination": listing.determination,
+        "authority": listing.authority,
+        "authority_name": department.name if department else listing.authority,
+        "document_no": listing.document_no,
+        "determined_on": listing.determined_on.isoformat(),
+        "valid_until": listing.valid_until.isoformat() if listing.valid_until else None,
+        "basis": listing.basis,
+    }
+
+
+def _measure(code: str, policy: Policy) -> dict[str, Any]:
+    measure = policy.pack.measures[code]
+    return {
+        "code": code,
+        "text": measure.text,
+        "text_en": measure.text_en,
+        "basis": policy.cite(measure.basis),
+    }
+
+
+def _where(verdict: Verdict, departments: Departments) -> list[dict[str, str]]:
+    """Where the subject may object: each authority whose listing counted."""
+    codes = dict.fromkeys(listing.authority for party in verdict.parties for listing in party.listings)
+    found = ((code, departments.find(code)) for code in codes)
+    return [
+        {"authority": code, "name": d.name, "name_en": d.name_en, "text": d.remedy, "text_en": d.remedy_en}
+        for code, d in found
+        if d is not None
+    ]

@@ -1,0 +1,102 @@
+"""From bytes to a check: who asks, for what, in which case, about whom. Anything unclear is a 4xx."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+import msgspec
+import orjson
+from msgspec import Meta, Struct
+
+from gateway.problems import Problem
+from register.clients import Client
+from rules.decision import Party
+from rules.identifiers import InvalidIdentifier, parse_identifier
+from rules.policy import Policy
+from rules.vocabulary import Role
+
+_Short = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class SubjectAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """One subject as the caller gives it."""
+
+    role: Role
+    id: Annotated[str, Meta(max_length=64)] | None = None
+    id_type: str | None = None
+    name: Annotated[str, Meta(max_length=256)] | None = None
+
+
+class CheckAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /v1/checks``."""
+
+    scene: _Short
+    transaction_id: _Short
+    subjects: Annotated[tuple[SubjectAsked, ...], Meta(max_length=100)] = ()
+    account_id: _Short | None = None
+    operator: Annotated[str, Meta(max_length=128)] | None = None
+    purpose: Annotated[str, Meta(max_length=256)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question, ready to be answered."""
+
+    scene: str
+    transaction_id: str
+    account_id: str | None
+    operator: str
+    purpose: str
+    parties: tuple[Party, ...]
+
+
+def check_from(body: bytes, client: Client, policy: Policy, today: date) -> Check:
+    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+    try:
+        asked = msgspec.convert(orjson.loads(body), CheckAsked)
+    except orjson.JSONDecodeError as error:
+        raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    if asked.scene not in policy.pack.scenes:
+        raise Problem("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
+    if not client.grants.may_check(asked.scene):
+        raise Problem("scene_not_granted", f"missing: scene {asked.scene}")
+    operator = (asked.operator or client.grants.operator or "").strip()
+    purpose = (asked.purpose or client.grants.purpose or "").strip()
+    if not operator:
+        raise Problem("operator_missing", path="$.operator")
+    if not purpose:
+        raise Problem("purpose_missing", path="$.purpose")
+    if not asked.subjects:
+        raise Problem("subject_missing", path="$.subjects")
+    parties = tuple(_party(subject, index, today) for index, subject in enumerate(asked.subjects))
+    return Check(asked.scene, asked.transaction_id, asked.account_id, operator, purpose, parties)
+
+
+def _party(subject: SubjectAsked, index: int, today: date) -> Party:
+    path = f"$.subjects[{index}]"
+    name = subject.name.strip() if subject.name else None
+    if not (subject.id and subject.id.strip()):
+        if not name:
+            raise Problem("subject_unidentified", path=path)
+        return Party(subject.role, None, name)
+    try:
+        number = parse_identifier(subject.id, subject.id_type, today=today)
+    except InvalidIdentifier as fault:
+        raise Problem(
+            "identifier_invalid",
+            f"{fault.message} {fault.hint}".strip(),
+            f"{fault.message_zh}{fault.hint_zh}",
+            path=f"{path}.id",
+            reason=fault.code,
+        ) from None
+    return Party(subject.role, number, name or None)
+
+
+def _invalid(error: msgspec.ValidationError) -> Problem:
+    """Where and why; the library's own words quote values only for enums, which are not repeated."""
+    detail, _, path = str(error).partition(" - at `")
+    if detail.startswith("Invalid enum value"):
+        detail = f"must be one of: {', '.join(Role)}" if path.endswith("role`") else "is not one of the allowed values"
+    return Problem("request_invalid", detail, path=path.rstrip("`") or "$")

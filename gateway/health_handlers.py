@@ -1,0 +1,77 @@
+"""To be seen: alive, ready (component by component), and measured."""
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.metrics import exposition
+from gateway.access import Access
+from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
+from gateway.problems import Problem
+from register.register_reader import RegisterReader, RegisterUnavailable
+from rules.policy import Policy
+
+_LEDGER_DEADLINE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthHandlers:
+    """Health and metrics of one gateway process."""
+
+    access: Access
+    reader: RegisterReader
+    engine: AsyncEngine
+    policy: Policy
+
+    async def livez(self, _request: web.Request) -> web.Response:
+        """The process answers."""
+        return _json({"status": "alive"}, 200)
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """503 with the components that are not ready."""
+        components = {
+            "register": await self._register(),
+            "ledger": await self._ledger(),
+            "policy": f"{self.policy.pack.pack} {self.policy.pack.version}",
+        }
+        failing = [name for name in ("register", "ledger") if components[name] != "ready"]
+        status = "not_ready" if failing else "ready"
+        return _json({"status": status, "failing": failing, "components": components}, 503 if failing else 200)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus metrics, for clients that may inspect."""
+        client = await self.access.reader_of(request)
+        if not client.grants.inspect:
+            raise Problem("inspect_not_granted", "missing: inspect")
+        await self._register()
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _register(self) -> str:
+        try:
+            state = await self.reader.state()
+        except RegisterUnavailable as error:
+            REGISTER_LOADED.set(0)
+            return error.code
+        REGISTER_LOADED.set(1)
+        REGISTER_LISTINGS.set(state.listings)
+        REGISTER_SEQUENCE.set(state.sequence)
+        return "ready"
+
+    async def _ledger(self) -> str:
+        try:
+            async with asyncio.timeout(_LEDGER_DEADLINE), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1 FROM clients"))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return "ledger_unavailable"
+        return "ready"
+
+
+def _json(document: dict[str, object], status: int) -> web.Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(body=orjson.dumps(document), status=status, headers=headers)

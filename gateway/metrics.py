@@ -1,0 +1,28 @@
+"""The closed list of the gateway's metrics. Labels come from configuration, never from a request."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CHECKS = Counter("creditgate_checks", "Checks answered, by scene and outcome.", ["scene", "outcome"])
+CHECK_SECONDS = Histogram(
+    "creditgate_check_duration_seconds",
+    "Time to answer a check.",
+    ["scene"],
+    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+PROBLEMS_ANSWERED = Counter("creditgate_problems", "Requests answered with a problem, by code.", ["code"])
+LOCKS_HELD = Counter("creditgate_locks", "Locks newly held, by scene and scope.", ["scene", "scope"])
+DELIVERED = Counter(
+    "creditgate_feed_deliveries_records",
+    "Records at the feed door, by authority and answer.",
+    ["authority", "result"],
+)
+REGISTER_LISTINGS = Gauge("creditgate_register_listings", "Listings in the register.", multiprocess_mode="mostrecent")
+REGISTER_SEQUENCE = Gauge(
+    "creditgate_register_sequence", "Sequence of the register's last change.", multiprocess_mode="mostrecent"
+)
+REGISTER_LOADED = Gauge(
+    "creditgate_register_loaded",
+    "1 when the register is whole and reachable.",
+    multiprocess_mode="mostrecent",
+)
+AUDIT_WAITING = Gauge("creditgate_audit_waiting", "Decisions not yet on their topic.", multiprocess_mode="livesum")

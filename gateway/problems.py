@@ -1,0 +1,138 @@
+"""Every error this service answers, as RFC 9457 problem+json: one table of codes.
+
+4xx is the caller's to mend, 5xx is ours; no fault of ours is ever an allow or a deny.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import orjson
+import structlog
+from aiohttp import web
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from register.publisher import BrokerUnavailable
+from register.register_reader import RegisterUnavailable
+from rules.faults import Text
+
+_log = structlog.get_logger("gateway")
+
+
+class Kind(NamedTuple):
+    """What a code means."""
+
+    status: int
+    text: Text
+
+
+PROBLEMS: dict[str, Kind] = {
+    "json_invalid": Kind(400, Text("The body is not valid JSON in UTF-8", "请求体不是有效的 UTF-8 编码 JSON")),
+    "body_empty": Kind(400, Text("The body holds no record", "请求体中没有记录")),
+    "key_missing": Kind(401, Text("An API key is needed: Authorization: Bearer <key>", "需要 API 密钥：Authorization: Bearer <密钥>")),
+    "key_unknown": Kind(401, Text("This API key is not known or was revoked", "该 API 密钥未登记或已吊销")),
+    "scene_not_granted": Kind(403, Text("This client may not check in this scene", "该客户端无权在此场景比对")),
+    "feed_not_granted": Kind(403, Text("This client may not feed for this authority", "该客户端无权代该单位报送")),
+    "release_not_granted": Kind(403, Text("This client may not release locks", "该客户端无权解除锁定")),
+    "inspect_not_granted": Kind(403, Text("This client may not read metrics", "该客户端无权查看运行指标")),
+    "not_found": Kind(404, Text("There is nothing at this address", "该地址不存在")),
+    "authority_unknown": Kind(404, Text("No such authority is registered", "该认定单位未登记")),
+    "receipt_unknown": Kind(404, Text("There is no such receipt", "没有该回执")),
+    "lock_unknown": Kind(404, Text("There is no such lock", "没有该锁定")),
+    "schema_unknown": Kind(404, Text("There is no such schema", "没有该模式")),
+    "method_not_allowed": Kind(405, Text("This method is not offered here", "此处不支持该方法")),
+    "lock_not_held": Kind(409, Text("This lock is not held any more", "该锁定已不在锁定状态")),
+    "body_too_large": Kind(413, Text("The body is larger than the limit", "请求体超过上限")),
+    "media_type_unsupported": Kind(415, Text("Send application/json or application/x-ndjson", "请使用 application/json 或 application/x-ndjson")),
+    "request_invalid": Kind(422, Text("A field is missing or has the wrong form", "字段缺失或格式不正确")),
+    "scene_unknown": Kind(422, Text("There is no such scene in the policy", "策略中没有该场景")),
+    "subject_missing": Kind(422, Text("At least one subject must be given", "至少需要一个主体")),
+    "subject_unidentified": Kind(422, Text("A subject needs an id or a name", "主体至少需要证件号码或名称")),
+    "operator_missing": Kind(422, Text("Say who asks: operator (or have it fixed in the registration)", "请写明查询人 operator（或在登记时固定）")),
+    "purpose_missing": Kind(422, Text("Say what for: purpose (or have it fixed in the registration)", "请写明用途 purpose（或在登记时固定）")),
+    "identifier_invalid": Kind(422, Text("An identifier is not valid", "证件号码无效")),
+    "records_refused": Kind(422, Text("No record of this delivery could be accepted", "本次报送没有可接收的记录")),
+    "internal_error": Kind(500, Text("A fault on our side; nothing was decided", "系统内部错误，未作出任何处置")),
+    "register_not_loaded": Kind(503, Text("The register is not loaded; nothing was decided", "名单库尚未就绪，未作出任何处置")),
+    "register_unreachable": Kind(503, Text("The register cannot be reached; nothing was decided", "名单库无法访问，未作出任何处置")),
+    "ledger_unavailable": Kind(503, Text("The ledger cannot be written; nothing was decided", "档案无法写入，未作出任何处置")),
+    "audit_unavailable": Kind(503, Text("The query cannot be put on record; nothing was decided", "查询无法登记，未作出任何处置")),
+    "broker_unavailable": Kind(503, Text("The feed cannot be stored durably; nothing was accepted", "报送无法可靠保存，未接收任何记录")),
+}  # fmt: skip
+
+
+class Problem(Exception):
+    """An error to be answered. ``code`` is a key of ``PROBLEMS``; ``more`` are extension members."""
+
+    def __init__(self, code: str, detail: str = "", detail_zh: str = "", **more: Any) -> None:  # noqa: ANN401
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.detail_zh = detail_zh
+        self.more = more
+
+    def response(self, request_id: str) -> web.Response:
+        """The problem document."""
+        kind = PROBLEMS[self.code]
+        document: dict[str, Any] = {
+            "type": f"urn:creditgate:problem:{self.code}",
+            "title": kind.text.en,
+            "title_zh": kind.text.zh,
+            "status": kind.status,
+            "code": self.code,
+            "instance": f"urn:uuid:{request_id}",
+        }
+        document |= {"detail": self.detail} if self.detail else {}
+        document |= {"detail_zh": self.detail_zh} if self.detail_zh else {}
+        headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+        if kind.status == 401:
+            headers["WWW-Authenticate"] = 'Bearer realm="creditgate"'
+        if kind.status == 503:
+            headers["Retry-After"] = "1"
+        return web.Response(status=kind.status, body=orjson.dumps(document | self.more), headers=headers)
+
+
+@web.middleware
+async def answer_problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn whatever a handler raises into a problem document; log what is our fault, without the body."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return _answer(request, problem)
+    except RegisterUnavailable as error:
+        return _answer(request, Problem(error.code))
+    except web.HTTPRequestEntityTooLarge:
+        return _answer(request, Problem("body_too_large"))
+    except web.HTTPMethodNotAllowed as error:
+        response = _answer(request, Problem("method_not_allowed"))
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return response
+    except web.HTTPNotFound:
+        return _answer(request, Problem("not_found"))
+    except web.HTTPException:
+        raise
+    except BrokerUnavailable:
+        return _answer(request, Problem("broker_unavailable"))
+    except RedisError:
+        return _answer(request, Problem("register_unreachable"))
+    except (SQLAlchemyError, OSError):
+        return _answer(request, Problem("ledger_unavailable"))
+    except Exception:
+        _log.exception("internal_error", route=_route(request))
+        return _answer(request, Problem("internal_error"))
+
+
+def _answer(request: web.Request, problem: Problem) -> web.Response:
+    response = problem.response(str(uuid4()))
+    if response.status >= 500:
+        _log.error("problem", code=problem.code, route=_route(request))
+    return response
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern, never the path that was asked for: that may hold anything."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"

@@ -1,0 +1,87 @@
+"""Ask the register: one round trip under a deadline, and never a guess.
+
+The answer is what is listed; "not listed" is an empty answer from a register that is whole. Anything
+else raises ``RegisterUnavailable`` with its cause, which is unknown, not "not listed".
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from register import layout
+from rules.listing import Listing, decode_listing
+
+CAUSES = ("register_not_loaded", "register_unreachable")
+
+
+class RegisterUnavailable(Exception):
+    """The register cannot answer; ``code`` is one of ``CAUSES``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterState:
+    """How much the register holds and how far it has come."""
+
+    epoch: str
+    sequence: int
+    listings: int
+    applied: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Listings by key asked for, locks held by target asked for, and the state they were read from."""
+
+    listings: dict[str, list[Listing]]
+    locks: dict[str, str]
+    state: RegisterState
+
+
+class RegisterReader:
+    """Reads of one gateway process. ``deadline`` is seconds for a whole look-up."""
+
+    def __init__(self, redis: "Redis", deadline: float) -> None:
+        self._redis = redis
+        self._deadline = deadline
+
+    async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str] = ()) -> LookUp:
+        """Everything filed under those keys. Raises ``RegisterUnavailable``."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hmget(layout.MARKER, "epoch", "listings", "applied")
+        pipeline.xrevrange(layout.CHANGES, count=1)
+        for key in keys:
+            pipeline.hvals(layout.SUBJECT + key)
+        for target in lock_targets:
+            pipeline.get(layout.LOCK + target)
+        try:
+            async with asyncio.timeout(self._deadline):
+                marker, last, *found = await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise RegisterUnavailable("register_unreachable") from error
+        state = _state(marker, last)
+        filed, held = found[: len(keys)], found[len(keys) :]
+        return LookUp(
+            {key: [decode_listing(value) for value in values] for key, values in zip(keys, filed, strict=True)},
+            {target: lock.decode() for target, lock in zip(lock_targets, held, strict=True) if lock},
+            state,
+        )
+
+    async def state(self) -> RegisterState:
+        """The state alone. Raises ``RegisterUnavailable``."""
+        return (await self.look_up(())).state
+
+
+def _state(marker: list[bytes | None], last: list[tuple[bytes, object]]) -> RegisterState:
+    """An unloaded register and one that never held anything are both unknown, not "nobody is listed"."""
+    epoch, listings, applied = marker
+    if epoch is None or not applied:
+        raise RegisterUnavailable("register_not_loaded")
+    sequence = int(last[0][0].split(b"-")[1]) if last else 0
+    return RegisterState(epoch.decode(), sequence, int(listings or 0), int(applied))

@@ -1,0 +1,93 @@
+"""What is in the stream log: records, their place, and how a stream entry carries them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import time
+from typing import NamedTuple
+
+import msgspec
+
+_FIELD = b"r"
+
+
+class TopicPartition(NamedTuple):
+    """One partition of a topic; equal to the tuples of the same shape that Faust and aiokafka use."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is published. A value of None (a tombstone) and an empty one are different values.
+
+    ``timestamp`` is seconds since 1970, kept to the millisecond, now unless given; ``partition`` follows
+    from the key unless given; names in ``headers`` may repeat.
+    """
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: float | None = None
+    partition: int | None = None
+
+
+class Entry(NamedTuple):
+    """A record as it is read: with its offset, and the time it has."""
+
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Extent(NamedTuple):
+    """Offsets of the first entry still there and of the next one to come."""
+
+    earliest: int
+    end: int
+
+
+class Reading(NamedTuple):
+    """Entries by partition, and the run id of the server that gave them."""
+
+    server: str
+    entries: dict[TopicPartition, list[Entry]]
+
+
+class _Payload(msgspec.Struct, array_like=True, frozen=True):
+    milliseconds: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Payload)
+
+
+def to_fields(record: Record) -> tuple[bytes, bytes]:
+    """The field and value of the stream entry for a record."""
+    moment = time() if record.timestamp is None else record.timestamp
+    payload = _Payload(round(moment * 1000), record.key, record.value, record.headers)
+    return _FIELD, _encoder.encode(payload)
+
+
+def from_row(row: tuple[bytes, Mapping[bytes, bytes]]) -> Entry:
+    """The entry in a row of XREAD or XRANGE. Raises ``msgspec.DecodeError`` for what is not ours."""
+    identifier, fields = row
+    payload = _decoder.decode(fields[_FIELD])
+    headers = [(name, value) for name, value in payload.headers]
+    return Entry(offset_of(identifier), payload.milliseconds / 1000, payload.key, payload.value, headers)
+
+
+def stream_id(offset: int) -> str:
+    """The stream id of the entry with that offset."""
+    return f"0-{offset + 1}"
+
+
+def offset_of(identifier: bytes) -> int:
+    """The offset of the entry with that stream id."""
+    return int(identifier.partition(b"-")[2]) - 1

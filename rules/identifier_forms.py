@@ -1,0 +1,264 @@
+"""The forms a subject's number can have, their check digits, and what can be wrong with one.
+
+======================  ======  =================================  ==========================
+form                    length  layout                             check
+======================  ======  =================================  ==========================
+公民身份号码             18      region 6, birth 8, sequence 3, 1   GB 11643-1999, MOD 11-2
+  its first generation  15      region 6, birth 6, sequence 3      none
+港澳台居民居住证         18      as above, region 81/82/83 0000     GB 11643-1999, MOD 11-2
+外国人永久居留身份证     18      first digit 9                      MOD 11-2
+  its older form        15      3 letters, 12 digits               none
+统一社会信用代码         18      1, 1, region 6, organisation 9, 1  GB 32100-2015, MOD 31
+组织机构代码             9       8, 1                               GB 11714-1997, MOD 11
+======================  ======  =================================  ==========================
+
+A reader gets folded text and gives an ``Identifier``, or the code of what is wrong. ``stdnum.cn`` is no
+reader here: it refuses births before their county existed, residence permits, and codes from N, A and Y.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from stdnum.iso7064 import mod_11_2, mod_11_10
+
+from rules.faults import Text
+
+
+class SubjectKind(StrEnum):
+    """自然人, or 法人和非法人组织."""
+
+    PERSON = "natural_person"
+    ORGANISATION = "organisation"
+
+
+class IdType(StrEnum):
+    """Which number it is."""
+
+    USCC = "uscc"
+    ORG_CODE = "org_code"
+    RESIDENT_ID = "resident_id"
+    RESIDENCE_PERMIT = "residence_permit"
+    FOREIGN_PERMANENT = "foreign_permanent_resident"
+
+    @property
+    def kind(self) -> SubjectKind:
+        """Whose number it is."""
+        organisations = (IdType.USCC, IdType.ORG_CODE)
+        return SubjectKind.ORGANISATION if self in organisations else SubjectKind.PERSON
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identifier:
+    """One whole number. ``canonical`` is one per subject, however the number was written."""
+
+    type: IdType
+    value: str
+    canonical: str
+    kind: SubjectKind
+    checked: bool
+    warnings: tuple[str, ...]
+
+    def masked(self) -> str:
+        """For display (GB/T 35273-2020): a person's without the birth digits, an organisation's whole."""
+        if self.kind is SubjectKind.ORGANISATION:
+            return self.value
+        # The older letter form ends in day of birth, sequence, version: two shown are all that is not birth.
+        tail = 4 if len(self.value) == 18 else 2
+        return self.value[:3] + "*" * (len(self.value) - 3 - tail) + self.value[-tail:]
+
+    def __repr__(self) -> str:
+        """For tracebacks and logs, where a whole number must not stand."""
+        return f"Identifier({self.type}, {self.masked()})"
+
+
+FAULTS: dict[str, tuple[Text, Text]] = {
+    "identifier_empty": (
+        Text("The identifier is empty.", "证件号码为空。"),
+        Text("Give the number, or leave the field out.", "请填写号码，或不提供该字段。"),
+    ),
+    "identifier_length": (
+        Text("No identifier of this kind has this length.", "证件号码长度不正确。"),
+        Text(
+            "Persons have 18 (formerly 15) characters, credit codes 18, organisation codes 9; "
+            "write an ellipsis for an unknown number of hidden characters.",
+            "自然人号码为18位（旧号15位），统一社会信用代码18位，组织机构代码9位；隐藏位数不明时请用省略号。",
+        ),
+    ),
+    "identifier_characters": (
+        Text("The identifier has a character that cannot stand there.", "证件号码含有该位置不允许的字符。"),
+        Text(
+            "Credit codes never contain I, O, S, V, Z; check for O in place of 0 and I in place of 1.",
+            "统一社会信用代码不使用字母 I、O、S、V、Z；请检查是否把 0 误作 O、1 误作 I。",
+        ),
+    ),
+    "identifier_check_digit": (
+        Text("The last character does not match the rest.", "校验码不符。"),
+        Text("A character may be mistyped or two may be transposed.", "可能有字符录错或相邻两位颠倒。"),
+    ),
+    "identifier_birth_date": (
+        Text(
+            "The birth date in the identifier is impossible or in the future.",
+            "号码中的出生日期不存在或晚于今天。",
+        ),
+        Text("Check year, month and day.", "请核对年、月、日。"),
+    ),
+    "identifier_registration_number": (
+        Text("This looks like a 15-digit business registration number.", "该号码疑似15位工商注册号。"),
+        Text("Give the unified social credit code.", "请提供统一社会信用代码。"),
+    ),
+    "identifier_type_unknown": (
+        Text("The identifier type is not known.", "证件类型未定义。"),
+        Text(f"Known types: {', '.join(IdType)}.", f"可用类型：{'、'.join(IdType)}。"),
+    ),
+    "identifier_type_mismatch": (
+        Text("The identifier is not of the declared type.", "证件号码与所填证件类型不符。"),
+        Text("It is valid as another kind; correct the type.", "该号码按其他类型有效，请更正证件类型。"),
+    ),
+    "identifier_ambiguous": (
+        Text(
+            "The identifier is valid both for a person and for an organisation.",
+            "该号码按自然人和法人两种规则均有效。",
+        ),
+        Text("Declare the identifier type.", "请注明证件类型。"),
+    ),
+    "identifier_masked_whole": (
+        Text("Every character of the identifier is hidden.", "证件号码全部被隐藏。"),
+        Text("Give the visible characters, or leave the field out.", "请提供可见字符，或不提供该字段。"),
+    ),
+}
+
+
+class InvalidIdentifier(ValueError):
+    """A text that is no identifier. Made from its code alone, so that it cannot repeat the text."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        (self.message, self.message_zh), (self.hint, self.hint_zh) = FAULTS[code]
+
+    @property
+    def text(self) -> Text:
+        """Message and hint as one."""
+        return Text(f"{self.message} {self.hint}", f"{self.message_zh}{self.hint_zh}")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# GB/T 2260, first two digits. Only ever a warning: codes are abolished, and persons keep theirs.
+_FIRST_TWO = ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71))
+PROVINCES = frozenset(str(code) for first, last in _FIRST_TWO for code in range(first, last + 1))
+PERMITS = frozenset({"810000", "820000", "830000"})
+CENTURIES = frozenset({"18", "19", "20"})
+CENTENARIANS = frozenset({"996", "997", "998", "999"})
+
+USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC = re.compile(rf"[1-9ANY][{USCC_ALPHABET}]{{17}}")
+_USCC_WEIGHTS = tuple(3**place % 31 for place in range(17))
+_ORG_CODE = re.compile(r"[0-9A-Z]{8}[0-9X]")
+_ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+_PERSON = re.compile(r"[0-9]{17}[0-9X]")
+_OLD_FOREIGN = re.compile(r"[A-Z]{3}[0-9]{12}")
+_OLD_RESIDENT = re.compile(r"[0-9]{15}")
+# In a first-generation number this year or earlier is rather a registration number's leading zeros.
+_OLDEST_USUAL_BIRTH = 1920
+
+
+def uscc_check(first_17: str) -> str:
+    """The 18th character of a credit code (GB 32100-2015)."""
+    total = sum(USCC_ALPHABET.index(c) * w for c, w in zip(first_17, _USCC_WEIGHTS, strict=True))
+    return USCC_ALPHABET[-total % 31]
+
+
+def org_check(first_8: str) -> str:
+    """The 9th character of an organisation code (GB 11714-1997): A counts 10 to Z 35, none left out."""
+    total = sum(int(c, 36) * w for c, w in zip(first_8, _ORG_WEIGHTS, strict=True))
+    return "0123456789X"[-total % 11]
+
+
+def person_check(first_17: str) -> str:
+    """The 18th character of a resident number (GB 11643-1999, ISO 7064 MOD 11-2)."""
+    return str(mod_11_2.calc_check_digit(first_17))
+
+
+def upgraded(old: str) -> str:
+    """The 18 characters of a 15-digit number. Sequences 996 to 999 were kept for those born in 18xx."""
+    first_17 = f"{old[:6]}{'18' if old[12:] in CENTENARIANS else '19'}{old[6:]}"
+    return first_17 + person_check(first_17)
+
+
+def birth_possible(digits: str, today: date) -> bool:
+    """Whether eight digits are a day on which somebody now alive, or listed in life, can have been born."""
+    try:
+        born = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return born.year >= 1800 and born <= today
+
+
+def read_person(text: str, today: date) -> Identifier | str:
+    """An 18-character number of a natural person."""
+    if not _PERSON.fullmatch(text):
+        return "identifier_characters"
+    if person_check(text[:17]) != text[17]:
+        return "identifier_check_digit"
+    if text[0] == "9":
+        # Its layout is not that of GB 11643, so no place in it is trusted to be the birth date.
+        return _person(IdType.FOREIGN_PERMANENT, text)
+    if not birth_possible(text[6:14], today):
+        return "identifier_birth_date"
+    if text[:2] in {permit[:2] for permit in PERMITS}:
+        return _person(IdType.RESIDENCE_PERMIT, text, *_unless(text[:6] in PERMITS, "region_unknown"))
+    return _person(IdType.RESIDENT_ID, text, *_unless(text[:2] in PROVINCES, "region_unknown"))
+
+
+def read_15(text: str, today: date) -> Identifier | str:
+    """A 15-character number: a resident's first generation, or a foreigner's older form."""
+    if _OLD_FOREIGN.fullmatch(text):
+        return _person(IdType.FOREIGN_PERMANENT, text, checked=False)
+    if not _OLD_RESIDENT.fullmatch(text):
+        return "identifier_characters"
+    value = upgraded(text)
+    # Business registration numbers (GS 15-2006) share the length and often stand in the same column.
+    registration = mod_11_10.is_valid(text)
+    if not birth_possible(value[6:14], today):
+        return "identifier_registration_number" if registration else "identifier_birth_date"
+    doubtful = registration and value[6:8] == "19" and int(value[6:10]) <= _OLDEST_USUAL_BIRTH
+    warnings = (
+        *_unless(text[:2] in PROVINCES, "region_unknown"),
+        *_unless(not doubtful, "may_be_registration_number"),
+    )
+    return _person(IdType.RESIDENT_ID, value, *warnings)
+
+
+def read_uscc(text: str) -> Identifier | str:
+    """A unified social credit code. Region and organisation part only warn: both have known exceptions."""
+    if not _USCC.fullmatch(text):
+        return "identifier_characters"
+    if uscc_check(text[:17]) != text[17]:
+        return "identifier_check_digit"
+    region_known = text[2:8].isdigit() and text[2:4] in PROVINCES | {"10"}  # 10: registered with the State
+    warnings = (
+        *_unless(region_known, "region_unknown"),
+        *_unless(org_check(text[8:16]) == text[16], "organisation_check_digit"),
+    )
+    return Identifier(IdType.USCC, text, f"org:{text[8:17]}", SubjectKind.ORGANISATION, True, warnings)
+
+
+def read_org_code(text: str) -> Identifier | str:
+    """An organisation code, which is characters 9 to 17 of the credit code of the same subject."""
+    if not _ORG_CODE.fullmatch(text):
+        return "identifier_characters"
+    if org_check(text[:8]) != text[8]:
+        return "identifier_check_digit"
+    return Identifier(IdType.ORG_CODE, text, f"org:{text}", SubjectKind.ORGANISATION, True, ())
+
+
+def _person(id_type: IdType, value: str, *warnings: str, checked: bool = True) -> Identifier:
+    return Identifier(id_type, value, f"person:{value}", SubjectKind.PERSON, checked, warnings)
+
+
+def _unless(known: bool, warning: str) -> tuple[str, ...]:
+    return () if known else (warning,)

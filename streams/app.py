@@ -1,0 +1,104 @@
+"""The Faust application: topics and agents bound to what they do. Wiring only."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import faust
+import mode
+import redis.asyncio as redis_client
+
+from config import topics
+from config.files import load_departments
+from config.settings import Settings
+from register.database import connect
+from register.decisions import DecisionLog
+from register.ledger import Ledger
+from register.locks import LockBook
+from register.register_writer import RegisterWriter
+from rules.admission import AdmissionDesk
+from rules.faults import InvalidRecord
+from rules.subject import SubjectKeys
+from streams.batches import in_batches
+from streams.decision_agent import carry_decisions
+from streams.delivered import Delivered
+from streams.feed_agent import FeedRoad
+from streams.recovery import Recovery
+from streams.retry import until_done
+
+_THIRTY_DAYS = 30 * 86400.0
+
+
+class DeadLetterTopic:
+    """Rejected records on ``credit.feeds.rejected``: the bytes as they came, the fault in the headers."""
+
+    def __init__(self, topic: Any) -> None:  # noqa: ANN401 - Faust is untyped here
+        self._topic = topic
+
+    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+        """Keep the record with its fault; the broker holds it when this returns."""
+        headers = [
+            *record.headers,
+            ("cg-code", fault.code.encode()),
+            ("cg-path", fault.path.encode()),
+            ("cg-reason", fault.text.en.encode()),
+            ("cg-topic", record.topic.encode()),
+            ("cg-partition", str(record.partition).encode()),
+            ("cg-offset", str(record.offset).encode()),
+        ]
+        await (await self._topic.send(value=record.value or b"", headers=headers))
+
+
+def build_app(settings: Settings) -> faust.App:
+    """The Faust application with the settings that lose nothing (see the README of this folder)."""
+    return faust.App(
+        "creditgate",
+        env_prefix="CREDITGATE_FAUST_",
+        broker=settings.broker_url.get_secret_value(),
+        datadir=str(settings.data / "faust"),
+        value_serializer="raw",
+        key_serializer="raw",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        broker_max_poll_interval=_THIRTY_DAYS,
+        broker_max_poll_records=500,
+        broker_commit_interval=1.0,
+        broker_session_timeout=15.0,
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=30.0,
+        table_standby_replicas=0,
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+    )
+
+
+def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime]) -> None:
+    """Give the application its two agents and the guard of the register."""
+    engine = connect(settings.ledger_url.get_secret_value())
+    redis = redis_client.from_url(settings.redis_url.get_secret_value())
+    desk = AdmissionDesk(load_departments(settings.departments), SubjectKeys(settings.pepper_bytes()))
+    ledger, writer, decisions = Ledger(engine), RegisterWriter(redis), DecisionLog(engine)
+    recovery = Recovery(redis, ledger, writer, LockBook(engine, redis), desk)
+    feeds, rejected, decided = (
+        app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+        for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
+    )
+    road = FeedRoad(desk, ledger, writer, recovery, DeadLetterTopic(rejected), clock)
+
+    # One instance each: more would acknowledge past unfinished events.
+    @app.agent(feeds, name="feeds", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
+    async def carry_feeds(stream: Any) -> None:  # noqa: ANN401
+        await until_done(recovery.make_whole, "register")
+        await in_batches(app, stream, road.carry)
+
+    @app.agent(decided, name="decisions", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
+    async def keep_decisions(stream: Any) -> None:  # noqa: ANN401
+        await in_batches(app, stream, lambda records: carry_decisions(records, decisions))
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def guard_register() -> None:
+        await recovery.guard()

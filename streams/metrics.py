@@ -1,0 +1,19 @@
+"""The closed list of the worker's metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+FEED_RECORDS = Counter("creditgate_feed_records", "Feed records by what became of them.", ["authority", "result"])
+FEED_FAULTS = Counter("creditgate_feed_faults", "Rejected feed records by code.", ["code"])
+FEED_DELAY = Histogram(
+    "creditgate_feed_to_register_seconds",
+    "From accepted at the door to in force in the register.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+DEPENDENCY_RETRIES = Counter("creditgate_dependency_retries", "Waits for a broken dependency.", ["dependency"])
+REBUILDS = Counter("creditgate_register_rebuilds", "Times the register was filled again from the ledger.", ["extent"])
+LEDGER_DECISIONS = Counter("creditgate_ledger_decisions", "Decisions written to the ledger by the worker.")
+LAST_WRITE = Gauge(
+    "creditgate_worker_last_write_timestamp_seconds",
+    "When the worker last wrote to the register.",
+    multiprocess_mode="mostrecent",
+)

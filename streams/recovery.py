@@ -1,0 +1,67 @@
+"""Keep the register whole: fill it from the ledger when it is empty, and its tail after a Redis restart.
+
+Redis may lose what it had not yet flushed. The register notes the highest ledger id it has applied in
+the same append-only file, so after a loss the mark tells how far back to go; applying again is harmless.
+"""
+
+import asyncio
+
+import structlog
+from redis.asyncio import Redis
+
+from register.ledger import Ledger
+from register.locks import LockBook
+from register.register_writer import RegisterWriter
+from rules.admission import AdmissionDesk, Claim
+from rules.feed_record import feed_record_from_json
+from streams.metrics import REBUILDS
+from streams.retry import until_done
+
+_TAIL = 10_000
+"""Ledger ids applied again before the mark: workers apply side by side, so ids do not arrive in order."""
+_log = structlog.get_logger("streams.recovery")
+
+
+class Recovery:
+    """Makes the register whole; one at a time within a worker."""
+
+    def __init__(
+        self, redis: "Redis", ledger: Ledger, writer: RegisterWriter, locks: LockBook, desk: AdmissionDesk
+    ) -> None:
+        self._redis = redis
+        self._ledger = ledger
+        self._writer = writer
+        self._locks = locks
+        self._desk = desk
+        self._one_at_a_time = asyncio.Lock()
+        self._server: str | None = None
+
+    async def make_whole(self) -> None:
+        """Return once the register is whole. Raises what a broken dependency raises."""
+        async with self._one_at_a_time:
+            server = (await self._redis.info("server"))["run_id"]
+            if not await self._writer.is_loaded():
+                await self._fill(0, "whole")
+            elif server != self._server:
+                await self._fill(max(0, await self._writer.ledger_mark() - _TAIL), "tail")
+            self._server = server
+
+    async def guard(self, period: float = 1.0) -> None:
+        """Look after the register for as long as the worker runs, also when no feed comes in."""
+        while True:
+            await until_done(self.make_whole, "register")
+            await asyncio.sleep(period)
+
+    async def _fill(self, after: int, extent: str) -> None:
+        await self._writer.begin_loading()
+        applied = 0
+        async for page in self._ledger.applied_since(after):
+            claims = [(row["id"], self._claim(row["record"], row["default_version"])) for row in page]
+            applied += len(await self._writer.apply(claims))
+        await self._locks.show_all()
+        await self._writer.finish_loading()
+        REBUILDS.labels(extent).inc()
+        _log.info("register_filled", extent=extent, claims=applied)
+
+    def _claim(self, record: bytes, default_version: int) -> Claim:
+        return self._desk.claim(feed_record_from_json(record), default_version)

@@ -1,0 +1,56 @@
+"""The transport: where the log is and how it is to be treated, from the broker URL."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from faust.transport import base
+from yarl import URL
+
+from register.stream_log import StreamLog
+from register.stream_retention import Retention
+from streams.rstream.consumer import Consumer
+from streams.rstream.producer import Producer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may follow the broker URL as ``?name=value``, in seconds and entries per partition."""
+
+    lease_seconds: float = 5.0
+    """How long a dead worker keeps others from reading."""
+    trim_seconds: float = 60.0
+    """How often what was committed is trimmed."""
+    keep_entries: float = 10_000
+    """How many entries of a partition are kept after they were committed."""
+    keep_seconds: float = 7 * 86400.0
+    """How long entries are kept after they were committed."""
+
+    @classmethod
+    def of(cls, url: URL) -> Self:
+        """The options in the URL. Raises ``ValueError`` for an unknown name or a value that is no number."""
+        unknown = set(url.query) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown options of the rstream:// broker: {', '.join(sorted(unknown))}")
+        return cls(**{name: float(value) for name, value in url.query.items()})
+
+    @property
+    def retention(self) -> Retention:
+        """What trimming must leave."""
+        return Retention(int(self.keep_entries), self.keep_seconds)
+
+
+class Transport(base.Transport):  # type: ignore[misc]
+    """``rstream://:password@host:port/db``, or ``rstream:///path`` for a Unix socket; one server."""
+
+    Consumer: ClassVar[type[Consumer]] = Consumer
+    Producer: ClassVar[type[Producer]] = Producer
+    driver_version = "rstream 1"
+    default_port = 6379
+
+    def __init__(self, url: list[URL], app: Any, loop: Any = None) -> None:  # noqa: ANN401
+        super().__init__(url, app, loop)
+        if len(url) != 1:
+            raise ValueError("an rstream:// broker is one server")
+        self.options = Options.of(url[0])
+        self.log = StreamLog.connect(str(url[0]))
+        """Shared by consumer and producer; connects when first used."""

@@ -1,0 +1,25 @@
+"""One started program, seeded, for all tests that only look or add; its own for those that break it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import Program
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program as ``make run`` starts it."""
+    started = Program(tmp_path_factory.mktemp("up") / "var").start("--seed")
+    yield started
+    assert started.stop() == 0
+
+
+@pytest.fixture
+def own_program(tmp_path: Path) -> Iterator[Program]:
+    """A program of the test's own, not yet started."""
+    own = Program(tmp_path / "var")
+    yield own
+    if own.process is not None and own.process.poll() is None:
+        own.stop()

@@ -1,0 +1,160 @@
+"""The main job: a department's feed makes a real transaction stop."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import Program, court_record, credit_code, eventually, http
+
+BIDDER, SELLER, APPLICANT, TRUSTED = (
+    "91320800MA1TE5T0XK",
+    "92320803MA1TE5T18U",
+    "32082919880315006X",
+    "54320800MJ5TE5T428",
+)
+
+
+def test_the_printed_curl_is_intercepted(program: Program) -> None:
+    """What ``make run`` prints can be copied as it stands, and the bidder is intercepted."""
+    command = re.search(r"^curl .*?\\\n.*$", program.output, re.MULTILINE)
+    assert command, program.output
+    answer = json.loads(subprocess.run(["bash", "-c", command[0]], capture_output=True, check=True).stdout)
+    assert answer["outcome"] == "intercept"
+
+
+@pytest.mark.parametrize(
+    ("scene", "role", "who", "outcome", "measure", "article"),
+    [
+        ("bidding.qualification", "bidder", BIDDER, "intercept", "P05", "第十四条（五）"),
+        ("ecommerce.onboarding", "seller", SELLER, "intercept", "EC1", "五（二）"),
+        ("approval.licence", "applicant", APPLICANT, "lock", "PL1", "五（二）"),
+        ("funds.grant", "applicant", TRUSTED, "fast_track", "I03", "第十三条（三）"),
+    ],
+)
+def test_a_listed_party_is_stopped_with_the_law_behind_it(
+    program: Program, scene: str, role: str, who: str, outcome: str, measure: str, article: str
+) -> None:
+    """Bidder, seller and applicant are stopped, the trustworthy go faster; each answer names its article."""
+    answer = program.check(scene, who, role, transaction_id=f"T-{scene}").json
+    assert answer["outcome"] == outcome
+    measures = {m["code"]: m for m in answer["measures"]}
+    assert article in measures[measure]["basis"]
+    listing = answer["subjects"][0]["listings"][0]
+    assert listing["document_no"]
+    assert listing["basis"]
+    assert answer["policy"]["pack"] == "huaian-2018"
+    assert answer["as_of"]["sequence"] > 0
+    if outcome != "fast_track":
+        assert answer["remedy"]["where"]
+
+
+def test_a_persons_number_is_never_given_back(program: Program) -> None:
+    """The answer shows a masked number, and the name of nobody."""
+    body = program.check("approval.licence", APPLICANT).body.decode()
+    assert APPLICANT not in body
+    assert "*" in body
+
+
+def test_fed_then_stopped_then_freed(program: Program) -> None:
+    """A record is in force a moment after its receipt, and out of force a moment after its removal."""
+    who, feeder = credit_code(9_000_001), feeder_key(program)
+    assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "allow"
+    url = f"{program.url}/v1/feeds/court/records"
+    accepted = http("POST", url, court_record("E2E-1", who), key=feeder)
+    assert accepted.status == 202
+    settle(program, accepted.json["receipt"], feeder)
+    assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "intercept"
+    removal = {
+        "operation": "remove",
+        "record_no": "E2E-1",
+        "version": 2,
+        "document_no": "（2026）苏0811执撤1号",
+        "determined_on": "2026-09-01",
+    }
+    settle(program, http("POST", url, removal, key=feeder).json["receipt"], feeder)
+    assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "allow"
+    # The older listing arrives again, late: it changes nothing, and its receipt says so.
+    again = http("POST", url, court_record("E2E-1", who), key=feeder).json["receipt"]
+    assert settle(program, again, feeder)["counts"]["superseded"] == 1
+    assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "allow"
+
+
+def test_two_authorities_one_subject(program: Program) -> None:
+    """One department's removal never frees what another holds."""
+    who, feeder = credit_code(9_000_002), feeder_key(program)
+    for authority, category in (("court", "C07"), ("taxation", "C04")):
+        record = court_record("E2E-2", who, category=category)
+        receipt = http("POST", f"{program.url}/v1/feeds/{authority}/records", record, key=feeder).json["receipt"]
+        settle(program, receipt, feeder)
+    removal = {
+        "operation": "remove",
+        "record_no": "E2E-2",
+        "version": 2,
+        "document_no": "x",
+        "determined_on": "2026-09-01",
+    }
+    settle(program, http("POST", f"{program.url}/v1/feeds/court/records", removal, key=feeder).json["receipt"], feeder)
+    answer = program.check("bidding.qualification", who, "bidder").json
+    assert answer["outcome"] == "intercept"
+    assert [item["authority"] for item in answer["subjects"][0]["listings"]] == ["taxation"]
+
+
+def test_ndjson_with_one_bad_line(program: Program) -> None:
+    """One bad record harms no other; its line, code and hint are in the answer and in the receipt."""
+    feeder = feeder_key(program)
+    good = court_record("E2E-3", credit_code(9_000_003))
+    bad = court_record("E2E-4", credit_code(9_000_004)[:-1] + "?")
+    body = "\n".join([json.dumps(good), "{broken", json.dumps(bad)]).encode()
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = http("POST", f"{program.url}/v1/feeds/court/records", body, key=feeder, headers=headers)
+    assert answer.status == 202
+    results = answer.json["results"]
+    assert [(r["status"], r.get("code")) for r in results] == [
+        ("queued", None),
+        ("rejected", "json_invalid"),
+        ("rejected", "identifier_characters"),
+    ]
+    assert results[2]["line"] == 3
+    assert results[2]["reason_zh"]
+    final = settle(program, answer.json["receipt"], feeder)
+    assert final["counts"] == {"queued": 0, "applied": 1, "superseded": 0, "rejected": 2}
+
+
+def feeder_key(program: Program) -> str:
+    """A key that may feed for court and taxation, made the way an operator makes it."""
+    made = program.cli("clients", "add", f"feeder-{len(_made)}", "--feed", "court", "--feed", "taxation")
+    assert made.returncode == 0, made.stderr
+    _made.append(made.stdout)
+    return made.stdout.strip()
+
+
+_made: list[str] = []
+
+
+def settle(program: Program, receipt: str, key: str) -> dict[str, object]:
+    """The receipt once nothing in it is queued."""
+
+    def asked() -> dict[str, object] | None:
+        found = http("GET", f"{program.url}/v1/feeds/receipts/{receipt}", key=key).json
+        return None if found["counts"]["queued"] else dict(found)
+
+    done = eventually(asked)
+    assert done
+    return done
+
+
+def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
+    """After checks and feeds, a person's number stands in no log line, no metric, and no Redis key or value."""
+    program.check("approval.licence", APPLICANT)
+    metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
+    logs = "".join(p.read_text(errors="replace") for p in (program.data / "logs").iterdir())
+    aof = b"".join(p.read_bytes() for p in (program.data / "valkey" / "appendonlydir").iterdir())
+    register = re.findall(rb"cg:(?:subject|listing|changes)[^\r\n]*", aof)
+    assert register
+    assert APPLICANT not in metrics
+    assert APPLICANT not in logs
+    assert not any(APPLICANT.encode() in key for key in register)
+    assert Path(program.data / "ledger.sqlite3").exists()

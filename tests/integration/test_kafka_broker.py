@@ -1,0 +1,76 @@
+"""A real Kafka broker, killed and restarted: what it acknowledged and what was committed is still there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from tests.kafka.broker import KafkaBroker
+from tests.servers import require
+
+TOPIC = "smoke"
+GROUP = "smoke-group"
+SENT = [f"event-{number}".encode() for number in range(20)]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    require(KafkaBroker.available())
+    with KafkaBroker(tmp_path / "kafka") as running:
+        yield running
+
+
+@pytest.mark.kafka
+async def test_acknowledged_messages_and_committed_offset_survive_kill_9(broker: KafkaBroker) -> None:
+    """Produce with acks=all, commit in the middle, SIGKILL the broker: reading goes on exactly there."""
+    broker.create_topics(1, TOPIC)
+    await _produce(broker)
+    async with _consumer(broker) as consumer:
+        first = [(await consumer.getone()).value for _ in range(8)]
+        await consumer.commit({TopicPartition(TOPIC, 0): 8})
+    broker.kill()
+    broker.start()
+    async with _consumer(broker) as consumer:
+        assert await consumer.committed(TopicPartition(TOPIC, 0)) == 8
+        rest = [(await consumer.getone()).value for _ in range(len(SENT) - 8)]
+    assert first + rest == SENT
+
+
+@pytest.mark.kafka
+def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
+    """Neither the clients' port nor the controller's is open to the network."""
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()]
+    listening = [row[1].split(":") for row in rows if row[3] == "0A"]
+    ours = [address for address, port in listening if int(port, 16) in (broker.port, broker.controller_port)]
+    assert len(ours) == 2
+    assert all(address.endswith("0100007F") for address in ours)  # 127.0.0.1, maybe as ::ffff:127.0.0.1
+
+
+async def _produce(broker: KafkaBroker) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")
+    await producer.start()
+    try:
+        for value in SENT:
+            await producer.send_and_wait(TOPIC, value, partition=0)
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def _consumer(broker: KafkaBroker) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        TOPIC,
+        bootstrap_servers=broker.bootstrap,
+        group_id=GROUP,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
