@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
-from register.stream_log import StreamLog
 
 from config import topics
 from config.settings import Settings
 from register.clients import ClientRegistry, Grants
 from register.database import connect
 from register.migrate import migrate
+from register.stream_log import StreamLog
 
 
 async def provision(settings: Settings, clients: Mapping[str, tuple[str, Grants]] | None = None) -> None:

@@ -55,6 +55,7 @@ PROBLEMS: dict[str, Kind] = {
     "records_refused": Kind(422, Text("No record of this delivery could be accepted", "本次报送没有可接收的记录")),
     "internal_error": Kind(500, Text("A fault on our side; nothing was decided", "系统内部错误，未作出任何处置")),
     "register_not_loaded": Kind(503, Text("The register is not loaded; nothing was decided", "名单库尚未就绪，未作出任何处置")),
+    "register_empty": Kind(503, Text("The register has never been fed; nothing was decided", "名单库尚未收到任何报送，未作出任何处置")),
     "register_unreachable": Kind(503, Text("The register cannot be reached; nothing was decided", "名单库无法访问，未作出任何处置")),
     "ledger_unavailable": Kind(503, Text("The ledger cannot be written; nothing was decided", "档案无法写入，未作出任何处置")),
     "audit_unavailable": Kind(503, Text("The query cannot be put on record; nothing was decided", "查询无法登记，未作出任何处置")),

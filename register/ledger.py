@@ -135,7 +135,7 @@ class Ledger:
         """How many records had each outcome."""
         query = select(feed_events.c.outcome, func.count()).group_by(feed_events.c.outcome)
         async with self._engine.connect() as connection:
-            return dict((await connection.execute(query)).tuples().all())
+            return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def _known(connection: AsyncConnection, event_ids: list[str]) -> dict[str, tuple[int, RecordOutcome]]:
@@ -152,7 +152,7 @@ async def _standing(connection: AsyncConnection, arrivals: Sequence[Arrival]) ->
         .where(feed_events.c.listing_key.in_(keys), feed_events.c.outcome == RecordOutcome.APPLIED)
         .group_by(feed_events.c.listing_key)
     )
-    return dict((await connection.execute(query)).tuples().all())
+    return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 def _row(arrival: Arrival, standing: dict[str, str], now: int) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from register import layout
 from rules.listing import Listing, decode_listing
 
-CAUSES = ("register_not_loaded", "register_unreachable")
+CAUSES = ("register_not_loaded", "register_empty", "register_unreachable")
+"""Why a register cannot answer. Empty means whole, but never fed: that is not "nobody is listed" either."""
 
 
 class RegisterUnavailable(Exception):
@@ -81,7 +82,9 @@ class RegisterReader:
 def _state(marker: list[bytes | None], last: list[tuple[bytes, object]]) -> RegisterState:
     """An unloaded register and one that never held anything are both unknown, not "nobody is listed"."""
     epoch, listings, applied = marker
-    if epoch is None or not applied:
+    if epoch is None:
         raise RegisterUnavailable("register_not_loaded")
+    if not applied:
+        raise RegisterUnavailable("register_empty")
     sequence = int(last[0][0].split(b"-")[1]) if last else 0
     return RegisterState(epoch.decode(), sequence, int(listings or 0), int(applied))

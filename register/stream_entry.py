@@ -32,6 +32,12 @@ class Record:
     timestamp: float | None = None
     partition: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse with ``TypeError`` what would be written but could not be read."""
+        for content in (self.key or b"", self.value or b"", *(value for _, value in self.headers)):
+            if not isinstance(content, bytes):
+                raise TypeError(f"records hold bytes, not {type(content).__name__}")
+
 
 class Entry(NamedTuple):
     """A record as it is read: with its offset, and the time it has."""

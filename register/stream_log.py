@@ -78,6 +78,10 @@ class StreamLog:
             self._partitions[topic] = int(found)
         return self._partitions[topic]
 
+    def known_partitions(self, topic: str) -> int | None:
+        """How many partitions the topic has, if this log has declared it or asked for it."""
+        return self._partitions.get(topic)
+
     def partition_for(self, topic: str, key: bytes | None) -> int:
         """The partition Kafka's default partitioner (murmur2) gives this key; without a key, in turn.
 

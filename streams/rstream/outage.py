@@ -1,6 +1,8 @@
 """Keep trying while the server is away."""
 
 from collections.abc import Awaitable, Callable
+from math import inf
+from time import monotonic
 from typing import Protocol, TypeVar
 
 import structlog
@@ -25,14 +27,18 @@ class Stoppable(Protocol):
         """Wait so many seconds or until stopped."""
 
 
-async def through_outages(service: Stoppable, action: Callable[[], Awaitable[T]], what: str) -> T:
-    """The result of ``action``, tried again during outages until the service stops; then the outage raises."""
+async def through_outages(service: Stoppable, action: Callable[[], Awaitable[T]], what: str, limit: float = inf) -> T:
+    """The result of ``action``, tried again during an outage.
+
+    Raises the outage when the service stops or ``limit`` seconds have passed, any other error at once.
+    """
+    deadline = monotonic() + limit
     delay = _FIRST_DELAY
     while True:
         try:
             return await action()
         except Exception as error:
-            if not is_outage(error) or service.should_stop:
+            if not is_outage(error) or service.should_stop or monotonic() > deadline:
                 raise
             _log.warning("log_away", what=what, error=repr(error), retry_in=delay)
         await service.sleep(delay)

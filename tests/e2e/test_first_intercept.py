@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,10 +135,10 @@ def feeder_key(program: Program) -> str:
 _made: list[str] = []
 
 
-def settle(program: Program, receipt: str, key: str) -> dict[str, object]:
+def settle(program: Program, receipt: str, key: str) -> dict[str, Any]:
     """The receipt once nothing in it is queued."""
 
-    def asked() -> dict[str, object] | None:
+    def asked() -> dict[str, Any] | None:
         found = http("GET", f"{program.url}/v1/feeds/receipts/{receipt}", key=key).json
         return None if found["counts"]["queued"] else dict(found)
 

@@ -401,11 +401,11 @@ def test_mod_31_finds_every_single_error(text: str, place: int, other: str) -> N
     assert fault(wrong, "uscc") in {"identifier_check_digit", "identifier_type_mismatch"}
 
 
-@given(organisation_codes, st.integers(0, 7), st.sampled_from(string.digits))
-def test_mod_11_finds_a_wrong_digit_for_a_digit(text: str, place: int, other: str) -> None:
+@given(organisation_codes, st.sampled_from(string.digits))
+def test_mod_11_finds_a_wrong_digit_for_a_digit(text: str, other: str) -> None:
     # Only digits: 36 characters cannot all differ modulo 11, so a letter can pass for another one.
-    assume(text[place].isdigit() and text[place] != other)
-    assert fault(text[:place] + other + text[place + 1 :]) == "identifier_check_digit"
+    for place in (place for place in range(8) if text[place].isdigit() and text[place] != other):
+        assert fault(text[:place] + other + text[place + 1 :]) == "identifier_check_digit"
 
 
 @given(old_residents)

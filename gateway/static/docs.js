@@ -1,0 +1,42 @@
+"use strict";
+
+/* Starts Swagger UI on the document of this very gateway. No address leaves this host: the badge that
+   would send the document to an outside validator is off, and the key is never written to storage. */
+
+/* Swagger UI takes every media type with "json" in its name for JSON and would put the lines of an
+   NDJSON example in quotes; they are shown and sent as they stand. */
+const LinesAsTheyStand = () => ({
+  afterLoad() {
+    const sample = this.fn.getSampleSchema;
+    this.fn.getSampleSchema = (schema, mediaType, config, example) =>
+      /ndjson/.test(mediaType) && typeof example === "string" ? example : sample(schema, mediaType, config, example);
+  },
+});
+
+/* A browser that shows this page has logged in by Basic already: Authorize asks for the key alone. */
+const KeyAlone = () => ({
+  statePlugins: {
+    auth: {
+      wrapSelectors: {
+        definitionsToAuthorize: (original) => (...given) => {
+          const definitions = original(...given);
+          return definitions && definitions.filter((definition) => !definition.has("basic"));
+        },
+      },
+    },
+  },
+});
+
+window.addEventListener("DOMContentLoaded", () => {
+  window.ui = SwaggerUIBundle({
+    url: "/openapi.json",
+    dom_id: "#api",
+    deepLinking: true,
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    displayRequestDuration: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+    plugins: [LinesAsTheyStand, KeyAlone],
+  });
+});

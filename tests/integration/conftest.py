@@ -1,0 +1,39 @@
+"""Real servers for this ring: one Valkey for the session, flushed for each test; a ledger of each test's own."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio as redis_client
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register.database import connect
+from register.migrate import migrate
+from tests.integration.valkey_server import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """One embedded Valkey."""
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis(valkey: ValkeyServer) -> AsyncIterator["Redis"]:
+    """An empty Redis."""
+    async with redis_client.from_url(valkey.url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty ledger on SQLite."""
+    made = connect(f"sqlite+aiosqlite:///{tmp_path / 'ledger.sqlite3'}")
+    await migrate(made)
+    yield made
+    await made.dispose()

@@ -1,0 +1,164 @@
+"""The feed road without Faust: judge, ledger, register, and what happens when something breaks in between."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.files import load_departments
+from config.settings import Settings
+from config.topics import RECEIPT_HEADER
+from register.ledger import Ledger
+from register.locks import LockBook
+from register.register_reader import RegisterReader
+from register.register_writer import RegisterWriter
+from rules.admission import AdmissionDesk
+from rules.faults import InvalidRecord
+from rules.subject import SubjectKeys
+from streams.delivered import Delivered
+from streams.feed_agent import FeedRoad
+from streams.recovery import Recovery
+from tests.unit.records import ORGANISATION, record, removal
+
+KEYS = SubjectKeys(b"p" * 32)
+DESK = AdmissionDesk(load_departments(Settings().departments), KEYS)
+SUBJECT = KEYS.subject(f"org:{ORGANISATION[8:17]}")
+NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+class Kept:
+    """Dead letters kept in a list: the broker is not what these tests are about."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[Delivered, InvalidRecord]] = []
+
+    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+        self.letters.append((record, fault))
+
+
+class Road:
+    """A feed road on real Valkey and SQLite."""
+
+    def __init__(self, redis: "Redis", engine: AsyncEngine) -> None:
+        self.redis, self.ledger, self.writer = redis, Ledger(engine), RegisterWriter(redis)
+        self.recovery = Recovery(redis, self.ledger, self.writer, LockBook(engine, redis), DESK)
+        self.dead = Kept()
+        self.road = FeedRoad(DESK, self.ledger, self.writer, self.recovery, self.dead, lambda: NOW)
+        self.reader = RegisterReader(redis, 1)
+        self.offset = 0
+
+    def message(self, value: Any, receipt: str | None = None) -> Delivered:  # noqa: ANN401
+        self.offset += 1
+        data = value if isinstance(value, bytes | None) else orjson.dumps(value)
+        headers = [(RECEIPT_HEADER, receipt.encode())] if receipt else []
+        return Delivered("credit.feeds", 0, self.offset, NOW.timestamp(), None, data, headers)
+
+    async def listed(self) -> int:
+        return len((await self.reader.look_up([SUBJECT])).listings[SUBJECT])
+
+
+@pytest.fixture
+async def road(redis: "Redis", engine: AsyncEngine) -> Road:
+    made = Road(redis, engine)
+    await made.recovery.make_whole()
+    return made
+
+
+async def test_applied_superseded_rejected(road: Road) -> None:
+    """Each outcome stands in the ledger, and the receipt tells it record by record."""
+    await road.ledger.open_receipt("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
+    batch = [
+        road.message(record(version=5), "rcp_1:0"),
+        road.message(record(version=4), "rcp_1:1"),
+        road.message(record(version=6, category="C01"), "rcp_1:2"),
+    ]
+    await road.road.carry(batch)
+    receipt = await road.ledger.receipt("rcp_1")
+    assert receipt is not None
+    assert [item["status"] for item in receipt["results"]] == ["applied", "superseded", "rejected", "rejected"]
+    assert receipt["results"][2]["code"] == "category_not_permitted"
+    assert [fault.code for _, fault in road.dead.letters] == ["category_not_permitted"]
+    assert await road.listed() == 1
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff\xfe", b"[1]", b"7", b"{}", b"x" * 70_000])
+async def test_poison_goes_to_the_dead_letters_and_the_stream_goes_on(road: Road, value: bytes | None) -> None:
+    """Whatever bytes arrive, the next record is applied."""
+    await road.road.carry([road.message(value), road.message(record())])
+    assert len(road.dead.letters) == 1
+    assert await road.listed() == 1
+
+
+async def test_delivered_twice_is_written_once(road: Road) -> None:
+    """At least once: the same events again change neither ledger nor register."""
+    batch = [road.message(record(), "rcp_2:0"), road.message(removal()), road.message(b"poison")]
+    for _ in range(3):
+        await road.road.carry(batch)
+    assert await road.ledger.counts() == {"applied": 2, "rejected": 1}
+    assert await road.listed() == 0
+
+
+async def test_a_crash_between_ledger_and_register_is_made_good(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker dies after the ledger and before the register: on redelivery the listing is applied."""
+    message = road.message(record(), "rcp_3:0")
+
+    async def die(_claims: object) -> list[int]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(road.writer, "apply", die)
+    with pytest.raises(KeyboardInterrupt):
+        await road.road.carry([message])
+    monkeypatch.undo()
+    assert await road.ledger.counts() == {"applied": 1}
+    await road.road.carry([message])
+    assert await road.listed() == 1
+    assert await road.ledger.counts() == {"applied": 1}
+
+
+async def test_a_redis_that_lost_everything_is_filled_from_the_ledger(road: Road) -> None:
+    """An emptied Redis is noticed by the guard, and by the next record, and is whole again after."""
+    await road.road.carry([road.message(record()), road.message(record(record_no="R-2"))])
+    before = await road.reader.look_up([SUBJECT])
+    await road.redis.flushall()
+    await road.recovery.make_whole()
+    after = await road.reader.look_up([SUBJECT])
+    assert after.listings == before.listings
+    assert after.state.epoch != before.state.epoch
+    await road.redis.flushall()
+    await road.road.carry([road.message(removal())])
+    assert await road.listed() == 1
+
+
+async def test_a_tail_lost_by_redis_is_applied_again(redis: "Redis", engine: AsyncEngine) -> None:
+    """Redis comes back without its last second: a worker that starts brings the tail in again."""
+    first = Road(redis, engine)
+    await first.recovery.make_whole()
+    await first.road.carry([first.message(record())])
+    dump = {key: await redis.dump(key) async for key in redis.scan_iter("*")}
+    await first.road.carry([first.message(removal())])
+    await redis.flushall()
+    for key, value in dump.items():
+        assert value is not None
+        await redis.restore(key, 0, value)
+    assert await first.listed() == 1  # what Redis now believes
+    restarted = Road(redis, engine)
+    await restarted.recovery.make_whole()
+    assert await restarted.listed() == 0
+
+
+async def test_an_outage_is_waited_for(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis away for a few tries: nothing is rejected, nothing lost, nothing raised."""
+    real, failures = road.writer.apply, iter(range(3))
+
+    async def flaky(claims: Any) -> list[int]:  # noqa: ANN401
+        if next(failures, None) is not None:
+            raise RedisConnectionError("away")
+        return await real(claims)
+
+    monkeypatch.setattr(road.writer, "apply", flaky)
+    await road.road.carry([road.message(record())])
+    assert await road.listed() == 1

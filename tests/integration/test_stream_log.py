@@ -1,0 +1,285 @@
+"""What the stream log promises to the gateway and to the transport, against a real Valkey."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+import redis.exceptions
+from aiokafka.partitioner import DefaultPartitioner
+
+from register.stream_entry import Extent, Record, TopicPartition
+from register.stream_faults import NotDurable, UnknownTopic, is_outage
+from register.stream_log import StreamLog
+from register.stream_retention import Retention, trim
+from tests.integration.valkey_server import ValkeyServer
+from tests.redis_server import RedisServer
+from tests.servers import LOOPBACK, free_port, require
+
+ONE = TopicPartition("one", 0)
+ALL_BYTES = bytes(range(256))
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(tmp_path / "v")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def log(valkey: ValkeyServer) -> AsyncIterator[StreamLog]:
+    log = StreamLog.connect(valkey.broker_url)
+    await log.declare_topic("one", 1)
+    await log.declare_topic("four", 4)
+    yield log
+    await log.close()
+
+
+def numbered(count: int, start: int = 0) -> list[Record]:
+    return [Record("one", b"%d" % number) for number in range(start, start + count)]
+
+
+async def values(log: StreamLog, start: int = 0, place: TopicPartition = ONE) -> list[bytes | None]:
+    reading = await log.read({place: start}, 100_000, 0.01)
+    return [entry.value for entry in reading.entries.get(place, [])]
+
+
+async def test_offsets_are_contiguous_in_each_partition(log: StreamLog) -> None:
+    """Like Kafka's: 0, 1, 2, … whoever appends, so that a missing one would be seen."""
+    other = StreamLog(log._redis)
+    assert await log.append(numbered(3)) == [0, 1, 2]
+    assert await other.append(numbered(2)) == [3, 4]
+    assert await log.append([]) == []
+    placed = [Record("four", b"", partition=number % 2) for number in range(6)]
+    assert await log.append(placed) == [0, 0, 1, 1, 2, 2]
+    reading = await log.read({ONE: 0}, 100, 0.01)
+    assert [entry.offset for entry in reading.entries[ONE]] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_records_come_back_as_they_were(valkey: ValkeyServer, log: StreamLog, protocol: int) -> None:
+    """Nothing is text: any byte survives, None (a tombstone) is not empty, header names may repeat."""
+    headers = [("a", ALL_BYTES), ("a", b""), ("名单", b"\xff\x00")]
+    contents = (None, b"", ALL_BYTES)
+    pairs = [(key, value) for key in contents for value in contents]
+    async with redis.asyncio.from_url(valkey.url, protocol=protocol) as client:
+        log = StreamLog(client)
+        moment = 1_700_000_000.123
+        await log.append([Record("one", value, key, headers, moment) for key, value in pairs])
+        entries = (await log.read({ONE: 0}, 100, 0.01)).entries[ONE]
+    assert entries == [(offset, moment, *pair, headers) for offset, pair in enumerate(pairs)]
+
+
+@pytest.mark.parametrize(
+    "record", [{"key": "text"}, {"value": "text"}, {"headers": [("a", "text")]}, {"headers": [("a", None)]}]
+)
+def test_what_could_not_be_read_again_is_not_written(record: dict[str, object]) -> None:
+    """One such entry would stop every reader for good."""
+    with pytest.raises(TypeError):
+        Record(**{"topic": "one", "value": b"", **record})  # type: ignore[arg-type]
+
+
+async def test_partitions_are_those_of_kafka(log: StreamLog) -> None:
+    """A key has the same partition in both modes: aiokafka's partitioner is Kafka's murmur2."""
+    for size in (1, 3, 4, 12):
+        topic = f"sized{size}"
+        await log.declare_topic(topic, size)
+        numbers = list(range(size))
+        for length in range(64):
+            key = random.randbytes(length)
+            assert log.partition_for(topic, key) == DefaultPartitioner()(key, numbers, numbers)
+    assert [log.partition_for("four", None) for _ in range(8)] == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+async def test_first_declaration_counts(log: StreamLog) -> None:
+    """Partitions never change behind the back of keys that have their place; unknown topics are a bug."""
+    other = StreamLog(log._redis)
+    assert await other.declare_topic("four", 9) == 4
+    with pytest.raises(UnknownTopic):
+        await log.append([Record("nobody's", b"")])
+    with pytest.raises(UnknownTopic):
+        log.partition_for("nobody's", b"")
+
+
+async def test_append_is_all_or_nothing(log: StreamLog) -> None:
+    """A server out of memory takes no part of a delivery, and says that waiting may help."""
+    await log.append(numbered(1))
+    await log.ask("CONFIG", "SET", "maxmemory", 1)
+    with pytest.raises(redis.exceptions.OutOfMemoryError) as caught:
+        await log.append(numbered(3, 1))
+    assert is_outage(caught.value)
+    await log.ask("CONFIG", "SET", "maxmemory", 0)
+    assert await log.append(numbered(3, 1)) == [1, 2, 3]
+
+
+async def test_read_waits_and_is_limited(log: StreamLog) -> None:
+    """A read answers about as much as asked for, and nothing when nothing comes."""
+    assert (await log.read({ONE: 0, TopicPartition("four", 1): 0}, 10, 0.01)).entries == {}
+    await log.append(numbered(50))
+    reading = await log.read({ONE: 7, TopicPartition("four", 1): 0}, 10, 5)
+    assert [entry.offset for entry in reading.entries[ONE]] == [7, 8, 9, 10, 11]
+    assert reading.server == await log.server()
+
+
+async def test_end_survives_trimming(log: StreamLog) -> None:
+    """Offsets are never given twice: after everything was trimmed the log goes on where it ended."""
+    await log.append(numbered(5))
+    assert await trim(log, "one", None, Retention(entries=0)) == 5
+    assert await log.extents([ONE]) == {ONE: Extent(5, 5)}
+    assert await log.append(numbered(1)) == [5]
+    assert await log.extents([ONE, TopicPartition("four", 3)]) == {
+        ONE: Extent(5, 6),
+        TopicPartition("four", 3): Extent(0, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("committed", "retention", "earliest"),
+    [
+        (None, Retention(entries=0, seconds=0), 0),  # never committed: kept
+        (6, Retention(entries=0, seconds=0), 6),  # no limit reaches past the commit
+        (10, Retention(entries=0), 10),
+        (10, Retention(entries=3), 7),
+        (10, Retention(entries=100), 0),
+        (10, Retention(entries=100, seconds=4.5), 5),  # records are 0 to 9 seconds old, the newest last
+        (3, Retention(entries=100, seconds=4.5), 3),
+    ],
+)
+async def test_only_committed_entries_are_trimmed(
+    log: StreamLog, committed: int | None, retention: Retention, earliest: int
+) -> None:
+    """Retention may be anything: what the group still has to work off stays."""
+    now = time.time() + 0.2
+    await log.append([Record("one", b"", timestamp=now - 9 + number) for number in range(10)])
+    if committed is not None:
+        await log.commit("group", {ONE: committed})
+    assert await trim(log, "one", "group", retention) == earliest
+    assert await log.extents([ONE]) == {ONE: Extent(earliest, 10)}
+
+
+async def test_commits_are_kept_by_group(log: StreamLog) -> None:
+    """Each group has its own; topic names may hold colons."""
+    await log.commit("a", {ONE: 3, TopicPartition("x:y", 2): 4})
+    await log.commit("a", {ONE: 5})
+    await log.commit("a", {})
+    assert await log.committed("a") == {ONE: 5, TopicPartition("x:y", 2): 4}
+    assert await log.committed("b") == {}
+
+
+async def test_restarted_server_takes_no_commit_meant_for_the_old_one(valkey: ValkeyServer, log: StreamLog) -> None:
+    """It may have lost its tail and given the same offsets to other records."""
+    server = await log.server()
+    assert await log.commit("a", {ONE: 1}, server)
+    valkey.kill()
+    valkey.start()
+    await asyncio.sleep(0.05)  # this test stopped the loop: let it see that the old connection is gone
+    assert not await log.commit("a", {ONE: 2}, server)
+    assert await log.committed("a") == {ONE: 1}
+    assert await log.commit("a", {ONE: 2}, await log.server())
+
+
+async def test_kill_9_loses_nothing_that_was_answered(valkey: ValkeyServer, log: StreamLog) -> None:
+    """Appends, commits and topics are there after a crash, and the client finds the server again."""
+    await log.append(numbered(100))
+    await log.append_durably(numbered(100, 100), timeout=10)
+    await log.commit("group", {ONE: 150})
+    valkey.kill()
+    with pytest.raises(redis.exceptions.ConnectionError):
+        await log.append(numbered(1))
+    valkey.start()
+    assert await log.append(numbered(1, 200)) == [200]
+    assert await values(log) == [b"%d" % number for number in range(201)]
+    assert await log.committed("group") == {ONE: 150}
+    assert await StreamLog(log._redis).partition_count("four") == 4
+
+
+async def test_durable_means_fsynced(log: StreamLog) -> None:
+    """Without an fsync there is no answer, and the caller is told; the record may be there all the same."""
+    await log.verify_durable()
+    assert await log.append_durably(numbered(2), timeout=10) == [0, 1]
+    await log.ask("CONFIG", "SET", "appendfsync", "no")
+    with pytest.raises(NotDurable, match="in time"):
+        await log.append_durably(numbered(1, 2), timeout=0.2)
+    assert await values(log) == [b"0", b"1", b"2"]
+
+
+async def test_durable_is_refused_without_a_file(log: StreamLog) -> None:
+    """A server that keeps no append-only file must not pass for durable."""
+    await log.ask("CONFIG", "SET", "appendonly", "no")
+    with pytest.raises(NotDurable):
+        await log.verify_durable()
+    with pytest.raises(NotDurable):
+        await log.append_durably(numbered(1), timeout=1)
+
+
+@pytest.mark.redis_server
+async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
+    """Redis before 7.2 does not know WAITAOF: everything else works, a durable append says so."""
+    require(RedisServer.available())
+    with RedisServer(tmp_path / "r") as server:
+        log = StreamLog.connect(server.url.replace("redis://", "rstream://"))
+        if await log.ask("COMMAND", "LIST", "FILTERBY", "PATTERN", "waitaof"):
+            pytest.skip("this redis-server knows WAITAOF")
+        await log.declare_topic("one", 1)
+        with pytest.raises(NotDurable):
+            await log.verify_durable()
+        with pytest.raises(NotDurable):
+            await log.append_durably(numbered(1), timeout=1)
+        assert await log.append(numbered(1, 1)) == [1]
+        assert await log.commit("group", {ONE: 2}, await log.server())
+        assert await trim(log, "one", "group", Retention(entries=0)) == 2
+        await log.close()
+
+
+async def test_server_that_hangs_is_not_waited_for(valkey: ValkeyServer, log: StreamLog) -> None:
+    """Its connections stay open and silent; the caller hears of it, and the client recovers."""
+    await log.append(numbered(1))
+    valkey.pause()
+    with pytest.raises(NotDurable, match="no answer"):
+        await log.append_durably(numbered(1, 1), timeout=0.1)
+    valkey.resume()
+    offset = (await log.append(numbered(1, 2)))[0]
+    assert await values(log, offset) == [b"2"]
+
+
+async def test_url_gives_host_password_and_database(tmp_path: Path) -> None:
+    """The broker URL may name a TCP server with a password; a wrong one is no outage to be waited out."""
+    port = free_port()
+    server = ValkeyServer(tmp_path / "v", "--port", str(port), "--bind", LOOPBACK, "--requirepass", "p@ss/:")
+    server.start()
+    log = StreamLog.connect(f"rstream://:p%40ss%2F%3A@{LOOPBACK}:{port}/3?keep_entries=5")
+    wrong = StreamLog.connect(f"rstream://:wrong@{LOOPBACK}:{port}/3")
+    try:
+        assert await log.declare_topic("one", 1) == 1
+        assert "db3" in await log.ask("INFO", "keyspace")
+        with pytest.raises(redis.exceptions.AuthenticationError) as caught:
+            await wrong.server()
+        assert not is_outage(caught.value)
+    finally:
+        await log.close()
+        await wrong.close()
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (redis.exceptions.ConnectionError("refused"), True),
+        (redis.exceptions.BusyLoadingError("reading the file"), True),
+        (redis.exceptions.ResponseError("BUSY Valkey is busy running a script"), True),
+        (redis.exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), True),
+        (TimeoutError(), True),
+        (redis.exceptions.ResponseError("BUSYGROUP exists"), False),
+        (redis.exceptions.ResponseError("WRONGTYPE"), False),
+        (redis.exceptions.AuthenticationError("wrong"), False),
+        (ValueError(), False),
+    ],
+)
+def test_outages_are_told_from_mistakes(error: Exception, passes: bool) -> None:
+    """Outages are waited for; a mistake must come to light."""
+    assert is_outage(error) is passes
