@@ -27,6 +27,15 @@ const KeyAlone = () => ({
   },
 });
 
+/* "Execute" sends the key of Authorize or none. Were the browser's own login sent where only the key is
+   taken, the refusal would make the browser forget it, and the links of this page would fail. */
+function keyOnly(request) {
+  if (!request.loadSpec) {
+    request.credentials = "omit";
+  }
+  return request;
+}
+
 window.addEventListener("DOMContentLoaded", () => {
   window.ui = SwaggerUIBundle({
     url: "/openapi.json",
@@ -37,6 +46,7 @@ window.addEventListener("DOMContentLoaded", () => {
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
+    requestInterceptor: keyOnly,
     plugins: [LinesAsTheyStand, KeyAlone],
   });
 });

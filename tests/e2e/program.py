@@ -94,14 +94,15 @@ class Program:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, *options: str, seconds: float = 60) -> "Program":
-        self.process = subprocess.Popen(
-            [CREDITGATE, "up", *options],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.data.parent / "stderr.txt").open("a"),
-            text=True,
-            cwd=self.data.parent,
-        )
+        with (self.data.parent / "stderr.txt").open("a") as stderr:
+            self.process = subprocess.Popen(
+                [CREDITGATE, "up", *options],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                cwd=self.data.parent,
+            )
         assert self.process.stdout is not None
         deadline = time.monotonic() + seconds
         self.output = ""
@@ -114,7 +115,7 @@ class Program:
 
     @property
     def key(self) -> str:
-        found = re.search(r"demo key \S+ +(\S+)", self.output)
+        found = re.search(r"demo key / \S+ +(\S+)", self.output)
         assert found, self.output
         return found[1]
 
@@ -157,7 +158,7 @@ class Program:
 def descendants(pid: int) -> Iterator[tuple[int, str]]:
     for child in _children_of(pid):
         command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        name = next((n for n in ("valkey-server", "worker", "serve") if n in command), command[:40])
+        name = next((n for n in ("valkey-server", "creditgate worker", "creditgate serve") if n in command), command[:40])
         yield child, name
         yield from descendants(child)
 

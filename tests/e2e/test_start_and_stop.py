@@ -1,0 +1,99 @@
+"""Starting, stopping, and starting again: no orphan, no second owner, nothing forgotten."""
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.e2e.program import CREDITGATE, Program, eventually, free_port, http, running
+
+BIDDER = "91320800MA1TE5T0XK"
+
+
+def test_ctrl_c_ends_everything_and_a_restart_has_everything(own_program: Program) -> None:
+    """After Ctrl-C nothing runs; started again, listings, keys and locks are as they were."""
+    program = own_program.start("--seed")
+    made = program.cli("clients", "add", "shop", "--scene", "*").stdout.strip()
+    lock = program.check("bidding.qualification", BIDDER, "bidder", account_id="a-1").json["locks"][0]
+    before = program.cli("register", "stats", "--json").stdout
+    key, pids = program.key, list(program.children().values())
+    assert len(pids) >= 3
+    assert program.stop() == 0
+    assert not any(running(pid) for pid in pids)
+
+    program.start()
+    assert program.key == key
+    assert program.cli("register", "stats", "--json").stdout == before
+    assert program.check("bidding.qualification", BIDDER, "bidder", key=made).json["outcome"] == "intercept"
+    again = program.check("bidding.qualification", BIDDER, "bidder", account_id="a-1").json["locks"][0]
+    assert again == lock
+
+
+def test_kill_9_of_the_parent_leaves_no_orphan(own_program: Program) -> None:
+    """The kernel ends the children; a start right after waits for them and has the data."""
+    program = own_program.start("--seed")
+    pids = list(program.children().values())
+    assert program.process is not None
+    program.process.kill()
+    program.process.wait()
+    program.start()  # at once: the directory is free as soon as the last child let go
+    assert eventually(lambda: not any(running(pid) for pid in pids), 30)
+    assert program.check("bidding.qualification", BIDDER, "bidder").json["outcome"] == "intercept"
+
+
+def test_a_second_start_on_the_same_data_is_refused(program: Program) -> None:
+    """One clear line, exit 1, and the first goes on."""
+    second = subprocess.run(
+        [CREDITGATE, "up"],
+        env=program.environment | {"CREDITGATE_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "Another CreditGate" in second.stderr
+    assert http("GET", f"{program.url}/livez").status == 200
+
+
+def test_a_taken_port_is_refused(own_program: Program) -> None:
+    """With SO_REUSEPORT a second listener would join in silence; it is refused instead."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", own_program.port))
+        taken.listen()
+        done = own_program.cli("up")
+    assert done.returncode == 1
+    assert "is taken" in done.stderr
+
+
+@pytest.mark.parametrize("victim", ["valkey-server", "creditgate worker", "creditgate serve"])
+def test_a_killed_part_comes_back(own_program: Program, victim: str) -> None:
+    """Each part is started again, and checks answer as before; meanwhile they fail rather than allow."""
+    program = own_program.start("--seed")
+    os.kill(program.children()[victim], signal.SIGKILL)
+
+    def answered() -> str:
+        answer = program.check("bidding.qualification", BIDDER, "bidder")
+        assert answer.status == 200 or answer.status >= 500
+        return str(answer.json["outcome"])
+
+    assert eventually(answered) == "intercept"
+    assert eventually(lambda: program.children().get(victim))
+
+
+def test_settings_that_cannot_be_are_refused(own_program: Program) -> None:
+    """A wrong setting is named, with exit 2, before anything starts."""
+    own_program.environment["CREDITGATE_PORT"] = "many"
+    done = own_program.cli("up")
+    assert done.returncode == 2
+    assert "port" in done.stderr
+
+
+def test_the_demo_key_can_be_set(own_program: Program) -> None:
+    """CREDITGATE_DEMO_KEY is the demo platform's key when set."""
+    own_program.environment["CREDITGATE_DEMO_KEY"] = "chosen-by-the-operator"
+    program = own_program.start()
+    assert program.key == "chosen-by-the-operator"
+    assert http("GET", f"{program.url}/metrics", key=program.key).status == 200
