@@ -158,7 +158,9 @@ class Program:
 def descendants(pid: int) -> Iterator[tuple[int, str]]:
     for child in _children_of(pid):
         command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        name = next((n for n in ("valkey-server", "creditgate worker", "creditgate serve") if n in command), command[:40])
+        name = next(
+            (n for n in ("valkey-server", "creditgate worker", "creditgate serve") if n in command), command[:40]
+        )
         yield child, name
         yield from descendants(child)
 
