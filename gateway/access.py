@@ -17,6 +17,7 @@ _REFRESH = 2.0
 """Seconds until a revoked key stops working in this process."""
 _SOONEST = 0.5
 """Seconds between looks for a key that is not known yet, so that guessing keys costs the ledger nothing."""
+_ASK_BROWSER = 'Basic realm="CreditGate", charset="UTF-8"'
 _log = structlog.get_logger("gateway.access")
 
 
@@ -25,7 +26,7 @@ class Access:
 
     def __init__(self, registry: ClientRegistry) -> None:
         self._registry = registry
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, tuple[str, Client]] = {}
         self._looked = -_REFRESH
         self._looking = asyncio.Lock()
 
@@ -48,27 +49,35 @@ class Access:
     async def reader_of(self, request: web.Request) -> Client:
         """The calling client of a page, where a browser may give the key as the password of HTTP Basic."""
         key = _bearer(request) or _basic(request)
-        if key is None:
-            raise Problem("key_missing")
-        return await self._by_key(key)
+        try:
+            if key is None:
+                raise Problem("key_missing")
+            return await self._by_key(key)
+        except Problem as problem:
+            problem.challenge = _ASK_BROWSER
+            raise
 
     async def _by_key(self, key: str) -> Client:
         key_hash = hash_key(key)
-        if key_hash not in self._clients and monotonic() - self._looked > _SOONEST:
-            await self._look()
-        client = self._clients.get(key_hash)
-        for known in self._clients if client else ():
-            if hmac.compare_digest(known, key_hash):
-                break
-        else:
+        if key_hash not in self._clients:
+            await self._look_again(monotonic())
+        known, client = self._clients.get(key_hash, ("", None))
+        if client is None or not hmac.compare_digest(known, key_hash):
             raise Problem("key_unknown")
-        assert client is not None
         return client
 
-    async def _look(self) -> None:
+    async def _look_again(self, asked: float) -> None:
+        """Look for a key that may be new; all who wait share one look, and looks keep their distance."""
         async with self._looking:
-            self._clients = await self._registry.by_key_hash()
-            self._looked = monotonic()
+            if self._looked < asked:
+                await asyncio.sleep(self._looked + _SOONEST - asked)
+                await self._look()
+
+    async def _look(self) -> None:
+        began = monotonic()
+        found = await self._registry.by_key_hash()
+        self._clients = {key_hash: (key_hash, client) for key_hash, client in found.items()}
+        self._looked = began
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -43,26 +43,18 @@ class Pages:
 
     async def openapi(self, request: web.Request) -> web.Response:
         """The OpenAPI document."""
-        await self._admit(request)
+        await self.access.reader_of(request)
         return web.Response(body=self.document, headers={"Content-Type": "application/json"})
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page that renders it."""
-        await self._admit(request)
+        await self.access.reader_of(request)
         return self._file("docs.html")
 
     async def static(self, request: web.Request) -> web.Response:
         """A script or style of the page."""
-        await self._admit(request)
+        await self.access.reader_of(request)
         return self._file(request.match_info["file"])
-
-    async def _admit(self, request: web.Request) -> None:
-        try:
-            await self.access.reader_of(request)
-        except Problem as problem:
-            response = problem.response("00000000-0000-0000-0000-000000000000")
-            response.headers["WWW-Authenticate"] = 'Basic realm="CreditGate", charset="UTF-8"'
-            raise web.HTTPUnauthorized(body=response.body, headers={**response.headers}) from problem
 
     def _file(self, name: str) -> web.Response:
         path = _HERE / "static" / name

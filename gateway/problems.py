@@ -72,6 +72,7 @@ class Problem(Exception):
         self.detail = detail
         self.detail_zh = detail_zh
         self.more = more
+        self.challenge = 'Bearer realm="CreditGate"'
 
     def response(self, request_id: str) -> web.Response:
         """The problem document."""
@@ -88,7 +89,7 @@ class Problem(Exception):
         document |= {"detail_zh": self.detail_zh} if self.detail_zh else {}
         headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
         if kind.status == 401:
-            headers["WWW-Authenticate"] = 'Bearer realm="creditgate"'
+            headers["WWW-Authenticate"] = self.challenge
         if kind.status == 503:
             headers["Retry-After"] = "1"
         return web.Response(status=kind.status, body=orjson.dumps(document | self.more), headers=headers)

@@ -6,7 +6,6 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from register.stream_entry import Extent, offset_of
-from register.stream_faults import NotDurable
 
 
 def rows_by_stream(answer: Any) -> list[tuple[bytes, Any]]:  # noqa: ANN401
@@ -39,11 +38,3 @@ def appended(answers: Sequence[Any]) -> list[int]:
         if isinstance(answer, Exception):
             raise answer
     return [offset_of(identifier) for identifier in executed]
-
-
-def check_durable(answer: Any) -> None:  # noqa: ANN401
-    """Raise ``NotDurable`` unless the answer of WAITAOF says that this server has fsynced."""
-    if isinstance(answer, Exception):
-        raise NotDurable(str(answer)) from answer
-    if answer[0] < 1:
-        raise NotDurable("the append-only file was not fsynced in time")

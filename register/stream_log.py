@@ -19,9 +19,9 @@ from aiokafka.partitioner import DefaultPartitioner
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
 
-from register.stream_answers import appended, check_durable, extent_of, rows_by_stream
+from register.stream_answers import appended, extent_of, rows_by_stream
+from register.stream_durability import EVERY_SECOND, outlast_sync, synced_by, verify_policy
 from register.stream_entry import Entry, Extent, Reading, Record, TopicPartition, from_row, stream_id, to_fields
 from register.stream_faults import NotDurable, UnknownTopic, is_outage
 
@@ -96,39 +96,39 @@ class StreamLog:
 
     async def append(self, records: Sequence[Record]) -> list[int]:
         """Append all the records and return their offsets; when this raises, all or none were appended."""
-        return await self._append(records, None)
+        async with asyncio.timeout(ANSWER_LIMIT):
+            return (await self._append(records, None))[0]
 
     async def append_durably(self, records: Sequence[Record], timeout: float) -> list[int]:  # noqa: ASYNC109
         """Append, and return only after the append-only file with the records was fsynced.
 
-        Raises ``NotDurable`` when that is not known ``timeout`` seconds later, or when the server cannot
-        tell (older than Redis 7.2, or without ``appendonly yes``). The records may be in the log all the
-        same: publish them again under the same event ids.
+        At once with ``appendfsync always``; with ``everysec`` it takes more than a second. Raises
+        ``NotDurable`` when that is not known after ``timeout`` seconds, or when the server cannot tell
+        (older than Redis 7.2, no ``appendonly yes``, ``appendfsync no``). The records may be in the log all
+        the same: publish them again under the same event ids.
         """
         try:
-            return await self._append(records, timeout)
+            async with asyncio.timeout(timeout + 0.5):  # WAITAOF is to answer first
+                offsets, policy = await self._append(records, timeout)
+                if policy == EVERY_SECOND:
+                    await outlast_sync(self.ask)
+                return offsets
         except Exception as error:
             if is_outage(error):
-                raise NotDurable(f"the log gave no answer: {error!r}") from error
+                raise NotDurable(f"no answer from the log: {error!r}") from error
             raise
 
     async def verify_durable(self) -> None:
-        """Raise ``NotDurable`` unless the server can tell when an append is on disk. For start-up."""
-        try:
-            await self.ask("WAITAOF", 1, 0, 1)
-        except ResponseError as error:
-            if is_outage(error):
-                raise
-            raise NotDurable(str(error)) from error
+        """Raise ``NotDurable`` unless this server can tell when an append is on disk. For start-up."""
+        await verify_policy(self.ask)
 
-    async def _append(self, records: Sequence[Record], durable_within: float | None) -> list[int]:
+    async def _append(self, records: Sequence[Record], durable_within: float | None) -> tuple[list[int], str]:
         if not records:
-            return []
+            return [], ""
         for topic in {record.topic for record in records}:
             await self.partition_count(topic)
-        limit = ANSWER_LIMIT if durable_within is None else durable_within + 0.5
         # Not the client's own transaction: WAITAOF must follow EXEC on the same connection.
-        async with asyncio.timeout(limit), self._redis.pipeline(transaction=False) as pipeline:
+        async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.execute_command("MULTI")
             for record in records:
                 pipeline.execute_command("XADD", self._stream(self._place(record)), "0-*", *to_fields(record))
@@ -136,11 +136,10 @@ class StreamLog:
             if durable_within is not None:
                 # Never 0, which would wait for ever.
                 pipeline.execute_command("WAITAOF", 1, 0, max(1, round(durable_within * 1000)))
+                pipeline.execute_command("CONFIG", "GET", "appendfsync")
             answers = await pipeline.execute(raise_on_error=False)
         offsets = appended(answers[: len(records) + 2])
-        if durable_within is not None:
-            check_durable(answers[-1])
-        return offsets
+        return offsets, "" if durable_within is None else synced_by(*answers[-2:])
 
     async def read(self, positions: Mapping[TopicPartition, int], limit: int, wait: float) -> Reading:
         """About ``limit`` entries from these offsets on; waits up to ``wait`` seconds for the first one."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -145,14 +146,15 @@ class Program:
         )
 
     def check(self, scene: str, identifier: str, role: str = "applicant", **more: Any) -> Answer:  # noqa: ANN401
+        key = more.pop("key", self.key)
         body = {
             "scene": scene,
-            "transaction_id": more.pop("transaction_id", "T-1"),
+            "transaction_id": more.pop("transaction_id", f"T-{uuid4().hex}"),
             "operator": "clerk-7",
             "purpose": "受理审查",
             "subjects": [{"role": role, "id": identifier}],
         }
-        return http("POST", f"{self.url}/v1/checks", body | more, key=more.pop("key", self.key))
+        return http("POST", f"{self.url}/v1/checks", body | more, key=key)
 
 
 def descendants(pid: int) -> Iterator[tuple[int, str]]:

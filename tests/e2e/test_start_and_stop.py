@@ -36,8 +36,7 @@ def test_kill_9_of_the_parent_leaves_no_orphan(own_program: Program) -> None:
     program = own_program.start("--seed")
     pids = list(program.children().values())
     assert program.process is not None
-    program.process.kill()
-    program.process.wait()
+    assert program.stop(signal.SIGKILL) == -signal.SIGKILL
     program.start()  # at once: the directory is free as soon as the last child let go
     assert eventually(lambda: not any(running(pid) for pid in pids), 30)
     assert program.check("bidding.qualification", BIDDER, "bidder").json["outcome"] == "intercept"
