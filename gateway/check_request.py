@@ -15,7 +15,9 @@ from rules.identifiers import InvalidIdentifier, parse_identifier
 from rules.policy import Policy
 from rules.vocabulary import Role
 
-_Short = Annotated[str, Meta(min_length=1, max_length=128)]
+# Without control characters: PostgreSQL keeps no NUL, and nobody's case number has a line break.
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
 
 
 class SubjectAsked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,8 +36,8 @@ class CheckAsked(Struct, frozen=True, forbid_unknown_fields=True):
     transaction_id: _Short
     subjects: Annotated[tuple[SubjectAsked, ...], Meta(max_length=100)] = ()
     account_id: _Short | None = None
-    operator: Annotated[str, Meta(max_length=128)] | None = None
-    purpose: Annotated[str, Meta(max_length=256)] | None = None
+    operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
+    purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

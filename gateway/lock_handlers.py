@@ -25,8 +25,8 @@ _log = structlog.get_logger("gateway.locks")
 class ReleaseAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a release: who decides, and why."""
 
-    reason: Annotated[str, Meta(min_length=2, max_length=2000)]
-    operator: Annotated[str, Meta(max_length=128)] | None = None
+    reason: Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
+    operator: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,22 @@ _DRAIN = 10.0
 _log = structlog.get_logger("gateway")
 
 
-def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; finish what is in hand, then return."""
+def run_gateway(settings: Settings, *, share_port: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; finish what is in hand, then return.
+
+    ``share_port`` lets other gateway processes of the group listen on the same port.
+    """
     set_up_logs(settings.log_format)
     settings.log_effective()
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, share_port=share_port))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, share_port: bool) -> None:
     app = build_app(settings, lambda: datetime.now(UTC))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, reuse_port=True).start()
+        await web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port).start()
         _log.info("serving", host=settings.host, port=settings.port)
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

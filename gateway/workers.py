@@ -54,4 +54,4 @@ def run_workers(settings: Settings, count: int) -> None:
 
 def _one(settings: Settings, parent: int) -> None:
     end_with_parent(parent)
-    run_gateway(settings)
+    run_gateway(settings, share_port=True)

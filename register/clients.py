@@ -3,6 +3,7 @@
 A key carries 256 random bits, so a plain hash cannot be searched; it needs no salt and no slow hash.
 """
 
+import re
 import secrets
 from hashlib import sha256
 from time import time
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from register.database import clients, writing
 from rules.vocabulary import DataClass
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Grants(Struct, frozen=True, omit_defaults=True):
@@ -49,6 +52,10 @@ class Client(Struct, frozen=True):
     revoked_at: int | None = None
 
 
+class ClientNameInvalid(ValueError):
+    """A client's name has 1 to 64 characters: letters, digits, ``.``, ``_``, ``-``."""
+
+
 class ClientExists(ValueError):
     """A client of that name is registered already."""
 
@@ -66,7 +73,12 @@ class ClientRegistry:
         self._writer = writing(engine)
 
     async def add(self, name: str, grants: Grants, key: str | None = None, *, replace: bool = False) -> str:
-        """Register a client and return its key, made here unless given. Raises ``ClientExists``."""
+        """Register a client and return its key, made here unless given.
+
+        Raises ``ClientNameInvalid`` and ``ClientExists``.
+        """
+        if not _NAME.fullmatch(name):
+            raise ClientNameInvalid(name)
         key = key or f"cgk_{secrets.token_urlsafe(32)}"
         row = {
             "id": name,

@@ -1,5 +1,6 @@
 """What happens to a feed record: judged, written to the ledger, then to the register."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_RECORDS, LAST_WRITE
 from streams.recovery import Recovery
 from streams.retry import until_done
 
+_RECEIPT = re.compile(rb"([a-zA-Z0-9_-]{1,40}):([0-9]{1,6})")
 _log = structlog.get_logger("streams.feed")
 
 
@@ -68,9 +70,11 @@ class FeedRoad:
 
     def _judge(self, record: Delivered) -> Arrival:
         headers = dict(record.headers)
-        receipt, _, index = headers.get(RECEIPT_HEADER, b"").decode("ascii", "replace").partition(":")
+        sent = _RECEIPT.fullmatch(headers.get(RECEIPT_HEADER, b""))
+        receipt = sent[1].decode() if sent else None
         arrived = round(record.timestamp * 1000)
-        accepted = headers.get(ACCEPTED_HEADER, b"")
+        stamp = headers.get(ACCEPTED_HEADER, b"")
+        accepted = int(stamp) if len(stamp) == 13 and stamp.isdigit() else arrived
         value: Any = None
         judged: Claim | InvalidRecord
         try:
@@ -78,21 +82,21 @@ class FeedRoad:
             judged = self.desk.admit(
                 value,
                 today=civil_day(self.clock()),
-                default_version=int(accepted) if accepted.isdigit() else arrived,
+                default_version=accepted,
             )
         except InvalidRecord as fault:
             judged = fault
         own_id = f"{record.topic}/{record.partition}/{record.offset}@{arrived}"
         return Arrival(
-            event_id=f"{receipt}:{index}" if index.isdigit() else own_id,
+            event_id=sent[0].decode() if sent else own_id,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
             authority=self._known_authority(value),
-            default_version=int(accepted) if accepted.isdigit() else arrived,
+            default_version=accepted,
             judged=judged,
-            receipt_id=receipt if index.isdigit() else None,
-            receipt_index=int(index) if index.isdigit() else None,
+            receipt_id=receipt,
+            receipt_index=int(sent[2]) if sent else None,
         )
 
     def _known_authority(self, value: Any) -> str:  # noqa: ANN401

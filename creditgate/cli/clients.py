@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.files import ConfigFault, load_departments, load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, JsonOption, err, fail, out, print_json, settings_or_fail
-from register.clients import ClientExists, ClientRegistry, Grants
+from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants
 from register.database import connect
 from register.migrate import migrate
 from rules.calendar import from_milliseconds, rfc3339
@@ -51,6 +51,8 @@ def add(
     )
     try:
         key = _with_registry(settings, lambda registry: registry.add(name, grants))
+    except ClientNameInvalid as error:
+        fail(f"{error.__doc__} / 名称只能含字母、数字、点、下划线和连字符。", MISUSE)
     except ClientExists:
         fail(f"A client {name} exists or existed; names are not used twice. / 该名称已被使用。")
     if json:
@@ -110,7 +112,7 @@ def _with_registry(settings: Settings, action: Callable[[ClientRegistry], Awaita
 
     try:
         return asyncio.run(run())
-    except ClientExists:
+    except (ClientExists, ClientNameInvalid):
         raise
     except (SQLAlchemyError, OSError) as error:
         fail(f"ledger: {type(error).__name__}")

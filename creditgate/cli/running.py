@@ -1,6 +1,7 @@
 """Run CreditGate: all in one, or its parts."""
 
 import asyncio
+import os
 import sys
 from time import monotonic
 from typing import Annotated
@@ -40,6 +41,7 @@ def up(
         load_policy(settings.policy), load_departments(settings.departments)
     except (ValidationError, ConfigFault, ValueError, OSError) as error:
         fail(f"settings: {error}", MISUSE)
+    os.umask(0o077)  # what is kept here is for its owner only
     try:
         lock = claim_directory(settings.data)
     except DataDirectoryInUse as error:

@@ -92,7 +92,7 @@ class Producer(FaustProducer):  # type: ignore[misc]
             _, unsettled = await asyncio.wait(unsettled, timeout=0.1)
 
     def _out_of_grace(self) -> bool:
-        if True:
+        if not (self.should_stop or self.app.should_stop):
             return False
         # One grace for all flushes of a shutdown.
         self._grace_ends = self._grace_ends or monotonic() + _STOP_GRACE

@@ -54,6 +54,8 @@ def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
         (body(purpose="  "), 422, "purpose_missing", "$.purpose"),
         (body(transaction_id=None), 422, "request_invalid", "$"),
         (body(surprise=1), 422, "request_invalid", "$"),
+        (body(transaction_id="T\u0000"), 422, "request_invalid", "$.transaction_id"),  # no database keeps a NUL
+        (body(operator="a\nb"), 422, "request_invalid", "$.operator"),
         (body(subjects=[{"role": "king", "id": BIDDER}]), 422, "request_invalid", "$.subjects[0].role"),
         (body(subjects=[{"role": "bidder"}]), 422, "subject_unidentified", "$.subjects[0]"),
         (body(subjects=[{"role": "bidder", "id": BIDDER[:-1] + "J"}]), 422, "identifier_invalid", "$.subjects[0].id"),

@@ -96,3 +96,15 @@ def test_the_demo_key_can_be_set(own_program: Program) -> None:
     program = own_program.start()
     assert program.key == "chosen-by-the-operator"
     assert http("GET", f"{program.url}/metrics", key=program.key).status == 200
+
+
+def test_several_gateways_share_the_port_and_their_metrics_add_up(own_program: Program) -> None:
+    """``--workers 2``: both answer on one port, and the counters of both are in one exposition."""
+    program = own_program.start("--seed", "--workers", "2")
+    for _ in range(30):
+        assert program.check("finance.loan", BIDDER, "borrower").json["outcome"] == "warn"
+    metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
+    assert 'creditgate_checks_total{outcome="warn",scene="finance.loan"} 30.0' in metrics
+    pids = list(program.children().values())
+    program.stop(signal.SIGKILL)
+    assert eventually(lambda: not any(running(pid) for pid in pids), 30)

@@ -244,7 +244,10 @@ async def test_server_that_hangs_is_survived(valkey: ValkeyServer, log: StreamLo
         await until_committed(log, 20)
 
 
-async def test_lost_tail_hides_no_new_record(valkey: ValkeyServer, log: StreamLog, running: Running) -> None:
+@pytest.mark.parametrize("count", [5, 15])  # not as far as the worker stood, and beyond
+async def test_lost_tail_hides_no_new_record(
+    valkey: ValkeyServer, log: StreamLog, running: Running, count: int
+) -> None:
     """A server that lost unsynced entries gives their offsets to new ones, which a running worker must see."""
     collector = Collector()
     async with running(collector):
@@ -252,19 +255,18 @@ async def test_lost_tail_hides_no_new_record(valkey: ValkeyServer, log: StreamLo
         await until_committed(log, 10)
         size = valkey.append_only_file.stat().st_size
         await log.append([Record(TOPIC, b"lost %d" % number, partition=0) for number in range(10)])
-        await until(lambda: len(collector.events) == 20)
+        await until_committed(log, 20)
         valkey.kill()
         with valkey.append_only_file.open("r+b") as file:
             file.truncate(size)
         valkey.launch()
         await asyncio.to_thread(valkey.wait)
-        # Up to and beyond the offset at which the worker stood.
-        new = {b"new %d" % number for number in range(15)}
+        new = {b"new %d" % number for number in range(count)}
         offsets = await log.append([Record(TOPIC, value, partition=0) for value in sorted(new)])
         assert offsets[0] == 10
         await until(lambda: collector.values >= new)
-        await until_committed(log, 25)
-    assert await log.committed(GROUP) == {TopicPartition(TOPIC, 0): 25}
+        await until_committed(log, 10 + count)
+    assert await log.committed(GROUP) == {TopicPartition(TOPIC, 0): 10 + count}
 
 
 @pytest.mark.parametrize("away", ["dead", "hanging", "present"])
