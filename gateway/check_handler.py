@@ -1,7 +1,7 @@
 """POST /v1/checks: the question, the look-up, the verdict, the ledger, the answer, in that order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.access import Access
 from gateway.audit import Audit
 from gateway.check_answer import answer, masked
 from gateway.check_request import Check, check_from
+from gateway.lock_settlement import lock_targets, settle_locks
 from gateway.metrics import CHECK_SECONDS, CHECKS, LOCKS_HELD
 from gateway.problems import Problem
 from register.clients import Client
@@ -29,7 +30,7 @@ from rules.identifiers import Identifier
 from rules.names import normalise_name
 from rules.policy import Policy
 from rules.subject import SubjectKeys
-from rules.vocabulary import LockScope, Outcome, strictest
+from rules.vocabulary import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class CheckHandler:
 
     async def _decide(self, client: Client, check: Check, now: datetime) -> dict[str, Any]:
         party_keys = [self._keys_of(party) for party in check.parties]
-        targets = self._targets(client, check)
+        targets = lock_targets(self.keys, client.id, check)
         asked = [key for keys in party_keys for key in keys if key]
         found = await self.reader.look_up(asked, list(targets.values()))
         verdict = decide(
@@ -69,7 +70,7 @@ class CheckHandler:
             today=civil_day(now),
         )
         decision_id = f"dec_{uuid4().hex}"
-        verdict, held, wanted = await self._settle_locks(verdict, targets, found, check)
+        verdict, held, wanted = await settle_locks(self.locks, verdict, targets, found.locks, check)
         entry = self._entry(decision_id, client, check, verdict, party_keys, found, now)
         held += await self._put_on_record(entry, verdict, wanted)
         return answer(
@@ -87,32 +88,6 @@ class CheckHandler:
         """Where this party may be filed: under its number, and under its name."""
         number = self.keys.subject(party.number.canonical) if isinstance(party.number, Identifier) else None
         return number, self.keys.name(normalise_name(party.name)) if party.name else None
-
-    def _targets(self, client: Client, check: Check) -> dict[LockScope, str]:
-        targets = {LockScope.TRANSACTION: check.transaction_id}
-        if check.account_id:
-            targets[LockScope.ACCOUNT] = check.account_id
-        return {scope: self.keys.lock_target(client.id, scope, target) for scope, target in targets.items()}
-
-    async def _settle_locks(
-        self, verdict: Verdict, targets: dict[LockScope, str], found: LookUp, check: Check
-    ) -> tuple[Verdict, list[Lock], list[LockRequest]]:
-        """Let held locks count, and let what an entitled person has released lock no more."""
-        try:
-            shown = [await self.locks.find_held(target, lock_id) for target, lock_id in found.locks.items()]
-            wanted = _lock_requests(verdict, targets, check)
-            if wanted:
-                released = await self.locks.released_listings([request.target_key for request in wanted])
-                wanted = [w for w in wanted if any((w.target_key, key) not in released for key in w.listings)]
-        except SQLAlchemyError as error:
-            raise Problem("ledger_unavailable") from error
-        held = [lock for lock in shown if lock is not None]
-        if verdict.outcome is Outcome.LOCK and not held and not wanted:
-            verdict = _freed(verdict)
-        elif held:
-            measures = () if verdict.outcome.rank <= Outcome.ALLOW.rank else verdict.measures
-            verdict = replace(verdict, outcome=strictest(verdict.outcome, Outcome.LOCK), measures=measures)
-        return verdict, held, wanted
 
     async def _put_on_record(self, entry: DecisionEntry, verdict: Verdict, wanted: list[LockRequest]) -> list[Lock]:
         """Locks and intercepts are in the ledger before the answer goes out; the rest follows at once."""
@@ -179,29 +154,3 @@ _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 def _matches(party: Party, keys: tuple[str | None, str | None], found: LookUp) -> list[Match]:
     by_number, by_name = (found.listings.get(key, []) if key else [] for key in keys)
     return matches_of(party, by_number, by_name)
-
-
-def _lock_requests(verdict: Verdict, targets: dict[LockScope, str], check: Check) -> list[LockRequest]:
-    """What the verdict wants held. An account lock without an account falls back on the transaction
-    where the outcome is a lock; an intercept needs no lock to be one."""
-    wanted: dict[LockScope, dict[str, None]] = {}
-    for party in verdict.parties:
-        for scope, listing in party.locking:
-            if scope in targets:
-                wanted.setdefault(scope, {})[listing.key] = None
-            elif verdict.outcome is Outcome.LOCK:
-                wanted.setdefault(LockScope.TRANSACTION, {})[listing.key] = None
-    names = {LockScope.TRANSACTION: check.transaction_id, LockScope.ACCOUNT: check.account_id or ""}
-    return [LockRequest(scope, names[scope], targets[scope], tuple(keys)) for scope, keys in wanted.items()]
-
-
-def _freed(verdict: Verdict) -> Verdict:
-    """The verdict after an entitled person has released this target from these listings: told, not held."""
-    parties = tuple(
-        replace(party, outcome=Outcome.WARN, notes=(*party.notes, "lock_released"))
-        if party.outcome is Outcome.LOCK
-        else party
-        for party in verdict.parties
-    )
-    outcome = strictest(*(party.outcome for party in parties))
-    return replace(verdict, outcome=outcome, parties=parties, measures=())

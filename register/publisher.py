@@ -1,5 +1,6 @@
 """Put messages on a topic, whichever broker is behind: Kafka, or Valkey Streams in embedded mode."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -49,6 +50,7 @@ class KafkaPublisher:
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._bootstrap = list(bootstrap)
         self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect; when that fails, ``publish`` tries again."""
@@ -76,21 +78,24 @@ class KafkaPublisher:
             raise BrokerUnavailable(type(error).__name__) from error
 
     async def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=2,
-                request_timeout_ms=10_000,
-            )
-            try:
-                await producer.start()
-            except (KafkaError, OSError) as error:
-                await producer.stop()
-                raise BrokerUnavailable(type(error).__name__) from error
-            self._producer = producer
-        return self._producer
+        async with self._connecting:
+            return self._producer or await self._connect()
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            request_timeout_ms=10_000,
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await producer.stop()
+            raise BrokerUnavailable(type(error).__name__) from error
+        self._producer = producer
+        return producer
 
 
 class StreamPublisher:
