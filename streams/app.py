@@ -16,6 +16,8 @@ from register.decisions import DecisionLog
 from register.ledger import Ledger
 from register.locks import LockBook
 from register.register_writer import RegisterWriter
+from register.stream_log import StreamLog
+from register.stream_retention import Retention, trim
 from rules.admission import AdmissionDesk
 from rules.faults import InvalidRecord
 from rules.subject import SubjectKeys
@@ -27,6 +29,7 @@ from streams.recovery import Recovery
 from streams.retry import until_done
 
 _THIRTY_DAYS = 30 * 86400.0
+_DEAD_LETTERS = Retention(entries=100_000, seconds=90 * 86400.0)
 
 
 class DeadLetterTopic:
@@ -102,3 +105,18 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
     @app.task  # type: ignore[untyped-decorator]
     async def guard_register() -> None:
         await recovery.guard()
+
+    @app.timer(3600.0)  # type: ignore[untyped-decorator]
+    async def bound_dead_letters() -> None:
+        await trim_dead_letters(settings.broker_url.get_secret_value())
+
+
+async def trim_dead_letters(broker_url: str) -> None:
+    """Keep the dead letters of the embedded log bounded; on Kafka that is the topic's retention."""
+    if not broker_url.startswith("rstream://"):
+        return
+    log = StreamLog.connect(broker_url)
+    try:
+        await until_done(lambda: trim(log, topics.REJECTED, None, _DEAD_LETTERS), "broker")
+    finally:
+        await log.close()
