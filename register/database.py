@@ -1,7 +1,7 @@
 """The ledger's tables and how to reach them: SQLite in embedded mode, PostgreSQL in production.
 
 Moments are milliseconds since 1970 (UTC). ``feed_events``, ``decisions``, ``receipts`` and ``lock_changes``
-are append-only: nothing in this project updates or deletes their rows. ``clients`` and ``locks`` hold
+are append-only, and the database refuses anything else (see the migrations). ``clients`` and ``locks`` hold
 state, whose every change is also in the ledger or carries its moment.
 """
 

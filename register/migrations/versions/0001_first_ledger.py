@@ -58,6 +58,27 @@ def upgrade() -> None:
     )
     op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
     _locks_and_clients()
+    for table in ("feed_events", "receipts", "decisions", "lock_changes"):
+        _only_append(table)
+
+
+def _only_append(table: str) -> None:
+    """Have the database itself refuse to change or delete what the ledger holds."""
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+        return
+    op.execute(
+        f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
+    )
 
 
 def _locks_and_clients() -> None:

@@ -1,0 +1,71 @@
+"""The ledger only grows, on SQLite and on PostgreSQL; migrating again changes nothing."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants, hash_key
+from register.database import connect, metadata
+from register.decisions import DecisionEntry, DecisionLog
+from register.migrate import migrate
+from tests.postgresql import PostgreSQLServer
+from tests.servers import require
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty ledger of either kind."""
+    if request.param == "sqlite":
+        made = connect(f"sqlite+aiosqlite:///{tmp_path / 'ledger.sqlite3'}")
+        await migrate(made)
+        yield made
+        await made.dispose()
+        return
+    require(PostgreSQLServer.available())
+    with PostgreSQLServer(tmp_path) as server:
+        made = connect(server.url)
+        await migrate(made)
+        yield made
+        await made.dispose()
+
+
+ENTRY = DecisionEntry("dec_1", 1, "c", "o", "p", "s", "T", "allow", b"{}")
+
+
+async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
+    """The database refuses to touch what the ledger holds, whoever asks."""
+    await DecisionLog(ledger).record([ENTRY])
+    for statement in ("UPDATE decisions SET outcome = 'intercept'", "DELETE FROM decisions"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            async with ledger.begin() as connection:
+                await connection.execute(text(statement))
+    assert (await DecisionLog(ledger).find("dec_1") or {})["outcome"] == "allow"
+
+
+async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:
+    """A second migration is harmless, and no column of the code is missing from the schema."""
+    await migrate(ledger)
+    async with ledger.connect() as connection:
+        for table in metadata.sorted_tables:
+            await connection.execute(table.select().limit(1))
+
+
+async def test_a_client_is_kept_as_a_hash_and_named_once(ledger: AsyncEngine) -> None:
+    """The key is nowhere in the table; a name is never used twice, not even after revoking."""
+    registry = ClientRegistry(ledger)
+    key = await registry.add("shop", Grants(scenes=frozenset({"*"})))
+    assert set(await registry.by_key_hash()) == {hash_key(key)}
+    async with ledger.connect() as connection:
+        rows = str((await connection.execute(text("SELECT * FROM clients"))).all())
+    assert key not in rows
+    assert await registry.revoke("shop")
+    assert not await registry.revoke("shop")
+    assert await registry.by_key_hash() == {}
+    with pytest.raises(ClientExists):
+        await registry.add("shop", Grants())
+    with pytest.raises(ClientNameInvalid):
+        await registry.add("shop\n", Grants())
