@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY config ./config
 COPY creditgate ./creditgate
 COPY gateway ./gateway
+COPY intake ./intake
 COPY register ./register
 COPY rules ./rules
 COPY streams ./streams

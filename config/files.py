@@ -8,6 +8,7 @@ import yaml
 
 from rules.departments import Departments, departments_from
 from rules.policy import Policy, PolicyFault, policy_from
+from rules.working_days import HolidayYear, WorkingDays
 
 
 class ConfigFault(ValueError):
@@ -29,6 +30,24 @@ def load_departments(path: Path) -> Departments:
         return departments_from(_read(path)[1])
     except msgspec.ValidationError as error:
         raise ConfigFault(f"{path}: {error}") from None
+
+
+def load_working_days(folder: Path) -> WorkingDays:
+    """The working days of the years in that folder, one file ``<year>.yaml`` each. Raises ``ConfigFault``."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ConfigFault(f"{folder}: holds no <year>.yaml")
+    return WorkingDays(_holiday_year(path) for path in paths)
+
+
+def _holiday_year(path: Path) -> HolidayYear:
+    try:
+        table = msgspec.convert(_read(path)[1], HolidayYear)
+    except msgspec.ValidationError as error:
+        raise ConfigFault(f"{path}: {error}") from None
+    if path.stem != str(table.year):
+        raise ConfigFault(f"{path}: holds the year {table.year} - at `$.year`")
+    return table
 
 
 def _read(path: Path) -> tuple[bytes, dict[str, Any]]:

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     demo_key: SecretStr | None = Field(None, description="Key of the demo platform; made from the pepper unless set.")
     policy: Path = Field(_HERE / "policy" / "huaian-2018.yaml", description="The policy pack in force.")
     departments: Path = Field(_HERE / "departments.yaml", description="The authorities and what they may determine.")
+    formats: Path = Field(_HERE / "formats", description="Folder of the formats in which departments deliver files.")
+    holidays: Path = Field(_HERE / "holidays", description="Working days of China, one file a year.")
+    regime: str = Field(
+        "huaian2018", pattern="^(huaian2018|ndrc36)$", description="Rules of credit repair that are shown as in force."
+    )
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of each topic, set when it is created.")
     replication: int = Field(1, ge=1, le=7, description="Copies that Kafka keeps of each topic.")
     look_up_deadline: Annotated[

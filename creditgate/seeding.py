@@ -7,8 +7,10 @@ import config
 from config.settings import Settings
 from creditgate.deliveries import Delivery, DeliveryFailed, deliver
 from creditgate.embedded import demo_key
-from creditgate.feed_files import read_records
 from creditgate.supervisor import Say, StartFailed
+from intake.formats import FEED_RECORD, Format, load_formats
+from intake.records import prepare
+from intake.tables import kind_of
 
 _SAMPLES = Path(config.__file__).parent / "samples"
 _SUFFIXES = (".json", ".ndjson", ".csv")
@@ -21,14 +23,20 @@ async def seed_samples(url: str, settings: Settings, say: Say) -> bool:
         return False
     key = demo_key(settings, "feeder")
     total = Delivery()
+    feed_record = load_formats(settings.formats)[FEED_RECORD]
     for path in sorted(p for p in _SAMPLES.iterdir() if p.suffix in _SUFFIXES):
         say(f"feeding {path.name} / 报送样例")
         try:
-            total += await asyncio.wait_for(deliver(url, key, path.stem, read_records(path)), 60)
+            total.add(await asyncio.wait_for(_seed(url, key, path, feed_record), 60))
         except (DeliveryFailed, TimeoutError) as error:
             raise StartFailed(f"{path.name}: {error}") from None
     if total.rejected:
-        raise StartFailed(f"{len(total.rejected)} sample records were rejected: {total.rejected[0]}")
+        raise StartFailed(f"{total.rejected_count} sample records were rejected: {total.rejected[0]}")
     say(f"{total.applied} sample records in force, {total.superseded} superseded / 样例已生效")
     stamp.touch()
     return True
+
+
+async def _seed(url: str, key: str, path: Path, feed_record: Format) -> Delivery:
+    with path.open("rb") as file:
+        return await deliver(url, key, path.stem, prepare(file, kind_of(path.name), feed_record, path.stem))

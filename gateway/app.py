@@ -9,7 +9,7 @@ import redis.asyncio as redis_client
 import structlog
 from aiohttp import web
 
-from config.files import load_departments, load_policy
+from config.files import load_departments, load_policy, load_working_days
 from config.settings import Settings
 from gateway.access import Access
 from gateway.audit import Audit
@@ -19,9 +19,11 @@ from gateway.health_handlers import HealthHandlers
 from gateway.lock_handlers import LockHandlers
 from gateway.pages import Pages
 from gateway.problems import answer_problems
+from register.chain import Chain
 from register.clients import ClientRegistry
 from register.database import connect
 from register.ledger import Ledger
+from register.listing_book import ListingBook
 from register.locks import LockBook
 from register.publisher import BrokerUnavailable, Publisher, publisher_for
 from register.register_reader import RegisterReader
@@ -39,11 +41,12 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine = connect(settings.ledger_url.get_secret_value())
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, audit = Access(ClientRegistry(engine)), Audit(publisher)
-    reader, locks = RegisterReader(redis, settings.look_up_deadline), LockBook(engine, redis)
+    access, audit, chain = Access(ClientRegistry(engine)), Audit(publisher), Chain(keys)
+    reader, locks = RegisterReader(redis, settings.look_up_deadline), LockBook(engine, redis, chain)
     checks = CheckHandler(access, reader, locks, audit, keys, policy, departments, clock)
     desk = AdmissionDesk(departments, keys)
-    feeds = FeedHandlers(access, desk, Ledger(engine), publisher, settings.durable_deadline, clock)
+    ledger = Ledger(engine, ListingBook(desk.cabinet, load_working_days(settings.holidays), chain))
+    feeds = FeedHandlers(access, desk, ledger, publisher, settings.durable_deadline, clock)
     holds = LockHandlers(access, locks, clock)
     health, pages = HealthHandlers(access, reader, engine, policy), Pages(access)
 

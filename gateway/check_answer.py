@@ -93,6 +93,9 @@ def _listing(listing: Listing, departments: Departments) -> dict[str, Any]:
         "determined_on": listing.determined_on.isoformat(),
         "valid_until": listing.valid_until.isoformat() if listing.valid_until else None,
         "basis": listing.basis,
+        "objection_open": listing.objection_open,
+        "flags": listing.flags,
+        "answers_for": listing.origin_role,
     }
 
 

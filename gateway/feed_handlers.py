@@ -56,6 +56,8 @@ class FeedHandlers:
         accepted = [judged for judged in delivery if isinstance(judged.judged, Claim)]
         DELIVERED.labels(authority, "queued").inc(len(accepted))
         DELIVERED.labels(authority, "rejected").inc(len(delivery) - len(accepted))
+        if len(accepted) < len(delivery):
+            await self.ledger.count_refused(authority, len(delivery) - len(accepted), milliseconds)
         if not accepted:
             raise Problem("records_refused", results=results)
         receipt = f"rcp_{uuid4().hex}"
@@ -107,7 +109,7 @@ def _messages(receipt: str, accepted: Sequence[Judged], now: int) -> list[Messag
 
 
 def _receipt(receipt: str, authority: str, created: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    counts = dict.fromkeys(("queued", "applied", "superseded", "rejected"), 0)
+    counts = dict.fromkeys(("queued", "applied", "superseded", "rejected", "held", "discarded"), 0)
     for result in results:
         counts[result["status"]] += 1
     return {"receipt": receipt, "authority": authority, "created_at": created, "total": len(results)} | {

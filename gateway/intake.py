@@ -31,7 +31,12 @@ class Judged:
         document |= {} if self.record_no is None else {"record_no": self.record_no}
         if isinstance(self.judged, InvalidRecord):
             return document | {"status": "rejected"} | self.judged.as_dict()
-        return document | {"status": "queued"}
+        document["status"] = "queued"
+        if self.judged.warnings:
+            document["warnings"] = list(self.judged.warnings)
+        if self.judged.dropped:
+            document["dropped"] = list(self.judged.dropped)
+        return document
 
 
 def judge_delivery(

@@ -1,15 +1,18 @@
 """The ledger's tables and how to reach them: SQLite in embedded mode, PostgreSQL in production.
 
-Moments are milliseconds since 1970 (UTC). ``feed_events``, ``decisions``, ``receipts`` and ``lock_changes``
-are append-only, and the database refuses anything else (see the migrations). ``clients`` and ``locks`` hold
-state, whose every change is also in the ledger or carries its moment.
+Moments are milliseconds since 1970 (UTC). ``CHAINED`` tables are append-only, each row sealed over the one
+before it; the database refuses anything else (see the migrations). ``listings`` is what the feed events come
+to and can be made anew from them; ``holds``, ``feed_status``, ``locks`` and ``clients`` hold state, whose every
+change is also in a chained table or carries its moment.
 """
 
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Date,
     Index,
     Integer,
     LargeBinary,
@@ -26,6 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 metadata = MetaData()
 _row_id = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _links(table: str) -> tuple[Column[int], Column[str], Index]:
+    """The place of a row in its table's chain (``register.chain``)."""
+    number: Column[int] = Column("chain_no", BigInteger)
+    return number, Column("chain", String(32)), Index(f"{table}_by_chain", number, unique=True)
+
+
 feed_events = Table(
     "feed_events",
     metadata,
@@ -38,7 +48,7 @@ feed_events = Table(
     Column("code", String(64)),
     Column("fault", Text),
     Column("listing_key", String(32)),
-    Column("ordering", String(40)),
+    Column("ordering", String(64)),
     Column("default_version", BigInteger),
     Column("record", LargeBinary),
     Column("receipt_id", String(40)),
@@ -46,6 +56,9 @@ feed_events = Table(
     Column("topic", String(128), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
+    Column("hold_id", String(40)),
+    Column("chain", String(32)),
+    Index("feed_events_by_hold", "hold_id", "id"),
     Index("feed_events_by_listing", "listing_key", "ordering"),
     Index("feed_events_by_receipt", "receipt_id", "receipt_index"),
 )
@@ -59,6 +72,7 @@ receipts = Table(
     Column("client", String(64), nullable=False),
     Column("total", Integer, nullable=False),
     Column("refused", LargeBinary, nullable=False),
+    *_links("receipts"),
 )
 
 decisions = Table(
@@ -73,6 +87,7 @@ decisions = Table(
     Column("transaction_id", String(128), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("detail", LargeBinary, nullable=False),
+    *_links("decisions"),
 )
 
 locks = Table(
@@ -108,7 +123,100 @@ lock_changes = Table(
     Column("client", String(64), nullable=False),
     Column("operator", String(128)),
     Column("reason", Text),
+    *_links("lock_changes"),
     UniqueConstraint("lock_id", "state", name="lock_changes_once_each"),
+)
+
+listings = Table(
+    "listings",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("version", BigInteger, nullable=False, index=True),
+    Column("authority", String(64), nullable=False),
+    Column("record_no", String(128)),
+    Column("origin_key", String(32), index=True),
+    Column("subject_key", String(32), index=True),
+    Column("name_key", String(32)),
+    Column("colour", String(8)),
+    Column("first_day", Date),
+    Column("last_day", Date),
+    Column("decisive", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("struck", String(32)),
+    Column("provisional", Boolean, nullable=False),
+    Column("objections", Integer, nullable=False),
+    Column("content", String(32)),
+    Column("listing", LargeBinary),
+    Index("listings_by_authority", "authority", "state"),
+    Index("listings_by_end", "state", "last_day"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("authority", String(64), nullable=False),
+    Column("cause", String(64), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Index(
+        "holds_one_open_per_authority",
+        "authority",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+hold_changes = Table(
+    "hold_changes",
+    metadata,
+    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("hold_id", String(40), nullable=False, index=True),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("operator", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    *_links("hold_changes"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("authority", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("listing_key", String(32), nullable=False),
+    Column("cause_key", String(32), nullable=False),
+    *_links("notices"),
+    UniqueConstraint("kind", "listing_key", "cause_key", name="notices_once_each"),
+    Index("notices_by_authority", "authority", "id"),
+)
+
+feed_status = Table(
+    "feed_status",
+    metadata,
+    Column("authority", String(64), primary_key=True),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in (
+            "last_record_at",
+            "received",
+            "rejected",
+            "held",
+            "listings",
+            "late",
+            "working_days",
+            "listed",
+            "window_start",
+            "window_added",
+            "window_removed",
+            "window_received",
+            "window_rejected",
+        )
+    ),
 )
 
 clients = Table(
@@ -120,6 +228,10 @@ clients = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
 )
+
+
+CHAINED = (feed_events, receipts, decisions, lock_changes, hold_changes, notices)
+"""The ledger proper."""
 
 
 def connect(url: str) -> AsyncEngine:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Insert, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from register.chain import Chain
 from register.database import decisions, writing
 
 
@@ -32,14 +32,15 @@ class DecisionEntry(Struct, frozen=True):
 class DecisionLog:
     """Decisions in SQL; writing one twice changes nothing."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, chain: Chain) -> None:
         self._engine = engine
         self._writer = writing(engine)
+        self._chain = chain
 
     async def record(self, entries: Sequence[DecisionEntry]) -> None:
         """Write decisions; durable when it returns."""
         async with self._writer.begin() as connection:
-            await record_decisions(connection, entries)
+            await record_decisions(connection, self._chain, entries)
 
     async def find(self, decision_id: str) -> dict[str, Any] | None:
         """One decision, or None."""
@@ -49,16 +50,12 @@ class DecisionLog:
             return dict(row) if row else None
 
 
-async def record_decisions(connection: AsyncConnection, entries: Sequence[DecisionEntry]) -> None:
-    """Write decisions inside the caller's transaction."""
-    rows = [{name: getattr(entry, name) for name in entry.__struct_fields__} for entry in entries]
-    if rows:
-        await connection.execute(_insert_once(connection.dialect.name), rows)
-
-
-def _insert_once(dialect: str) -> Insert:
-    if dialect == "postgresql":
-        return postgresql.insert(decisions).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(decisions).on_conflict_do_nothing()
-    return insert(decisions)
+async def record_decisions(connection: AsyncConnection, chain: Chain, entries: Sequence[DecisionEntry]) -> None:
+    """Write decisions inside the caller's transaction; those that stand already are left alone."""
+    await chain.take_turn(connection, decisions)
+    wanted = {entry.id: entry for entry in entries}
+    query = select(decisions.c.id).where(decisions.c.id.in_(wanted))
+    for known in (await connection.execute(query)).scalars():
+        del wanted[known]
+    rows = [{name: getattr(entry, name) for name in entry.__struct_fields__} for entry in wanted.values()]
+    await chain.append(connection, decisions, rows)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from register import layout
+from register.chain import Chain
 from register.database import lock_changes, locks, writing
 from register.decisions import DecisionEntry, record_decisions
 from rules.vocabulary import LockScope
@@ -54,10 +55,11 @@ class Lock(Struct, frozen=True):
 class LockBook:
     """Locks in SQL, shown in Redis."""
 
-    def __init__(self, engine: AsyncEngine, redis: "Redis") -> None:
+    def __init__(self, engine: AsyncEngine, redis: "Redis", chain: Chain) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._redis = redis
+        self._chain = chain
 
     async def decide_and_hold(self, entry: DecisionEntry, requests: Sequence[LockRequest]) -> list[Lock]:
         """Write the decision and take its locks in one transaction; then show the locks to readers.
@@ -67,9 +69,9 @@ class LockBook:
         """
         held = []
         async with self._writer.begin() as connection:
-            await record_decisions(connection, [entry])
+            await record_decisions(connection, self._chain, [entry])
             for request in requests:
-                held.append(await _hold(connection, entry, request))
+                held.append(await self._hold(connection, entry, request))
         for lock in held:
             await self._redis.set(layout.LOCK + lock.target_key, lock.id)
         return held
@@ -104,9 +106,8 @@ class LockBook:
             )
             if (await connection.execute(statement)).rowcount == 0:
                 return None
-            await connection.execute(
-                insert(lock_changes), [_change(lock_id, "released", client, now, operator, reason)]
-            )
+            change = _change(lock_id, "released", client, now, operator, reason)
+            await self._chain.append(connection, lock_changes, [change])
             lock = await _find(connection, lock_id)
         assert lock is not None
         await self._redis.delete(layout.LOCK + lock.target_key)
@@ -121,30 +122,28 @@ class LockBook:
             await self._redis.mset(held)
         return len(held)
 
-
-async def _hold(connection: AsyncConnection, entry: DecisionEntry, request: LockRequest) -> Lock:
-    row: dict[str, Any] = {
-        "id": f"lock_{uuid4().hex}",
-        "client": entry.client,
-        "scope": request.scope.value,
-        "target": request.target,
-        "target_key": request.target_key,
-        "scene": entry.scene,
-        "decision_id": entry.id,
-        "held_by": orjson.dumps(request.listings),
-        "created_at": entry.decided_at,
-    }
-    try:
-        async with connection.begin_nested():
-            await connection.execute(insert(locks), [row])
-    except IntegrityError:
-        query = select(locks).where(locks.c.target_key == request.target_key, locks.c.released_at.is_(None))
-        standing = (await connection.execute(query)).mappings().one()
-        return _lock(standing)
-    await connection.execute(
-        insert(lock_changes), [_change(row["id"], "held", entry.client, entry.decided_at, entry.operator)]
-    )
-    return _lock({**row, "released_at": None})
+    async def _hold(self, connection: AsyncConnection, entry: DecisionEntry, request: LockRequest) -> Lock:
+        row: dict[str, Any] = {
+            "id": f"lock_{uuid4().hex}",
+            "client": entry.client,
+            "scope": request.scope.value,
+            "target": request.target,
+            "target_key": request.target_key,
+            "scene": entry.scene,
+            "decision_id": entry.id,
+            "held_by": orjson.dumps(request.listings),
+            "created_at": entry.decided_at,
+        }
+        try:
+            async with connection.begin_nested():
+                await connection.execute(insert(locks), [row])
+        except IntegrityError:
+            query = select(locks).where(locks.c.target_key == request.target_key, locks.c.released_at.is_(None))
+            standing = (await connection.execute(query)).mappings().one()
+            return _lock(standing)
+        change = _change(row["id"], "held", entry.client, entry.decided_at, entry.operator)
+        await self._chain.append(connection, lock_changes, [change])
+        return _lock({**row, "released_at": None})
 
 
 def _change(

@@ -7,6 +7,7 @@ else raises ``RegisterUnavailable`` with its cause, which is unknown, not "not l
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -51,19 +52,19 @@ class RegisterReader:
     def __init__(self, redis: "Redis", deadline: float) -> None:
         self._redis = redis
         self._deadline = deadline
+        self._generation = layout.FIRST_GENERATION
 
     async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str] = ()) -> LookUp:
         """Everything filed under those keys. Raises ``RegisterUnavailable``."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hmget(layout.MARKER, "epoch", "listings", "applied")
-        pipeline.xrevrange(layout.CHANGES, count=1)
-        for key in keys:
-            pipeline.hvals(layout.SUBJECT + key)
-        for target in lock_targets:
-            pipeline.get(layout.LOCK + target)
         try:
             async with asyncio.timeout(self._deadline):
-                marker, last, *found = await pipeline.execute()
+                marker, last, *found = await self._read(keys, lock_targets)
+                in_force = (marker.pop() or layout.FIRST_GENERATION.encode()).decode()
+                if in_force != self._generation:
+                    # The register was rebuilt beside the one this process knew.
+                    self._generation = in_force
+                    marker, last, *found = await self._read(keys, lock_targets)
+                    marker.pop()
         except (RedisError, OSError, TimeoutError) as error:
             raise RegisterUnavailable("register_unreachable") from error
         state = _state(marker, last)
@@ -73,6 +74,16 @@ class RegisterReader:
             {target: lock.decode() for target, lock in zip(lock_targets, held, strict=True) if lock},
             state,
         )
+
+    async def _read(self, keys: Sequence[str], lock_targets: Sequence[str]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hmget(layout.MARKER, "epoch", "listings", "applied", "generation")
+        pipeline.xrevrange(layout.CHANGES, count=1)
+        for key in keys:
+            pipeline.hvals(layout.subject(self._generation, key))
+        for target in lock_targets:
+            pipeline.get(layout.LOCK + target)
+        return await pipeline.execute()
 
     async def state(self) -> RegisterState:
         """The state alone. Raises ``RegisterUnavailable``."""

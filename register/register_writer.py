@@ -1,4 +1,4 @@
-"""Bring claims into the register. The stream's worker is its only user."""
+"""Bring what listings have come to into the register. The stream's worker is its user, and the rebuild."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from register import layout
-from rules.admission import Claim
-from rules.listing import encode_listing
+from register.listing_book import RegisterChange
 
 _SCRIPT = (Path(__file__).parent / "apply.lua").read_text()
 
@@ -19,34 +18,31 @@ class RegisterNotLoaded(Exception):
 
 
 class RegisterWriter:
-    """Applies claims atomically; an older claim never wins, and applying twice changes nothing."""
+    """Applies changes atomically; an older version never wins, and applying twice changes nothing."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
         self._sha: str | None = None
 
-    async def apply(self, claims: Sequence[tuple[int, Claim]]) -> list[int]:
-        """Apply claims with their ledger ids, in order.
+    async def apply(self, changes: Sequence[RegisterChange], *, aside: bool = False) -> list[int]:
+        """Apply changes in order; with ``aside`` only to the generation that is being built.
 
-        Returns for each the sequence of its change, 0 where a later claim stands. Raises
+        Returns for each the sequence of its change, 0 where a later version stands. Raises
         ``RegisterNotLoaded``, having applied nothing lasting, and ``RedisError`` when Redis is away.
         """
         if self._sha is None:
             self._sha = await self._redis.script_load(_SCRIPT)
         pipeline = self._redis.pipeline(transaction=False)
-        for ledger_id, claim in claims:
-            value = b"" if claim.listing is None else encode_listing(claim.listing)
-            keys = (layout.MARKER, layout.CHANGES, layout.LISTING + claim.key)
-            pipeline.evalsha(
-                self._sha, len(keys), *keys, claim.order, value, ledger_id, layout.SUBJECT, *claim.filed_under
-            )
+        for change in changes:
+            arguments = (f"{change.version:016d}", change.listing, change.key, "1" if aside else "", *change.places)
+            pipeline.evalsha(self._sha, 2, layout.MARKER, layout.CHANGES, *arguments)
         try:
             sequences: list[int] = await pipeline.execute()
         except (NoScriptError, ResponseError) as error:
             if "NOSCRIPT" not in str(error) and not isinstance(error, NoScriptError):
                 raise
             self._sha = None
-            return await self.apply(claims)
+            return await self.apply(changes, aside=aside)
         if -1 in sequences:
             raise RegisterNotLoaded
         return sequences
@@ -60,7 +56,7 @@ class RegisterWriter:
         return int(await self._redis.hget(layout.MARKER, "ledger_id") or 0)
 
     async def begin_loading(self) -> None:
-        """Let claims in while the register is not yet whole; readers still get "not loaded"."""
+        """Let changes in while the register is not yet whole; readers still get "not loaded"."""
         await self._redis.hset(layout.MARKER, "loading", "1")
 
     async def finish_loading(self) -> None:

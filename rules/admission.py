@@ -1,43 +1,66 @@
-"""From a feed record to a claim: may this authority say this, is it whole, under which keys is it filed.
+"""From what was sent to a claim: may this authority say this, is it whole, and where does it stand in order.
 
 The gateway asks at the door, so that a department learns at once what is wrong; the stream asks again,
 since records also arrive straight on the topic. Both call ``admit``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from rules.calendar import years_after
+import msgspec
+
 from rules.departments import Department, Departments
 from rules.faults import InvalidRecord
-from rules.feed_record import FeedRecord, ListRecord, RemoveRecord, feed_record_from, feed_record_json
-from rules.identifiers import Identifier, IdType, InvalidIdentifier, MaskedNumber, parse_identifier
-from rules.listing import Listing
-from rules.names import normalise_name
+from rules.feed_record import (
+    CorrectRecord,
+    FeedRecord,
+    ListRecord,
+    RepairRecord,
+    feed_record_from,
+    feed_record_json,
+)
+from rules.filing import Cabinet, is_minor, person_number, responsible_persons, subject_number
+from rules.identifiers import Identifier, InvalidIdentifier
+from rules.known_fields import without_unknown
+from rules.prohibited import refuse_prohibited
 from rules.subject import SubjectKeys
-from rules.validity import last_valid_day
-from rules.vocabulary import DataClass, ListColour
+from rules.validity import validity_of
+from rules.vocabulary import ListColour
 
-_WIDEST_FIRST = tuple(DataClass)
-_ADULT_AGE = 18
+_EPOCH_MILLISECONDS = 1_000_000_000_000
+"""From here a version can only be a time in milliseconds (2001)."""
+_OPERATIONS = tuple(str(kind.__struct_config__.tag) for kind in FeedRecord.__args__)
+"""In the order in which events of one version and day follow each other."""
+OBJECTIONS = ("object", "object_resolve")
+"""Operations that stand beside the content of a listing, not over it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One admitted event about one listing, ready for ledger and register."""
+    """One admitted event about one listing, ready for the ledger."""
 
     record: FeedRecord
     key: str
+    """The listing's key: nobody but its authority can say anything under it."""
     order: str
-    """Sorts the events of one listing: version, then removals after listings, then the content.
+    """Sorts the events of one listing; a total order, so that any interleaving ends in the same life."""
+    warnings: tuple[str, ...] = ()
+    """Codes of what the receipt must tell although the record was taken."""
+    dropped: tuple[str, ...] = ()
+    """Paths of fields that feed record v1 does not know; they are kept nowhere."""
 
-    A total order, so that any interleaving of the same events ends in the same register.
-    """
-    listing: Listing | None
-    """What the register shall hold; None when the listing is taken off."""
-    filed_under: tuple[str, ...] = ()
+    @property
+    def operation(self) -> str:
+        """The event's operation, as it is written."""
+        return operation_of(self.record)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the whole record."""
+        return self.order[-16:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +70,19 @@ class AdmissionDesk:
     departments: Departments
     keys: SubjectKeys
 
+    @property
+    def cabinet(self) -> Cabinet:
+        """Files what was admitted, under the same keys."""
+        return Cabinet(self.departments, self.keys)
+
     def admit(self, value: Any, *, today: date, default_version: int, sender: str | None = None) -> Claim:  # noqa: ANN401
         """The claim that a decoded record makes.
 
         ``sender`` is the authority that the transport has authenticated, if any. ``default_version``
         (milliseconds of arrival) orders records of authorities that keep no versions. Raises ``InvalidRecord``.
         """
+        refuse_prohibited(value)
+        value, dropped = without_unknown(value)
         if sender is not None and isinstance(value, dict):
             value = {"authority": sender} | value
         record = feed_record_from(value)
@@ -61,58 +91,56 @@ class AdmissionDesk:
         department = self.departments.find(record.authority)
         if department is None:
             raise InvalidRecord("authority_unknown", path="$.authority")
-        if record.determined_on > today:
-            raise InvalidRecord("determined_in_future", path="$.determined_on")
+        _check_days(record, today)
+        warnings: tuple[str, ...] = ()
         if isinstance(record, ListRecord):
             _check_category(record, department)
-        return self.claim(record, default_version)
+            warnings = tuple(_check_content(record))
+        return replace(self.claim(record, default_version), warnings=warnings, dropped=dropped)
 
     def claim(self, record: FeedRecord, default_version: int) -> Claim:
-        """The claim of a record whose sender was found entitled, now or when the ledger took it in.
-
-        The same record always makes the same claim. Raises ``InvalidRecord``.
-        """
-        key = self.keys.listing(record.authority, record.record_no)
-        order = _order(record, default_version)
-        if isinstance(record, RemoveRecord):
-            return Claim(record, key, order, None)
-        number = _subject_number(record)
-        department = self.departments.find(record.authority)
-        last_day = last_valid_day(record.list, record.severity, record.determined_on, record.valid_until)
-        listing = Listing(
-            key=key,
-            authority=record.authority,
-            list=record.list,
-            category=record.category,
-            severity=record.severity,
-            determination=record.determination,
-            data_class=narrower(record.data_class, department.data_class if department else None),
-            document_no=record.document_no,
-            basis=record.basis,
-            determined_on=record.determined_on,
-            valid_until=last_day,
-            checked=isinstance(number, Identifier) and number.checked,
-            filed_by_number=isinstance(number, Identifier),
-            pattern=number.pattern if isinstance(number, MaskedNumber) else number.masked(),
-        )
-        return Claim(record, key, order, listing, self._filed_under(record, number))
-
-    def _filed_under(self, record: ListRecord, number: Identifier | MaskedNumber) -> tuple[str, ...]:
-        name_key = self.keys.name(normalise_name(record.subject.name))
-        if isinstance(number, MaskedNumber):
-            return (name_key,)
-        return (self.keys.subject(number.canonical), name_key)
+        """The claim of a record that was admitted, now or when the ledger took it in; always the same."""
+        return Claim(record, self.keys.listing(record.authority, record.record_no), order_of(record, default_version))
 
 
-def narrower(claimed: DataClass, widest: DataClass | None) -> DataClass:
-    """The more closed of two data classes."""
-    return claimed if widest is None else max(claimed, widest, key=_WIDEST_FIRST.index)
+def operation_of(record: FeedRecord) -> str:
+    """The operation's name as it is written in a record."""
+    return str(type(record).__struct_config__.tag)
 
 
-def _order(record: FeedRecord, default_version: int) -> str:
-    version = default_version if record.version is None else record.version
-    rank = 1 if isinstance(record, RemoveRecord) else 0
-    return f"{version:016d}.{rank}.{sha256(feed_record_json(record)).hexdigest()[:16]}"
+def order_of(record: FeedRecord, default_version: int) -> str:
+    """Where an event stands among those of its listing.
+
+    The authority's version first. Events without one come before those with one, and among themselves by
+    the day of the act, so that a removal holds against a listing determined before it, in whatever order
+    they arrive; then by operation, arrival and content.
+    """
+    versioned = record.version is not None
+    day = record.corrected_on if isinstance(record, CorrectRecord) else record.determined_on
+    rank = _OPERATIONS.index(operation_of(record))
+    digest = sha256(feed_record_json(record)).hexdigest()[:16]
+    arrival = 0 if versioned else default_version
+    return f"{record.version or 0:016d}.{day:%Y%m%d}.{rank}.{arrival:013d}.{digest}"
+
+
+def content_digest(record: FeedRecord) -> str:
+    """Digest of what a record says, its version aside: two that agree say the same."""
+    return sha256(feed_record_json(msgspec.structs.replace(record, version=None))).hexdigest()[:32]
+
+
+def version_as_time(record: FeedRecord) -> int | None:
+    """The version as milliseconds since 1970, where it can only be that."""
+    version = record.version
+    return version if version is not None and version >= _EPOCH_MILLISECONDS else None
+
+
+def _check_days(record: FeedRecord, today: date) -> None:
+    if record.determined_on > today:
+        raise InvalidRecord("determined_in_future", path="$.determined_on")
+    if isinstance(record, CorrectRecord) and record.corrected_on > today:
+        raise InvalidRecord("determined_in_future", path="$.corrected_on")
+    if isinstance(record, RepairRecord) and record.publicity_from > today:
+        raise InvalidRecord("determined_in_future", path="$.publicity_from")
 
 
 def _check_category(record: ListRecord, department: Department) -> None:
@@ -123,25 +151,22 @@ def _check_category(record: ListRecord, department: Department) -> None:
         raise InvalidRecord("category_not_permitted", path="$.category")
 
 
-def _subject_number(record: ListRecord) -> Identifier | MaskedNumber:
-    subject = record.subject
+def _check_content(record: ListRecord) -> Iterator[str]:
+    """Check subject and end; yields the codes of what is doubtful but no reason to refuse."""
     try:
-        number = parse_identifier(subject.id, subject.id_type, today=record.determined_on)
+        number = subject_number(record)
     except InvalidIdentifier as fault:
         raise InvalidRecord(fault.code, path="$.subject.id", text=fault.text) from None
-    if isinstance(number, MaskedNumber):
-        return number
-    if number.kind.value != type(subject).__struct_config__.tag:
-        raise InvalidRecord("subject_kind_mismatch", path="$.subject.kind")
-    birth = birth_date(number)
-    if birth is not None and record.determined_on < years_after(birth, _ADULT_AGE):
-        raise InvalidRecord("subject_minor", path="$.subject.id")
-    return number
-
-
-def birth_date(number: Identifier) -> date | None:
-    """The day of birth that a resident identity number states (GB 11643), if it is one."""
-    if number.type not in (IdType.RESIDENT_ID, IdType.RESIDENCE_PERMIT):
-        return None
-    digits = number.value[6:14]
-    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    if isinstance(number, Identifier):
+        if number.kind.value != type(record.subject).__struct_config__.tag:
+            raise InvalidRecord("subject_kind_mismatch", path="$.subject.kind")
+        if is_minor(number, record.determined_on):
+            raise InvalidRecord("subject_minor", path="$.subject.id")
+        yield from number.warnings
+    else:
+        yield "identifier_masked"
+    yield from validity_of(record).flags
+    for person in responsible_persons(record):
+        found = person_number(person, record.determined_on)
+        if not isinstance(found, Identifier):
+            yield "responsible_person_not_identified"

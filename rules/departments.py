@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from rules.feed_bounds import Bounds
 from rules.feed_record import AuthorityCode, Category
 from rules.vocabulary import DataClass
 
@@ -19,6 +20,12 @@ class Department(Struct, frozen=True, forbid_unknown_fields=True):
     remedy_en: str
     data_class: DataClass | None = None
     """The widest class its records may claim; a record that claims a wider one is narrowed to it."""
+    rhythm_days: Annotated[int, Meta(ge=1, le=366)] | None = None
+    """The authority sends at least every so many working days; None when it declared no rhythm."""
+    bounds: Bounds = Bounds()
+    """Beyond these its feed is held."""
+    change_topics: dict[str, str] = {}
+    """Topics with change events of its own database, and the format that reads each (办法二 Art. 16)."""
 
 
 class Departments(Struct, frozen=True, forbid_unknown_fields=True):

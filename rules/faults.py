@@ -54,12 +54,8 @@ RECORD_FAULTS: dict[str, Text] = {
         "The category does not belong to this list: C01–C12 are black, R01–R04 are red.",
         "类别与名单不符：C01–C12 属黑名单，R01–R04 属红名单。",
     ),
-    "determined_in_future": Text("The day of determination lies in the future.", "认定日期晚于今天。"),
+    "determined_in_future": Text("A day of what has been done lies in the future.", "认定等日期晚于今天。"),
     "validity_reversed": Text("The record ends before it was determined.", "有效期截止日早于认定日。"),
-    "validity_missing": Text(
-        "A serious (较重) record must state its last day; the law gives none (办法二 Art. 27).",
-        "较重失信必须写明有效期截止日（办法二第二十七条未作规定）。",
-    ),
     "subject_minor": Text(
         "The subject was under 18 when determined (办法二 Art. 2).",
         "认定时该自然人未满 18 周岁（办法二第二条：完全民事行为能力）。",

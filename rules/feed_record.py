@@ -12,7 +12,16 @@ from msgspec import Meta, Struct
 
 from rules.faults import InvalidRecord
 from rules.identifiers import IdType
-from rules.vocabulary import DataClass, Determination, ListColour, ResponsibleRole, Severity
+from rules.vocabulary import (
+    BasisKind,
+    DataClass,
+    Determination,
+    ListColour,
+    ObjectionResult,
+    ObjectionSubject,
+    ResponsibleRole,
+    Severity,
+)
 
 MAX_RECORD_BYTES = 64 * 1024
 
@@ -59,9 +68,17 @@ class ResponsiblePerson(Struct, frozen=True, forbid_unknown_fields=True):
     role: ResponsibleRole
     name: Line
     id: Line | None = None
+    id_type: IdType | None = None
 
 
-class ListRecord(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation", tag="list"):
+class ValidityBasis(Struct, frozen=True, forbid_unknown_fields=True):
+    """What permits an end beyond the years of 办法二 Art. 27: 法律、法规、规章; another document does not."""
+
+    kind: BasisKind
+    text: Line
+
+
+class ListRecord(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation", tag="list", kw_only=True):
     """Puts a subject on a list, or restates a listing with a higher version."""
 
     record_no: RecordNumber
@@ -78,22 +95,67 @@ class ListRecord(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ope
     determination: Determination = Determination.LIST_DECISION
     data_class: DataClass = DataClass.AUTHORISED
     valid_until: Annotated[date, Meta(description="最后一日（含）")] | None = None
+    removed_on: Annotated[date, Meta(description="移出日期：当日 00:00 起不在名单")] | None = None
+    validity_basis: ValidityBasis | None = None
+    published_from: date | None = None
     published_until: date | None = None
+    first_listing: Annotated[bool, Meta(description="是否初次列入")] | None = None
     responsible_persons: tuple[ResponsiblePerson, ...] = ()
 
 
-class RemoveRecord(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation", tag="remove"):
-    """Takes a listing off its list; only the authority that made it may (办法一 Art. 3, 20)."""
+class CorrectRecord(ListRecord, frozen=True, forbid_unknown_fields=True, tag_field="operation", tag="correct"):
+    """The whole record as it should have been; it does not put back what was taken off (办法一 Art. 16)."""
+
+    corrected_on: date
+    correction_document_no: Line
+    reason: Paragraph | None = None
+
+
+class _Act(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation", kw_only=True):
+    """What an authority does about a listing that stands already."""
 
     record_no: RecordNumber
     authority: AuthorityCode
-    document_no: Line
     determined_on: date
     version: Version | None = None
     reason: Paragraph | None = None
 
 
-FeedRecord = ListRecord | RemoveRecord
+class RemoveRecord(_Act, frozen=True, tag="remove"):
+    """Takes a listing off its list, by the document that permits it (办法一 Art. 20)."""
+
+    document_no: Line
+
+
+class RepairRecord(_Act, frozen=True, tag="repair"):
+    """The authority's opinion that credit is repaired; it takes effect after its publicity (办法一 Art. 19)."""
+
+    document_no: Line
+    publicity_from: Annotated[date, Meta(description="公示开始日")]
+
+
+class ObjectRecord(_Act, frozen=True, tag="object"):
+    """An objection came in on ``determined_on``, against the listing or against its repair (办法一 Art. 15, 19)."""
+
+    objection_no: RecordNumber
+    concerns: ObjectionSubject = ObjectionSubject.LISTING
+
+
+class ResolveRecord(_Act, frozen=True, tag="object_resolve"):
+    """The answer to an objection (办法一 Art. 16): upheld takes the listing off as never rightly made."""
+
+    objection_no: RecordNumber
+    document_no: Line
+    result: ObjectionResult
+
+
+class ArchiveRecord(_Act, frozen=True, tag="archive"):
+    """Moves a listing to the archive: it leaves the register and counts no more (办法一 Art. 19, 20)."""
+
+    document_no: Line
+
+
+FeedRecord = ListRecord | CorrectRecord | RemoveRecord | RepairRecord | ObjectRecord | ResolveRecord | ArchiveRecord
 
 
 def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON holds

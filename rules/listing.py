@@ -9,7 +9,7 @@ from datetime import date
 import msgspec
 from msgspec import Struct
 
-from rules.vocabulary import DataClass, Determination, ListColour, Severity
+from rules.vocabulary import DataClass, Determination, ListColour, ResponsibleRole, Severity
 
 
 class Listing(Struct, frozen=True, omit_defaults=True):
@@ -33,6 +33,13 @@ class Listing(Struct, frozen=True, omit_defaults=True):
     """Whether it is filed under a whole number, not only under a name."""
     pattern: str = "*"
     """The number as far as it may be shown, ``*`` for a hidden character."""
+    objection_open: bool = False
+    """An objection is being examined; the listing counts meanwhile, and every decision says so."""
+    flags: tuple[str, ...] = ()
+    """How its last day came about (``rules.validity``)."""
+    origin: str | None = None
+    """Key of the organisation's listing that this person answers for (办法二 Art. 26)."""
+    origin_role: ResponsibleRole | None = None
 
 
 def encode_listing(listing: Listing) -> bytes:

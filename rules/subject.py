@@ -32,6 +32,14 @@ class SubjectKeys:
         """Key of a listing: the authority and its own record number."""
         return self._mac(b"listing", f"{authority}\x1f{record_no}")
 
+    def derived(self, origin: str, person: str) -> str:
+        """Key of what an organisation's listing records against a person who answers for it."""
+        return self._mac(b"derived", f"{origin}\x1f{person}")
+
+    def seal(self, previous: str, row: bytes) -> str:
+        """Link of the ledger's chain: over the link before it and the row, unforgeable without the pepper."""
+        return blake2b(previous.encode() + b"\x1f" + row, digest_size=16, key=self.pepper, person=b"seal").hexdigest()
+
     def lock_target(self, client: str, scope: str, target: str) -> str:
         """Key of what a lock holds: a client's transaction or account."""
         return self._mac(b"lock", f"{client}\x1f{scope}\x1f{target}")

@@ -93,6 +93,30 @@ class ResponsibleRole(StrEnum):
     DIRECTLY_RESPONSIBLE = "directly_responsible"
 
 
+class BasisKind(StrEnum):
+    """What a document is in law: 法律, 法规, 规章, 规范性文件, other."""
+
+    LAW = "law"
+    REGULATION = "regulation"
+    RULE = "rule"
+    NORMATIVE_DOCUMENT = "normative_document"
+    OTHER = "other"
+
+
+class ObjectionSubject(StrEnum):
+    """What an objection is raised against."""
+
+    LISTING = "listing"
+    REPAIR = "repair"
+
+
+class ObjectionResult(StrEnum):
+    """How an objection was answered (办法一 Art. 16)."""
+
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
 BLACK_CATEGORIES = {
     "C01": "严重危害人民群众身体健康和公共安全",
     "C02": "严重破坏市场公平竞争秩序",

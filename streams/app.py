@@ -9,15 +9,19 @@ import mode
 import redis.asyncio as redis_client
 
 from config import topics
-from config.files import load_departments
+from config.files import load_departments, load_working_days
 from config.settings import Settings
+from register.chain import Chain
 from register.database import connect
 from register.decisions import DecisionLog
 from register.ledger import Ledger
+from register.listing_book import ListingBook
+from register.listing_table import ListingTable
 from register.locks import LockBook
 from register.register_writer import RegisterWriter
 from register.stream_log import StreamLog
 from register.stream_retention import Retention, trim
+from register.upkeep import Upkeep
 from rules.admission import AdmissionDesk
 from rules.faults import InvalidRecord
 from rules.subject import SubjectKeys
@@ -27,6 +31,7 @@ from streams.delivered import Delivered
 from streams.feed_agent import FeedRoad
 from streams.recovery import Recovery
 from streams.retry import until_done
+from streams.upkeep_task import keep_up_with_the_clock
 
 _THIRTY_DAYS = 30 * 86400.0
 _DEAD_LETTERS = Retention(entries=100_000, seconds=90 * 86400.0)
@@ -49,7 +54,9 @@ class DeadLetterTopic:
             ("cg-partition", str(record.partition).encode()),
             ("cg-offset", str(record.offset).encode()),
         ]
-        await (await self._topic.send(value=record.value or b"", headers=headers))
+        # What may never be kept is not kept here either (办法二 Art. 14).
+        value = b"" if fault.code == "data_prohibited" else record.value or b""
+        await (await self._topic.send(value=value, headers=headers))
 
 
 def build_app(settings: Settings) -> faust.App:
@@ -83,14 +90,17 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
     """Give the application its two agents and the guard of the register."""
     engine = connect(settings.ledger_url.get_secret_value())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    desk = AdmissionDesk(load_departments(settings.departments), SubjectKeys(settings.pepper_bytes()))
-    ledger, writer, decisions = Ledger(engine), RegisterWriter(redis), DecisionLog(engine)
-    recovery = Recovery(redis, ledger, writer, LockBook(engine, redis), desk)
+    keys = SubjectKeys(settings.pepper_bytes())
+    desk, chain = AdmissionDesk(load_departments(settings.departments), keys), Chain(keys)
+    book = ListingBook(desk.cabinet, load_working_days(settings.holidays), chain)
+    decisions, locks = DecisionLog(engine, chain), LockBook(engine, redis, chain)
+    recovery = Recovery(redis, ListingTable(engine), RegisterWriter(redis), locks)
+    upkeep = Upkeep(engine, book)
     feeds, rejected, decided = (
         app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
     )
-    road = FeedRoad(desk, ledger, writer, recovery, DeadLetterTopic(rejected), clock)
+    road = FeedRoad(desk, Ledger(engine, book), recovery, DeadLetterTopic(rejected), clock)
 
     # One instance each: more would acknowledge past unfinished events.
     @app.agent(feeds, name="feeds", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
@@ -105,6 +115,11 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
     @app.task  # type: ignore[untyped-decorator]
     async def guard_register() -> None:
         await recovery.guard()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def keep_up() -> None:
+        await until_done(recovery.make_whole, "register")
+        await keep_up_with_the_clock(upkeep, recovery, clock)
 
     @app.timer(3600.0)  # type: ignore[untyped-decorator]
     async def bound_dead_letters() -> None:

@@ -11,13 +11,12 @@ import structlog
 
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from register.ledger import Arrival, Ledger, RecordOutcome
-from register.register_writer import RegisterNotLoaded, RegisterWriter
 from rules.admission import AdmissionDesk, Claim
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import InvalidRecord
 from rules.feed_record import MAX_RECORD_BYTES
 from streams.delivered import Delivered
-from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_RECORDS, LAST_WRITE
+from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_LAG, FEED_RECORDS, FEEDS_HELD, LAST_WRITE, RED_STRUCK
 from streams.recovery import Recovery
 from streams.retry import until_done
 
@@ -38,7 +37,6 @@ class FeedRoad:
 
     desk: AdmissionDesk
     ledger: Ledger
-    writer: RegisterWriter
     recovery: Recovery
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
@@ -51,22 +49,14 @@ class FeedRoad:
                 fault = arrival.judged
                 await until_done(lambda r=record, f=fault: self.dead_letters.send(r, f), "broker")  # type: ignore[misc]
         now = to_milliseconds(self.clock())
-        settled = await until_done(lambda: self.ledger.record(arrivals, now), "ledger")
-        claims = [
-            (ledger_id, arrival.judged)
-            for arrival, (ledger_id, outcome) in zip(arrivals, settled, strict=True)
-            if outcome is RecordOutcome.APPLIED and isinstance(arrival.judged, Claim)
-        ]
-        if claims:
-            await until_done(lambda: self._apply(claims), "register")
-        self._count(arrivals, settled)
-
-    async def _apply(self, claims: list[tuple[int, Claim]]) -> None:
-        try:
-            await self.writer.apply(claims)
-        except RegisterNotLoaded:
-            await self.recovery.make_whole()
-            await self.writer.apply(claims)
+        recorded = await until_done(lambda: self.ledger.record(arrivals, now), "ledger")
+        if recorded.changes:
+            await until_done(lambda: self.recovery.apply(recorded.changes), "register")
+        for authority, cause in recorded.opened.items():
+            FEEDS_HELD.labels(authority, cause.value).inc()
+            _log.error("feed_held", authority=authority, cause=cause.value)
+        RED_STRUCK.inc(recorded.struck)
+        self._count(arrivals, recorded.outcomes)
 
     def _judge(self, record: Delivered) -> Arrival:
         headers = dict(record.headers)
@@ -103,9 +93,9 @@ class FeedRoad:
         code = value.get("authority") if isinstance(value, dict) else None
         return code if isinstance(code, str) and self.desk.departments.find(code) else "unknown"
 
-    def _count(self, arrivals: Sequence[Arrival], settled: Sequence[tuple[int, RecordOutcome]]) -> None:
+    def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[RecordOutcome]) -> None:
         now = self.clock().timestamp()
-        for arrival, (_, outcome) in zip(arrivals, settled, strict=True):
+        for arrival, outcome in zip(arrivals, outcomes, strict=True):
             FEED_RECORDS.labels(arrival.authority, outcome.value).inc()
             if isinstance(arrival.judged, InvalidRecord):
                 FEED_FAULTS.labels(arrival.judged.code).inc()
@@ -120,6 +110,9 @@ class FeedRoad:
                 )
             elif outcome is RecordOutcome.APPLIED:
                 FEED_DELAY.observe(max(0.0, now - arrival.default_version / 1000))
+                if arrival.judged.operation == "list":
+                    days = self.ledger.working_days_late(arrival.judged.record.determined_on, self.clock())
+                    FEED_LAG.labels(arrival.authority).observe(days)
         LAST_WRITE.set(now)
 
 

@@ -9,6 +9,15 @@ FEED_DELAY = Histogram(
     "From accepted at the door to in force in the register.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+FEED_LAG = Histogram(
+    "creditgate_feed_lag_working_days",
+    "Working days from determination to arrival; 办法一 Art. 9 allows 7.",
+    ["authority"],
+    buckets=(0, 1, 2, 3, 5, 7, 10, 15, 30, 60),
+)
+FEEDS_HELD = Counter("creditgate_feeds_held", "Times a feed was put into quarantine.", ["authority", "cause"])
+RED_STRUCK = Counter("creditgate_red_listings_struck", "Red listings struck or held for a black one (办法一 Art. 4).")
+LISTINGS_ENDED = Counter("creditgate_listings_ended", "Listings taken out of the register because their time was over.")
 DEPENDENCY_RETRIES = Counter("creditgate_dependency_retries", "Waits for a broken dependency.", ["dependency"])
 REBUILDS = Counter("creditgate_register_rebuilds", "Times the register was filled again from the ledger.", ["extent"])
 LEDGER_DECISIONS = Counter("creditgate_ledger_decisions", "Decisions written to the ledger by the worker.")

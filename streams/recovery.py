@@ -5,15 +5,15 @@ the same append-only file, so after a loss the mark tells how far back to go; ap
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 from redis.asyncio import Redis
 
-from register.ledger import Ledger
+from register.listing_book import RegisterChange
+from register.listing_table import ListingTable
 from register.locks import LockBook
-from register.register_writer import RegisterWriter
-from rules.admission import AdmissionDesk, Claim
-from rules.feed_record import feed_record_from_json
+from register.register_writer import RegisterNotLoaded, RegisterWriter
 from streams.metrics import REBUILDS
 from streams.retry import until_done
 
@@ -25,14 +25,11 @@ _log = structlog.get_logger("streams.recovery")
 class Recovery:
     """Makes the register whole; one at a time within a worker."""
 
-    def __init__(
-        self, redis: "Redis", ledger: Ledger, writer: RegisterWriter, locks: LockBook, desk: AdmissionDesk
-    ) -> None:
+    def __init__(self, redis: "Redis", table: ListingTable, writer: RegisterWriter, locks: LockBook) -> None:
         self._redis = redis
-        self._ledger = ledger
+        self._table = table
         self._writer = writer
         self._locks = locks
-        self._desk = desk
         self._one_at_a_time = asyncio.Lock()
         self._server: str | None = None
 
@@ -46,6 +43,14 @@ class Recovery:
                 await self._fill(max(0, await self._writer.ledger_mark() - _TAIL), "tail")
             self._server = server
 
+    async def apply(self, changes: Sequence[RegisterChange]) -> None:
+        """Tell the register of changes, making it whole first where it lost its content."""
+        try:
+            await self._writer.apply(changes)
+        except RegisterNotLoaded:
+            await self.make_whole()
+            await self._writer.apply(changes)
+
     async def guard(self, period: float = 1.0) -> None:
         """Look after the register for as long as the worker runs, also when no feed comes in."""
         while True:
@@ -55,13 +60,9 @@ class Recovery:
     async def _fill(self, after: int, extent: str) -> None:
         await self._writer.begin_loading()
         applied = 0
-        async for page in self._ledger.applied_since(after):
-            claims = [(row["id"], self._claim(row["record"], row["default_version"])) for row in page]
-            applied += len(await self._writer.apply(claims))
+        async for page in self._table.changes_since(after):
+            applied += len(await self._writer.apply(page))
         await self._locks.show_all()
         await self._writer.finish_loading()
         REBUILDS.labels(extent).inc()
-        _log.info("register_filled", extent=extent, claims=applied)
-
-    def _claim(self, record: bytes, default_version: int) -> Claim:
-        return self._desk.claim(feed_record_from_json(record), default_version)
+        _log.info("register_filled", extent=extent, listings=applied)

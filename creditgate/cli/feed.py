@@ -1,13 +1,18 @@
-"""``creditgate feed``: deliver a department's file."""
+"""``creditgate feed``: check a department's file, deliver it, and list the formats that are read."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from config.files import ConfigFault
+from config.settings import Settings
+from creditgate.cli import feed_check
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -23,10 +28,19 @@ from creditgate.cli.terminal import (
     settings_or_fail,
 )
 from creditgate.deliveries import Delivery, DeliveryFailed, deliver
-from creditgate.feed_files import FileUnreadable, Row, read_records
+from intake.formats import FEED_RECORD, Format, load_formats
+from intake.records import Prepared, prepare
+from intake.tables import FileUnreadable, kind_of
 
 _SHOWN = 20
 app = typer.Typer(no_args_is_help=True, help="Feeds of the departments. / 部门报送。")
+
+FileArgument = Annotated[
+    Path, typer.Argument(help="CSV, TSV, TXT, XLSX, XLS, JSON or NDJSON.", exists=True, dir_okay=False)
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", "-f", help="How the file is read; `creditgate feed formats` lists them.")
+]
 
 
 @app.callback()
@@ -35,9 +49,55 @@ def feed() -> None:
 
 
 @app.command()
+def formats(json: JsonOption = False) -> None:
+    """List the formats in which files are read. / 列出可读取的格式。"""
+    found = _formats(settings_or_fail())
+    if json:
+        print_json([_about(fmt) for fmt in found.values()])
+        return
+    table = Table("format / 格式", "title / 名称", "authority / 单位", "mode / 方式", box=None)
+    for fmt in found.values():
+        table.add_row(fmt.name, f"{fmt.title}\n{fmt.title_en}", fmt.authority or "", fmt.mode)
+    out.print(table)
+
+
+@app.command()
+def check(
+    file: FileArgument,
+    format_name: FormatOption = FEED_RECORD,
+    authority: Annotated[
+        str | None, typer.Option("--authority", "-a", help="Who would send it; the format's own unless given.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Records to show; failing rows are shown all.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """Show how each row would be read, and every row that fails, by line, column and reason. Sends nothing.
+
+    Ends with 1 when any row fails. / 试读文件，不报送。
+    """
+    settings = settings_or_fail()
+    fmt = _format(settings, format_name)
+    sender = authority or fmt.authority
+    if sender is None:
+        fail(f"--authority is needed: {fmt.name} belongs to no single one / 请指定认定单位", MISUSE)
+    desk = feed_check.throw_away_desk(settings)
+    if desk.departments.find(sender) is None:
+        fail(f"no such authority: {sender} / 该认定单位未登记", MISUSE)
+    try:
+        with file.open("rb") as opened:
+            judged = feed_check.judge(prepare(opened, kind_of(file.name), fmt, sender), fmt, desk, sender)
+            failed = feed_check.report(judged, rows, as_json=json)
+    except FileUnreadable as error:
+        fail(f"{file.name}: {error}", MISUSE)
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
 def push(
-    file: Annotated[Path, typer.Argument(help="CSV, JSON or NDJSON of feed records v1.", exists=True, dir_okay=False)],
+    file: FileArgument,
     authority: Annotated[str, typer.Option("--authority", "-a", help="Code of the authority, as in departments.yaml.")],
+    format_name: FormatOption = FEED_RECORD,
     url: UrlOption = None,
     key: KeyOption = None,
     wait: Annotated[bool, typer.Option(help="Wait until every record is applied or rejected.")] = True,
@@ -48,38 +108,54 @@ def push(
     Ends with 1 when any record was rejected. / 报送文件。
     """
     settings = settings_or_fail()
+    fmt = _format(settings, format_name)
     try:
-        rows = list(read_records(file))
-        delivery = _deliver(rows, gateway_url(url, settings), api_key(key, settings, "feeder"), authority, wait)
+        with file.open("rb") as opened:
+            rows = prepare(opened, kind_of(file.name), fmt, authority)
+            delivery = _deliver(rows, gateway_url(url, settings), api_key(key, settings, "feeder"), authority, wait)
     except FileUnreadable as error:
-        fail(str(error), MISUSE)
+        fail(f"{file.name}: {error}", MISUSE)
     except DeliveryFailed as error:
         fail(str(error))
+    for fault in delivery.rejected:
+        fault["path"] = fmt.column_at(fault["path"]) or fault["path"]
     if json:
         print_json(asdict(delivery))
     else:
         _print(delivery, wait=wait)
-    if delivery.rejected:
+    if delivery.rejected_count:
         raise typer.Exit(REFUSED)
 
 
-def _deliver(rows: list[Row], url: str, key: str, authority: str, wait: bool) -> Delivery:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def _deliver(rows: Iterator[Prepared], url: str, key: str, authority: str, wait: bool) -> Delivery:
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("records / 记录", total=len(rows))
+        task = progress.add_task("records / 记录", total=None)
         return asyncio.run(deliver(url, key, authority, rows, wait=wait, progress=lambda n: progress.advance(task, n)))
 
 
 def _print(delivery: Delivery, *, wait: bool) -> None:
     settled = f", applied {delivery.applied}, superseded {delivery.superseded}" if wait else ""
-    out.print(f"accepted {delivery.accepted}{settled}, rejected {len(delivery.rejected)}", highlight=False)
+    out.print(f"accepted {delivery.accepted}{settled}, rejected {delivery.rejected_count}", highlight=False)
     for fault in delivery.rejected[:_SHOWN]:
-        out.print(
-            f"  line {fault['line']}: {fault['code']} at {fault['path']}: {fault['reason']} / {fault['reason_zh']}"
-            + (f" ({fault['detail']})" if fault.get("detail") else ""),
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-    if len(delivery.rejected) > _SHOWN:
-        out.print(f"  … and {len(delivery.rejected) - _SHOWN} more; --json shows all", markup=False)
+        feed_check.print_fault(fault)
+    if delivery.rejected_count > _SHOWN:
+        out.print(f"  … and {delivery.rejected_count - _SHOWN} more; --json shows up to 10,000", markup=False)
+
+
+def _format(settings: Settings, name: str) -> Format:
+    found = _formats(settings)
+    if name not in found:
+        fail(f"no such format: {name}; there are {', '.join(found)} / 没有该格式", MISUSE)
+    return found[name]
+
+
+def _formats(settings: Settings) -> dict[str, Format]:
+    try:
+        return load_formats(settings.formats)
+    except ConfigFault as error:
+        fail(str(error), MISUSE)
+
+
+def _about(fmt: Format) -> dict[str, Any]:
+    return {name: getattr(fmt, name) for name in ("name", "title", "title_en", "authority", "mode", "envelope")}

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from register.database import connect
-from register.ledger import Ledger
+from register.ledger import record_counts
 from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
 from rules.calendar import civil_day
 from rules.identifiers import Identifier, InvalidIdentifier, parse_identifier
@@ -81,7 +81,7 @@ async def _stats(settings: Settings) -> dict[str, Any]:
     state = (await _look_up(settings, [])).state
     engine = connect(settings.ledger_url.get_secret_value())
     try:
-        counts = await Ledger(engine).counts()
+        counts = await record_counts(engine)
     finally:
         await engine.dispose()
     document: dict[str, Any] = {"epoch": state.epoch, "sequence": state.sequence, "listings": state.listings}

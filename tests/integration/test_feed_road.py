@@ -1,64 +1,18 @@
 """The feed road without Faust: judge, ledger, register, and what happens when something breaks in between."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from config.files import load_departments
-from config.settings import Settings
-from config.topics import RECEIPT_HEADER
-from register.ledger import Ledger
-from register.locks import LockBook
-from register.register_reader import RegisterReader
-from register.register_writer import RegisterWriter
-from rules.admission import AdmissionDesk
-from rules.faults import InvalidRecord
-from rules.subject import SubjectKeys
-from streams.delivered import Delivered
-from streams.feed_agent import FeedRoad
-from streams.recovery import Recovery
+from register.ledger import record_counts
+from tests.integration.feeding import Road
+from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, record, removal
 
-KEYS = SubjectKeys(b"p" * 32)
-DESK = AdmissionDesk(load_departments(Settings().departments), KEYS)
 SUBJECT = KEYS.subject(f"org:{ORGANISATION[8:17]}")
-NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
-
-
-class Kept:
-    """Dead letters kept in a list: the broker is not what these tests are about."""
-
-    def __init__(self) -> None:
-        self.letters: list[tuple[Delivered, InvalidRecord]] = []
-
-    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
-        self.letters.append((record, fault))
-
-
-class Road:
-    """A feed road on real Valkey and SQLite."""
-
-    def __init__(self, redis: "Redis", engine: AsyncEngine) -> None:
-        self.redis, self.ledger, self.writer = redis, Ledger(engine), RegisterWriter(redis)
-        self.recovery = Recovery(redis, self.ledger, self.writer, LockBook(engine, redis), DESK)
-        self.dead = Kept()
-        self.road = FeedRoad(DESK, self.ledger, self.writer, self.recovery, self.dead, lambda: NOW)
-        self.reader = RegisterReader(redis, 1)
-        self.offset = 0
-
-    def message(self, value: Any, receipt: str | None = None) -> Delivered:  # noqa: ANN401
-        self.offset += 1
-        data = value if isinstance(value, bytes | None) else orjson.dumps(value)
-        headers = [(RECEIPT_HEADER, receipt.encode())] if receipt else []
-        return Delivered("credit.feeds", 0, self.offset, NOW.timestamp(), None, data, headers)
-
-    async def listed(self) -> int:
-        return len((await self.reader.look_up([SUBJECT])).listings[SUBJECT])
 
 
 @pytest.fixture
@@ -98,7 +52,7 @@ async def test_delivered_twice_is_written_once(road: Road) -> None:
     batch = [road.message(record(), "rcp_2:0"), road.message(removal()), road.message(b"poison")]
     for _ in range(3):
         await road.road.carry(batch)
-    assert await road.ledger.counts() == {"applied": 2, "rejected": 1}
+    assert await record_counts(road.engine) == {"applied": 2, "rejected": 1}
     assert await road.listed() == 0
 
 
@@ -113,10 +67,10 @@ async def test_a_crash_between_ledger_and_register_is_made_good(road: Road, monk
     with pytest.raises(KeyboardInterrupt):
         await road.road.carry([message])
     monkeypatch.undo()
-    assert await road.ledger.counts() == {"applied": 1}
+    assert await record_counts(road.engine) == {"applied": 1}
     await road.road.carry([message])
     assert await road.listed() == 1
-    assert await road.ledger.counts() == {"applied": 1}
+    assert await record_counts(road.engine) == {"applied": 1}
 
 
 async def test_a_redis_that_lost_everything_is_filled_from_the_ledger(road: Road) -> None:

@@ -12,6 +12,7 @@ from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Gr
 from register.database import connect, metadata
 from register.decisions import DecisionEntry, DecisionLog
 from register.migrate import migrate
+from tests.integration.feeding import CHAIN
 from tests.postgresql import PostgreSQLServer
 from tests.servers import require
 
@@ -38,12 +39,12 @@ ENTRY = DecisionEntry("dec_1", 1, "c", "o", "p", "s", "T", "allow", b"{}")
 
 async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
     """The database refuses to touch what the ledger holds, whoever asks."""
-    await DecisionLog(ledger).record([ENTRY])
+    await DecisionLog(ledger, CHAIN).record([ENTRY])
     for statement in ("UPDATE decisions SET outcome = 'intercept'", "DELETE FROM decisions"):
         with pytest.raises(DBAPIError, match="append-only"):
             async with ledger.begin() as connection:
                 await connection.execute(text(statement))
-    assert (await DecisionLog(ledger).find("dec_1") or {})["outcome"] == "allow"
+    assert (await DecisionLog(ledger, CHAIN).find("dec_1") or {})["outcome"] == "allow"
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:

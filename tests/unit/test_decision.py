@@ -5,19 +5,17 @@ from typing import Any
 
 import pytest
 
-from config.files import load_departments, load_policy
+from config.files import load_policy
 from config.settings import Settings
-from rules.admission import AdmissionDesk
 from rules.decision import Match, Party, Verdict, decide, matches_of
 from rules.identifiers import Identifier, MaskedNumber, parse_identifier
 from rules.listing import Listing
-from rules.subject import SubjectKeys
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
+from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, person, record
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
-DESK = AdmissionDesk(load_departments(Settings().departments), SubjectKeys(b"p" * 32))
 ALL = frozenset(DataClass)
 
 
@@ -26,9 +24,7 @@ def number(text: str) -> Identifier | MaskedNumber:
 
 
 def listing(**changes: Any) -> Listing:  # noqa: ANN401
-    claim = DESK.admit(record(**changes), today=TODAY, default_version=1)
-    assert claim.listing is not None
-    return claim.listing
+    return filed(record(**changes))[0].listing
 
 
 def verdict(

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"rules", "register", "streams", "gateway", "config", "creditgate"}
+ROOMS = {"rules", "register", "streams", "gateway", "config", "intake", "creditgate"}
 MAY_IMPORT = {
     "rules": set(),
     "config": {"rules"},
     "register": {"rules"},
-    "streams": {"rules", "register", "config"},
-    "gateway": {"rules", "register", "config"},
+    "intake": {"rules", "config"},
+    "streams": {"rules", "register", "config", "intake"},
+    "gateway": {"rules", "register", "config", "intake"},
     "creditgate": ROOMS,
 }
 

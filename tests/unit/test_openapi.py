@@ -34,6 +34,7 @@ from rules.faults import RECORD_FAULTS
 from rules.identifier_forms import FAULTS
 from rules.subject import SubjectKeys
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
+from tests.unit.desk import filed
 from tests.unit.records import record
 
 TODAY = date(2026, 11, 23)
@@ -179,7 +180,7 @@ def test_basic_is_for_pages_only() -> None:
         (enum("LockScope"), set(LockScope)),
         (set(SCHEMAS["Scene"]["examples"]), POLICY.pack.scenes.keys()),
         (enum("IdentifierFaultCode"), FAULTS.keys()),
-        (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), RECORD_FAULTS.keys()),
+        (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
         (set(SCHEMAS["RecordResult"]["properties"]["status"]["enum"]), {"queued", *RecordOutcome}),
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
         (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckAsked.__struct_fields__)),
@@ -248,8 +249,7 @@ def test_a_decision_has_the_described_form() -> None:
     asked = requests("POST /v1/checks")[0][1]
     asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
     check = check_from(orjson.dumps(asked), CLIENT, POLICY, TODAY)
-    listing = DESK.admit(record(), today=TODAY, default_version=1).listing
-    assert listing is not None
+    listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
     parties = list(zip(check.parties, matches, strict=True))
     verdict = decide(POLICY, check.scene, parties, visible=CLIENT.grants.classes, today=TODAY)

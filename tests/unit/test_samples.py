@@ -10,17 +10,23 @@ import pytest
 
 from config.files import load_departments
 from config.settings import Settings
-from creditgate.feed_files import read_records
+from intake.formats import FEED_RECORD, load_formats
+from intake.records import prepare
+from intake.tables import kind_of
 from rules.admission import AdmissionDesk, Claim
 from rules.feed_record import ListRecord, NaturalPerson, RemoveRecord
+from rules.filing import Filed
+from rules.life import life_of
 from rules.listing import Listing
 from rules.subject import SubjectKeys
 from rules.validity import in_force
 from rules.vocabulary import BLACK_CATEGORIES, RED_CATEGORIES, DataClass, Determination, ListColour, Severity
 from scripts.make_samples import SAMPLES, sample_files
+from tests.unit.desk import DESK, WORKING_DAYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON
 
 TODAY = date(2026, 11, 23)
+FEED_RECORDS = load_formats(Settings().formats)[FEED_RECORD]
 DEPARTMENTS = load_departments(Settings().departments)
 FILES = sorted(sample_files())
 
@@ -36,8 +42,11 @@ class Sample(NamedTuple):
 
     @property
     def listing(self) -> Listing:
-        assert self.claim.listing is not None
-        return self.claim.listing
+        return self.filed.listing
+
+    @property
+    def filed(self) -> Filed:
+        return DESK.cabinet.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
 
 
 @cache
@@ -49,9 +58,10 @@ def samples() -> tuple[Sample, ...]:
 def _admitted() -> Iterator[Sample]:
     desk = AdmissionDesk(DEPARTMENTS, SubjectKeys(b"x" * 32))
     for path in (SAMPLES / name for name in FILES):
-        for row in read_records(path):
-            claim = desk.admit(row.value, today=TODAY, default_version=1_790_000_000_000, sender=path.stem)
-            yield Sample(path.stem, claim)
+        with path.open("rb") as file:
+            for row in prepare(file, kind_of(path.name), FEED_RECORDS, path.stem):
+                claim = desk.admit(row.record, today=TODAY, default_version=1_790_000_000_000, sender=path.stem)
+                yield Sample(path.stem, claim)
 
 
 def listed() -> list[Sample]:
@@ -115,7 +125,7 @@ def test_most_count_for_another_year_and_some_no_longer() -> None:
 def test_record_numbers_are_unique_and_removals_win() -> None:
     """One listing a number; a removal names an earlier record of the same office and orders after it."""
     assert max(Counter(sample.claim.key for sample in listed()).values()) == 1
-    assert max(Counter(sample.claim.record.document_no for sample in samples()).values()) == 1
+    assert max(Counter(sample.listed.document_no for sample in listed()).values()) == 1
     orders = {sample.claim.key: sample.claim.order for sample in listed()}
     removals = [s.claim for s in samples() if isinstance(s.claim.record, RemoveRecord)]
     assert len(removals) >= 5
@@ -144,7 +154,7 @@ def test_one_subject_stands_on_two_lists() -> None:
     """One is listed by two authorities, one is both red and black."""
     by_number: dict[str, list[Any]] = {}
     for sample in listed():
-        by_number.setdefault(sample.claim.filed_under[0], []).append((sample.authority, sample.listed.list.value))
+        by_number.setdefault(sample.filed.places[0], []).append((sample.authority, sample.listed.list.value))
     twice = sorted(sorted(found) for found in by_number.values() if len(found) > 1)
     assert twice == [
         [("court", "black"), ("human-resources", "black")],

@@ -1,6 +1,7 @@
 """How long a listing counts (办法二 Art. 27), at the edges."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,43 +9,89 @@ from hypothesis import strategies as st
 
 from rules.calendar import SHANGHAI, civil_day, years_after
 from rules.faults import InvalidRecord
-from rules.validity import in_force, last_valid_day
-from rules.vocabulary import ListColour, Severity
+from rules.feed_record import ListRecord, feed_record_from
+from rules.validity import Validity, in_force, validity_of
+from tests.unit.records import record
 
-BLACK, RED = ListColour.BLACK, ListColour.RED
+
+def validity(**changes: Any) -> Validity:  # noqa: ANN401
+    made = feed_record_from(record(**changes))
+    assert isinstance(made, ListRecord)
+    return validity_of(made)
+
+
+LAW = {"kind": "law", "text": "《企业信息公示暂行条例》"}
 
 
 @pytest.mark.parametrize(
-    ("severity", "determined", "stated", "expected"),
+    ("changes", "last_day", "flags"),
     [
-        (Severity.GENERAL, date(2025, 11, 23), None, date(2026, 11, 23)),  # 一般失信为1年
-        (Severity.SEVERE, date(2023, 11, 23), None, date(2026, 11, 23)),  # 严重失信3年
-        (Severity.UNSPECIFIED, date(2023, 11, 23), None, date(2026, 11, 23)),  # 未明确等级3年
-        (Severity.SEVERE, date(2024, 2, 29), None, date(2027, 2, 28)),  # no such day: the last of the month
-        (Severity.SEVERE, date(2025, 1, 1), date(2025, 6, 30), date(2025, 6, 30)),  # stated and shorter
-        (Severity.GENERAL, date(2025, 1, 1), date(2099, 12, 31), date(2026, 1, 1)),  # 长期 is not for ever
-        (Severity.SERIOUS, date(2025, 1, 1), date(2026, 6, 30), date(2026, 6, 30)),  # 较重 with its day
+        ({"severity": "general", "determined_on": "2025-11-23"}, "2026-11-23", ["end_by_law"]),  # 一般失信为1年
+        ({"severity": "severe", "determined_on": "2023-11-23"}, "2026-11-23", ["end_by_law"]),  # 严重失信3年
+        ({"severity": "unspecified", "determined_on": "2023-11-23"}, "2026-11-23", ["end_by_law"]),  # 未明确等级3年
+        # 29 February falls back to the last day of the month (民法典 202); on a leap year the day is there
+        ({"severity": "severe", "determined_on": "2024-02-29"}, "2027-02-28", ["end_by_law"]),
+        ({"severity": "general", "determined_on": "2024-02-29"}, "2025-02-28", ["end_by_law"]),
+        ({"severity": "severe", "determined_on": "2021-02-28"}, "2024-02-28", ["end_by_law"]),
+        ({"determined_on": "2025-01-01", "valid_until": "2025-06-30"}, "2025-06-30", []),  # stated and shorter
+        ({"determined_on": "2025-01-01", "removed_on": "2025-07-01"}, "2025-06-30", []),  # 移出日期: out on that day
+        ({"determined_on": "2025-01-01", "valid_until": "2025-12-31", "removed_on": "2026-01-01"}, "2025-12-31", []),
+        (
+            {"determined_on": "2025-01-01", "valid_until": "2025-12-31", "removed_on": "2025-12-31"},
+            "2025-12-30",  # the two disagree: the earlier, for the subject
+            ["end_stated_twice"],
+        ),
+        (
+            {"severity": "general", "determined_on": "2025-01-01", "valid_until": "2027-01-01"},
+            "2026-01-01",
+            ["end_capped"],
+        ),
+        (
+            {"determined_on": "2025-01-01", "valid_until": "2099-12-31"},
+            "2028-01-01",
+            ["end_not_for_ever", "end_by_law"],
+        ),
+        ({"determined_on": "2025-01-01", "valid_until": "2030-01-01", "validity_basis": LAW}, "2030-01-01", []),
+        (
+            {"determined_on": "2025-01-01", "valid_until": "2030-01-01"}
+            | {"validity_basis": {"kind": "normative_document", "text": "某规范性文件"}},
+            "2028-01-01",  # 办法一 Art. 12 would do with it, 办法二 Art. 27 does not
+            ["end_capped"],
+        ),
+        (
+            {"determined_on": "2025-01-01", "valid_until": "2099-12-31", "validity_basis": LAW},
+            "2028-01-01",  # no law makes it last for ever
+            ["end_not_for_ever", "end_by_law"],
+        ),
+        ({"severity": "serious", "determined_on": "2025-01-01", "valid_until": "2026-06-30"}, "2026-06-30", []),
     ],
 )
-def test_last_day(severity: Severity, determined: date, stated: date | None, expected: date) -> None:
-    """The period runs from determination; a stated end may shorten it, never lengthen it."""
-    assert last_valid_day(BLACK, severity, determined, stated) == expected
+def test_last_day(changes: dict[str, Any], last_day: str, flags: list[str]) -> None:
+    """The period runs from determination; a stated end shortens it, and lengthens it only by law."""
+    found = validity(**changes)
+    assert (found.last_day, list(found.flags), found.held) == (date.fromisoformat(last_day), flags, False)
 
 
 def test_red_without_an_end_has_none() -> None:
     """Art. 27 limits discredit, not honour."""
-    assert last_valid_day(RED, Severity.UNSPECIFIED, date(2020, 1, 1), None) is None
+    red = {"list": "red", "category": "R04", "determined_on": "2020-01-01"}
+    assert validity(**red).last_day is None
+    assert validity(**red, valid_until="2099-12-31").last_day is None
 
 
-@pytest.mark.parametrize(
-    ("severity", "stated", "code"),
-    [(Severity.SERIOUS, None, "validity_missing"), (Severity.SEVERE, date(2024, 12, 31), "validity_reversed")],
-)
-def test_refused(severity: Severity, stated: date | None, code: str) -> None:
-    """The law gives 较重 no period, and nothing ends before it began."""
+def test_serious_without_an_end_is_held() -> None:
+    """The law gives 较重 no period, so it is kept and not applied."""
+    found = validity(severity="serious")
+    assert found.held
+    assert found.last_day is None
+
+
+@pytest.mark.parametrize("end", [{"valid_until": "2024-12-31"}, {"removed_on": "2025-01-01"}])
+def test_nothing_ends_before_it_began(end: dict[str, str]) -> None:
+    """A listing must count on one day at least."""
     with pytest.raises(InvalidRecord) as refused:
-        last_valid_day(BLACK, severity, date(2025, 1, 1), stated)
-    assert refused.value.code == code
+        validity(determined_on="2025-01-01", **end)
+    assert refused.value.code == "validity_reversed"
 
 
 @pytest.mark.parametrize(

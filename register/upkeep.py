@@ -1,0 +1,151 @@
+"""What time and people bring about without any feed: listings end, publicity ends, held feeds are released.
+
+Each writes its event into the ledger and settles the listings in the same transaction. Decisions do not wait
+for it: they go by the clock.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from register.chain import Chain
+from register.database import feed_events, holds, listings, writing
+from register.feed_status import FeedStatusBook
+from register.holds import HoldBook, HoldState
+from register.ledger import RecordOutcome
+from register.listing_book import ListingBook, RegisterChange
+from rules.admission import order_of
+from rules.calendar import civil_day, from_milliseconds
+from rules.feed_record import feed_record_from_json
+from rules.life import State
+
+_PAGE = 500
+
+
+class Upkeep:
+    """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
+
+    def __init__(self, engine: AsyncEngine, book: ListingBook) -> None:
+        self._engine = engine
+        self._writer = writing(engine)
+        self._book = book
+        self._chain: Chain = book.chain
+        self._holds = HoldBook(book.chain)
+        self._status = FeedStatusBook(book.cabinet.departments, book.working_days)
+
+    async def end_due(self, now: int) -> list[RegisterChange]:
+        """End a page of listings whose last day is over, and reckon anew those that rest on an unpublished year.
+
+        Writes each end into the ledger, once; empty when nothing is due.
+        """
+        today = civil_day(from_milliseconds(now))
+        calendar = self._book.working_days.version
+        ended = (listings.c.state == State.IN_FORCE) & (listings.c.last_day < today)
+        due = listings.c.origin_key.is_(None) & or_(ended, listings.c.provisional)
+        query = select(listings.c.key, listings.c.authority, listings.c.last_day, listings.c.state)
+        query = query.where(due).order_by(ended.desc())
+        async with self._engine.connect() as connection:
+            if (await connection.execute(query.limit(1))).first() is None:
+                return []
+        async with self._writer.begin() as connection:
+            await self._chain.take_turn(connection, feed_events)
+            found = (await connection.execute(query.limit(_PAGE))).mappings().all()
+            rows = {}
+            for row in found:
+                over = row["state"] == State.IN_FORCE and row["last_day"] is not None and row["last_day"] < today
+                name = f"end:{row['key']}:{row['last_day']}" if over else f"calendar:{row['key']}:{calendar[:16]}"
+                rows[name] = _event(name, "end" if over else "recalculate", row["authority"], row["key"], now)
+            fresh = await self._unknown(connection, rows)
+            if not fresh:
+                return []
+            version = await self._chain.append(connection, feed_events, fresh)
+            keys = {row["listing_key"] for row in fresh}
+            return await self._settle(connection, keys, version, now)
+
+    async def carry_out_release(self, now: int) -> list[RegisterChange]:
+        """Send a page of what a released hold kept on its way; empty when no release is waiting."""
+        query = select(holds.c.id).where(holds.c.state == HoldState.RELEASED).order_by(holds.c.opened_at).limit(1)
+        async with self._engine.connect() as connection:
+            if (await connection.execute(query)).first() is None:
+                return []
+        async with self._writer.begin() as connection:
+            await self._chain.take_turn(connection, feed_events)
+            hold = (await connection.execute(query)).scalar()
+            if hold is None:
+                return []
+            kept = await self._kept(connection, hold)
+            if not kept:
+                await self._holds.close(
+                    connection, hold, HoldState.SETTLED, now, "creditgate", "creditgate", "all records went their way"
+                )
+                return []
+            rows = [_released(row, now) for row in kept]
+            version = await self._chain.append(connection, feed_events, rows)
+            return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
+
+    async def _kept(self, connection: AsyncConnection, hold: str) -> Sequence[RowMapping]:
+        """The next page of held events that have no released twin yet."""
+        twin = feed_events.alias()
+        query = (
+            select(feed_events)
+            .where(
+                feed_events.c.hold_id == hold,
+                feed_events.c.outcome == RecordOutcome.HELD,
+                ~select(twin.c.id).where(twin.c.event_id == _twin_name(feed_events.c.event_id)).exists(),
+            )
+            .order_by(feed_events.c.id)
+            .limit(_PAGE)
+        )
+        return (await connection.execute(query)).mappings().all()
+
+    async def _unknown(self, connection: AsyncConnection, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        query = select(feed_events.c.event_id).where(feed_events.c.event_id.in_(rows))
+        known = set((await connection.execute(query)).scalars())
+        return [row for name, row in rows.items() if name not in known]
+
+    async def _settle(
+        self, connection: AsyncConnection, keys: set[str], version: int, now: int
+    ) -> list[RegisterChange]:
+        settled = await self._book.settle(connection, keys, version, now, civil_day(from_milliseconds(now)))
+        await self._status.note_listed(connection, settled.listed)
+        return settled.changes
+
+
+def _twin_name(event_id: Any) -> Any:  # noqa: ANN401 - a column or a text
+    return "released:" + event_id
+
+
+def _event(name: str, operation: str, authority: str, key: str, now: int) -> dict[str, Any]:
+    return {
+        "event_id": name,
+        "recorded_at": now,
+        "authority": authority,
+        "operation": operation,
+        "outcome": RecordOutcome.APPLIED.value,
+        "code": None,
+        "fault": None,
+        "listing_key": key,
+        "ordering": None,
+        "default_version": None,
+        "record": None,
+        "receipt_id": None,
+        "receipt_index": None,
+        "topic": "",
+        "partition": 0,
+        "offset": 0,
+        "hold_id": None,
+    }
+
+
+def _released(held: RowMapping, now: int) -> dict[str, Any]:
+    """The held event once more, applied: a row of its own, since the ledger changes none."""
+    record = feed_record_from_json(held["record"])
+    return {name: held[name] for name in held if name not in ("id", "chain", "hold_id")} | {
+        "event_id": _twin_name(held["event_id"]),
+        "recorded_at": now,
+        "outcome": RecordOutcome.APPLIED.value,
+        "ordering": order_of(record, held["default_version"]),
+        "hold_id": held["hold_id"],
+    }

@@ -1,0 +1,89 @@
+"""The feed road without Faust, on real Valkey and SQL, under a clock that a test can set."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.topics import RECEIPT_HEADER
+from register.chain import Chain
+from register.ledger import Ledger
+from register.listing_book import ListingBook
+from register.listing_table import ListingTable
+from register.locks import LockBook
+from register.register_reader import RegisterReader
+from register.register_writer import RegisterWriter
+from register.upkeep import Upkeep
+from rules.admission import AdmissionDesk
+from rules.calendar import to_milliseconds
+from rules.departments import Departments
+from rules.faults import InvalidRecord
+from rules.identifiers import Identifier, parse_identifier
+from rules.listing import Listing
+from streams.delivered import Delivered
+from streams.feed_agent import FeedRoad
+from streams.recovery import Recovery
+from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
+from tests.unit.records import ORGANISATION
+
+NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
+CHAIN = Chain(KEYS)
+
+
+class Kept:
+    """Dead letters kept in a list: the broker is not what these tests are about."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[Delivered, InvalidRecord]] = []
+
+    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+        self.letters.append((record, fault))
+
+
+class Road:
+    """A feed road, its clock, and what the register shows."""
+
+    def __init__(self, redis: "Redis", engine: AsyncEngine, departments: Departments = DEPARTMENTS) -> None:
+        self.redis, self.engine, self.now = redis, engine, NOON
+        self.desk = AdmissionDesk(departments, KEYS)
+        self.book = ListingBook(self.desk.cabinet, WORKING_DAYS, CHAIN)
+        self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingTable(engine)
+        self.recovery = Recovery(redis, self.table, self.writer, LockBook(engine, redis, CHAIN))
+        self.upkeep = Upkeep(engine, self.book)
+        self.dead = Kept()
+        self.road = FeedRoad(self.desk, self.ledger, self.recovery, self.dead, lambda: self.now)
+        self.reader = RegisterReader(redis, 1)
+        self.offset = 0
+
+    def message(self, value: Any, receipt: str | None = None) -> Delivered:  # noqa: ANN401
+        self.offset += 1
+        data = value if isinstance(value, bytes | None) else orjson.dumps(value)
+        headers = [(RECEIPT_HEADER, receipt.encode())] if receipt else []
+        return Delivered("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
+
+    async def feed(self, *values: Any) -> None:  # noqa: ANN401
+        """Carry records in one batch."""
+        await self.road.carry([self.message(value) for value in values])
+
+    async def advance(self, **duration: float) -> None:
+        """Move the clock on, and let upkeep do what is due."""
+        self.now += timedelta(**duration)
+        await self.keep_up()
+
+    async def keep_up(self) -> None:
+        """Releases and ends, until nothing is due."""
+        now = to_milliseconds(self.now)
+        while changes := [*await self.upkeep.carry_out_release(now), *await self.upkeep.end_due(now)]:
+            await self.recovery.apply(changes)
+
+    async def shown(self, who: str = ORGANISATION) -> list[Listing]:
+        """What the register shows under a number."""
+        number = parse_identifier(who, today=self.now.date())
+        assert isinstance(number, Identifier)
+        key = KEYS.subject(number.canonical)
+        return (await self.reader.look_up([key])).listings[key]
+
+    async def listed(self, who: str = ORGANISATION) -> int:
+        return len(await self.shown(who))

@@ -1,0 +1,33 @@
+"""One desk for tests: the shipped authorities and working days, and keys of no deployment."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from config.files import load_departments, load_working_days
+from config.settings import Settings
+from rules.admission import AdmissionDesk, Claim
+from rules.filing import Filed
+from rules.life import Life, life_of
+from rules.subject import SubjectKeys
+
+TODAY = date(2026, 11, 23)
+KEYS = SubjectKeys(b"p" * 32)
+DEPARTMENTS = load_departments(Settings().departments)
+DESK = AdmissionDesk(DEPARTMENTS, KEYS)
+WORKING_DAYS = load_working_days(Settings().holidays)
+
+
+def admit(value: Any, sender: str | None = None, today: date = TODAY) -> Claim:  # noqa: ANN401
+    return DESK.admit(value, today=today, default_version=1_700_000_000_000, sender=sender)
+
+
+def life(*values: dict[str, Any], today: date = TODAY) -> Life:
+    """What these records about one listing come to, in whatever order they are given."""
+    claims = sorted((admit(value, today=today) for value in values), key=lambda claim: claim.order)
+    return life_of([claim.record for claim in claims], WORKING_DAYS)
+
+
+def filed(*values: dict[str, Any]) -> Sequence[Filed]:
+    """What the register holds for these records about one listing: the listing first."""
+    return DESK.cabinet.file(admit(values[0]).key, life(*values))
