@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         float, Field(gt=0, le=120, description="Seconds a delivery waits until the broker holds it durably.")
     ] = 10.0
     body_limit: int = Field(1024 * 1024, ge=1024, description="Largest request body in bytes; larger is 413.")
+    file_limit: int = Field(
+        256 * 1024 * 1024, ge=1024, description="Largest uploaded file in bytes; it is held in memory, one at a time."
+    )
     log_format: str = Field("json", pattern="^(json|console)$", description="Log lines as JSON or for people.")
 
     @model_validator(mode="after")

@@ -108,13 +108,15 @@ async def until_stopped() -> None:
 
 
 def demo_clients(settings: Settings) -> dict[str, tuple[str, Grants]]:
-    """The clients of an embedded deployment: a demo platform, and the departments' feeder."""
+    """The clients of an embedded deployment: a demo platform, the departments' feeder, and the credit centre."""
     authorities = frozenset(load_departments(settings.departments).departments)
     everything = Grants(scenes=frozenset("*"), classes=frozenset(DataClass), release=True, inspect=True)
     feeder = Grants(classes=frozenset(), feeds=authorities)
+    centre = Grants(classes=frozenset(DataClass), quarantine=True, inspect=True)
     return {
         "demo": (demo_key(settings, "demo"), everything),
         "feeder": (demo_key(settings, "feeder"), feeder),
+        "centre": (demo_key(settings, "centre"), centre),
     }
 
 

@@ -83,6 +83,7 @@ def _subject(verdict: PartyVerdict, departments: Departments) -> dict[str, Any]:
 def _listing(listing: Listing, departments: Departments) -> dict[str, Any]:
     department = departments.find(listing.authority)
     return {
+        "id": listing.key,
         "list": listing.list,
         "category": listing.category,
         "severity": listing.severity,

@@ -4,67 +4,49 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
 
-from config import topics
 from gateway.access import Access
-from gateway.intake import Judged, judge_delivery
-from gateway.metrics import DELIVERED
+from gateway.feed_door import FeedDoor
+from gateway.intake import judge_delivery
 from gateway.problems import Problem
 from register.clients import Client
 from register.ledger import Ledger
-from register.publisher import Message, Publisher
-from rules.admission import AdmissionDesk, Claim
+from rules.admission import AdmissionDesk
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
-from rules.feed_record import feed_record_json, feed_record_schema
+from rules.feed_record import feed_record_schema
 
 _SCHEMA = orjson.dumps(feed_record_schema(), option=orjson.OPT_INDENT_2)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedHandlers:
-    """Takes feeds in. ``durable_deadline`` is in seconds."""
+    """Takes feeds in."""
 
     access: Access
     desk: AdmissionDesk
     ledger: Ledger
-    publisher: Publisher
-    durable_deadline: float
+    door: FeedDoor
     clock: Callable[[], datetime]
 
     async def post_records(self, request: web.Request) -> web.Response:
         """Accept a delivery: 202 only once the broker holds every accepted record durably."""
         client = await self.access.client_of(request)
-        authority = request.match_info["authority"]
-        if self.desk.departments.find(authority) is None:
-            raise Problem("authority_unknown")
-        _require_feed(client, authority)
+        authority = fed_authority(request, client, self.desk)
         now = self.clock()
-        milliseconds = to_milliseconds(now)
         delivery = judge_delivery(
             await request.read(),
             request.content_type,
             authority,
             self.desk,
             today=civil_day(now),
-            now=milliseconds,
+            now=to_milliseconds(now),
         )
-        results = [judged.result() for judged in delivery]
-        accepted = [judged for judged in delivery if isinstance(judged.judged, Claim)]
-        DELIVERED.labels(authority, "queued").inc(len(accepted))
-        DELIVERED.labels(authority, "rejected").inc(len(delivery) - len(accepted))
-        if len(accepted) < len(delivery):
-            await self.ledger.count_refused(authority, len(delivery) - len(accepted), milliseconds)
-        if not accepted:
+        receipt, results = await self.door.let_in(client.id, authority, delivery)
+        if receipt is None:
             raise Problem("records_refused", results=results)
-        receipt = f"rcp_{uuid4().hex}"
-        messages = _messages(receipt, accepted, milliseconds)
-        await self.publisher.publish(topics.FEEDS, messages, durable_within=self.durable_deadline)
-        refused = [result for result in results if result["status"] == "rejected"]
-        await self.ledger.open_receipt(receipt, authority, client.id, len(delivery), refused, milliseconds)
         document = _receipt(receipt, authority, rfc3339(now), results)
         location = f"/v1/feeds/receipts/{receipt}"
         return web.Response(status=202, body=orjson.dumps(document), headers=_JSON | {"Location": location})
@@ -90,22 +72,14 @@ class FeedHandlers:
 _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
-def _require_feed(client: Client, authority: str) -> None:
+def fed_authority(request: web.Request, client: Client, desk: AdmissionDesk) -> str:
+    """The authority of the address, for which the client may feed. Raises ``Problem`` 403 or 404."""
+    authority = request.match_info["authority"]
+    if desk.departments.find(authority) is None:
+        raise Problem("authority_unknown")
     if authority not in client.grants.feeds:
         raise Problem("feed_not_granted", f"missing: feed {authority}")
-
-
-def _messages(receipt: str, accepted: Sequence[Judged], now: int) -> list[Message]:
-    messages = []
-    for item in accepted:
-        assert isinstance(item.judged, Claim)
-        headers = [
-            (topics.RECEIPT_HEADER, f"{receipt}:{item.index}".encode()),
-            (topics.ACCEPTED_HEADER, str(now).encode()),
-        ]
-        value = feed_record_json(item.judged.record)
-        messages.append(Message(item.judged.key.encode(), value, headers))
-    return messages
+    return authority
 
 
 def _receipt(receipt: str, authority: str, created: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Judged:
         document |= {} if self.record_no is None else {"record_no": self.record_no}
         if isinstance(self.judged, InvalidRecord):
             return document | {"status": "rejected"} | self.judged.as_dict()
-        document["status"] = "queued"
+        document |= {"status": "queued", "listing": self.judged.key}
         if self.judged.warnings:
             document["warnings"] = list(self.judged.warnings)
         if self.judged.dropped:

@@ -3,30 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import orjson
 import structlog
 from aiohttp import web
-from msgspec import Meta, Struct
 from redis.exceptions import RedisError
 
 from gateway.access import Access
 from gateway.check_answer import lock_document
 from gateway.problems import Problem
+from gateway.reason import reason_of
 from register.clients import Client
 from register.locks import Lock, LockBook
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 
 _log = structlog.get_logger("gateway.locks")
-
-
-class ReleaseAsked(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a release: who decides, and why."""
-
-    reason: Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
-    operator: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +40,10 @@ class LockHandlers:
         lock = await self._visible(request, client)
         if not client.grants.release:
             raise Problem("release_not_granted", "missing: release")
-        asked = _asked(await request.read())
-        operator = (asked.operator or client.grants.operator or "").strip()
-        if not operator:
-            raise Problem("operator_missing", path="$.operator")
-        if not asked.reason.strip():
-            raise Problem("request_invalid", "a reason is needed", "需要写明理由", path="$.reason")
+        why = reason_of(await request.read(), client)
         now = to_milliseconds(self.clock())
         try:
-            released = await self.locks.release(lock.id, client.id, operator, asked.reason.strip(), now)
+            released = await self.locks.release(lock.id, client.id, why.operator, why.reason, now)
         except RedisError:
             # Released in the ledger; readers find that out when they next meet the lock.
             _log.warning("release_not_shown", lock=lock.id)
@@ -70,16 +57,6 @@ class LockHandlers:
         if lock is None or not (lock.client == client.id or client.grants.release):
             raise Problem("lock_unknown")
         return lock
-
-
-def _asked(body: bytes) -> ReleaseAsked:
-    try:
-        return msgspec.convert(orjson.loads(body), ReleaseAsked)
-    except orjson.JSONDecodeError as error:
-        raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
-    except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `")
-        raise Problem("request_invalid", detail, path=path.rstrip("`") or "$") from None
 
 
 def _answer(lock: Lock) -> web.Response:

@@ -31,8 +31,10 @@ class Grants(Struct, frozen=True, omit_defaults=True):
     """Authorities it may feed for."""
     release: bool = False
     """Whether it may release locks, those of other clients too."""
+    quarantine: bool = False
+    """Whether it may release or discard feeds that are held."""
     inspect: bool = False
-    """Whether it may read metrics and the API description."""
+    """Whether it may read metrics, the API description and the state of all feeds."""
     operator: str | None = None
     """Fixed operator of an unattended system."""
     purpose: str | None = None

@@ -33,8 +33,12 @@ class Counting:
     rows: dict[str, dict[str, int]]
     windows: dict[str, Window]
 
-    def take(self, authority: str, judged: Claim | InvalidRecord, *, new: bool) -> Cause | None:
-        """Count one record; the bound that it breaks, if any. ``new``: it changes what stands."""
+    def take(self, authority: str, judged: Claim | InvalidRecord, standing: Mapping[str, str]) -> Cause | None:
+        """Count one record; the bound that it breaks, if any.
+
+        ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
+        only the first word on a listing tells how late it came.
+        """
         row, window = self.rows[authority], self.windows[authority]
         row["received"] += 1
         row["last_record_at"] = self.now
@@ -45,7 +49,9 @@ class Counting:
             row["rejected"] += 1
             window.rejected += 1
             return breach(window, bounds) if department else None
-        if isinstance(judged.record, ListRecord) and judged.operation in _ADDING and new:
+        last = standing.get(judged.key, "")
+        new = last < judged.order and last[-16:] != judged.digest
+        if isinstance(judged.record, ListRecord) and not last:
             days = self.lag(judged.record.determined_on)
             row["working_days"] += days
             row["late"] += days > PUSH_DAYS

@@ -125,8 +125,7 @@ class Ledger:
         for arrival in arrivals:
             hold = open_holds.get(arrival.authority)
             if hold is None:
-                new = isinstance(arrival.judged, Claim) and standing.get(arrival.judged.key, "") < arrival.judged.order
-                cause = counted.take(arrival.authority, arrival.judged, new=new)
+                cause = counted.take(arrival.authority, arrival.judged, standing)
                 if cause is not None:
                     hold = await self._holds.open(connection, arrival.authority, cause, now)
                     open_holds[arrival.authority], opened[arrival.authority] = hold, cause

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from register.database import feed_events, holds, listings, notices, receipts
 from register.listing_book import RegisterChange, register_change
-from rules.life import State
 
 
 class ListingTable:
@@ -43,17 +42,6 @@ class ListingTable:
         async with self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
-    async def standing(self, authority: str, colour: str) -> dict[str, str]:
-        """The record numbers of an authority's listings of one list in force, with the digest of their content."""
-        query = select(listings.c.record_no, listings.c.content).where(
-            listings.c.authority == authority,
-            listings.c.state == State.IN_FORCE,
-            listings.c.colour == colour,
-            listings.c.origin_key.is_(None),
-        )
-        async with self._engine.connect() as connection:
-            return {row[0]: row[1] for row in await connection.execute(query)}
-
     async def events(self, key: str) -> list[dict[str, Any]]:
         """All that was ever received or done about a listing, in the order of arrival, with who sent it."""
         query = (
@@ -68,7 +56,11 @@ class ListingTable:
 
     async def notices_to(self, authority: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Notices to an authority after that number, oldest first."""
-        query = select(notices).where(notices.c.authority == authority, notices.c.id > after)
+        query = (
+            select(notices, listings.c.record_no)
+            .join(listings, listings.c.key == notices.c.listing_key, isouter=True)
+            .where(notices.c.authority == authority, notices.c.id > after)
+        )
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query.order_by(notices.c.id).limit(limit))).mappings()
             return [dict(row) for row in rows]

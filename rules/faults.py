@@ -63,4 +63,8 @@ RECORD_FAULTS: dict[str, Text] = {
     "subject_kind_mismatch": Text(
         "The identifier is of another kind of subject than the record says.", "证件号码与主体类型不符。"
     ),
+    "not_of_snapshot": Text(
+        "A full list (mode=snapshot) holds `list` records of one list only.",
+        "全量名单（mode=snapshot）只能包含同一名单的 list 记录。",
+    ),
 }

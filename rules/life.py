@@ -109,7 +109,7 @@ def life_of(events: Sequence[FeedRecord], working_days: WorkingDays) -> Life:
     draft = _Draft()
     for event in events:
         _take(draft, event)
-    ending, provisional = draft.ending, False
+    ending, provisional = _annulled(draft) or draft.ending, False
     if draft.repair is not None and (ending is None or ending.state is not State.ANNULLED):
         repaired, provisional = _repaired(draft.repair, draft, working_days)
         if repaired is not None and (ending is None or repaired.on < ending.on):
@@ -139,9 +139,6 @@ def _take(draft: _Draft, event: FeedRecord) -> None:
             draft.objections.setdefault(event.objection_no, event)
         case ResolveRecord():
             draft.resolutions[event.objection_no] = event
-            if event.result is ObjectionResult.UPHELD and _concerns(draft, event) is ObjectionSubject.LISTING:
-                # It should never have been: no day of it counts, and what it caused falls with it.
-                draft.ending = Ending(State.ANNULLED, date.min + timedelta(days=1), event.document_no)
         case ArchiveRecord():
             draft.archived = True
             _end(draft, Ending(State.ARCHIVED, event.determined_on, event.document_no))
@@ -151,6 +148,22 @@ def _end(draft: _Draft, ending: Ending) -> None:
     """The first ending stands; what follows it can only be its archiving."""
     if draft.ending is None:
         draft.ending = ending
+
+
+def _annulled(draft: _Draft) -> Ending | None:
+    """The end by an objection that was upheld: the listing should never have been, so no day of it counts.
+
+    Objections carry no versions, so the days decide which determination was objected to: one made later stands.
+    """
+    against = (
+        resolution
+        for resolution in draft.resolutions.values()
+        if resolution.result is ObjectionResult.UPHELD
+        and _concerns(draft, resolution) is ObjectionSubject.LISTING
+        and (draft.record is None or draft.record.determined_on <= resolution.determined_on)
+    )
+    first = min(against, key=lambda found: (found.determined_on, found.objection_no), default=None)
+    return None if first is None else Ending(State.ANNULLED, date.min + timedelta(days=1), first.document_no)
 
 
 def _concerns(draft: _Draft, event: ResolveRecord) -> ObjectionSubject:

@@ -2,7 +2,7 @@
 
 import typer
 
-from creditgate.cli import check, clients, config_check, feed, register, running
+from creditgate.cli import check, clients, config_check, feed, feeds, register, repair, running
 
 app = typer.Typer(
     name="creditgate",
@@ -16,6 +16,8 @@ app.command("serve")(running.serve)
 app.command("worker")(running.worker)
 app.command("setup")(running.setup)
 app.add_typer(feed.app, name="feed")
+app.add_typer(feeds.app, name="feeds")
+app.add_typer(repair.app, name="repair")
 app.command("check")(check.check)
 app.add_typer(register.app, name="register")
 app.add_typer(clients.app, name="clients")

@@ -32,7 +32,8 @@ def add(
     ] = None,
     feed: Annotated[list[str] | None, typer.Option("--feed", help="Authority it may feed for; repeat.")] = None,
     release: Annotated[bool, typer.Option("--release", help="It may release locks.")] = False,
-    inspect: Annotated[bool, typer.Option("--inspect", help="It may read metrics.")] = False,
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="It may release or discard held feeds.")] = False,
+    inspect: Annotated[bool, typer.Option("--inspect", help="It may read metrics and the state of feeds.")] = False,
     operator: Annotated[str | None, typer.Option("--operator", help="Fixed operator of an unattended system.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Fixed purpose of an unattended system.")] = None,
     json: JsonOption = False,
@@ -45,6 +46,7 @@ def add(
         classes=frozenset(data_class or (DataClass.PUBLIC,)),
         feeds=frozenset(feed or ()),
         release=release,
+        quarantine=quarantine,
         inspect=inspect,
         operator=operator,
         purpose=purpose,
@@ -69,12 +71,12 @@ def list_(json: JsonOption = False) -> None:
     if json:
         print_json([msgspec.to_builtins(client) for client in found])
         return
-    table = Table("client", "scenes", "classes", "feeds", "release", "inspect", "created", "revoked")
+    table = Table("client", "scenes", "classes", "feeds", "release", "quarantine", "inspect", "created", "revoked")
     for client in found:
         grants = client.grants
         revoked = rfc3339(from_milliseconds(client.revoked_at)) if client.revoked_at else ""
         lists = (", ".join(sorted(values)) for values in (grants.scenes, grants.classes, grants.feeds))
-        flags = ("yes" if flag else "" for flag in (grants.release, grants.inspect))
+        flags = ("yes" if flag else "" for flag in (grants.release, grants.quarantine, grants.inspect))
         table.add_row(client.id, *lists, *flags, rfc3339(from_milliseconds(client.created_at)), revoked)
     out.print(table)
 

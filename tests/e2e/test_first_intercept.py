@@ -121,7 +121,7 @@ def test_ndjson_with_one_bad_line(program: Program) -> None:
     assert results[2]["line"] == 3
     assert results[2]["reason_zh"]
     final = settle(program, answer.json["receipt"], feeder)
-    assert final["counts"] == {"queued": 0, "applied": 1, "superseded": 0, "rejected": 2}
+    assert final["counts"] == {"queued": 0, "applied": 1, "superseded": 0, "rejected": 2, "held": 0, "discarded": 0}
 
 
 def feeder_key(program: Program) -> str:

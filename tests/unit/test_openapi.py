@@ -21,9 +21,9 @@ from gateway.app import build_app
 from gateway.check_answer import answer
 from gateway.check_request import CheckAsked, SubjectAsked, check_from
 from gateway.intake import judge_delivery
-from gateway.lock_handlers import ReleaseAsked
 from gateway.pages import openapi_document
 from gateway.problems import PROBLEMS, Problem
+from gateway.reason import ReasonAsked
 from register.clients import Client, Grants
 from register.ledger import RecordOutcome
 from register.locks import Lock
@@ -185,7 +185,7 @@ def test_basic_is_for_pages_only() -> None:
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
         (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckAsked.__struct_fields__)),
         (SCHEMAS["SubjectAsked"]["properties"].keys(), set(SubjectAsked.__struct_fields__)),
-        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseAsked.__struct_fields__)),
+        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReasonAsked.__struct_fields__)),
     ],
 )
 def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
