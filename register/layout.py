@@ -9,6 +9,9 @@ CHANGES = "cg:changes"
 
 FIRST_GENERATION = "0"
 
+REBUILD = "cg:rebuild"
+"""Held by the rebuild that is at work."""
+
 LOCK = "cg:lock:"
 """String per lock target: id of the lock that is held."""
 

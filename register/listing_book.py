@@ -49,6 +49,19 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Reckoning:
+    """The rows of some listings as they are written, and as the events say."""
+
+    before: Mapping[str, dict[str, Any]]
+    after: Mapping[str, dict[str, Any]]
+    strikes: Mapping[str, tuple[Strike, str]]
+
+    def differing(self) -> list[dict[str, Any]]:
+        """The rows that are not written as they should be, as they should be."""
+        return [row for row in self.after.values() if _differs(row, self.before.get(row["key"]))]
+
+
+@dataclass(frozen=True, slots=True)
 class ListingBook:
     """Settles listings within the caller's transaction."""
 
@@ -60,6 +73,18 @@ class ListingBook:
         self, connection: AsyncConnection, keys: Collection[str], version: int, now: int, today: date
     ) -> Settlement:
         """Make the rows of these listings, of what follows from them, and of red listings they strike."""
+        reckoned = await self.reckon(connection, keys, today)
+        before, after, strikes = reckoned.before, reckoned.after, reckoned.strikes
+        changed = [row | {"version": version} for row in reckoned.differing()]
+        await _write(connection, changed)
+        await self._notify(connection, strikes, before, after, now)
+        standing = {key: row["version"] for key, row in before.items()} | {row["key"]: version for row in changed}
+        changes = [register_change(row, standing[key]) for key, row in after.items()]
+        new = sum(not before.get(key, {}).get("struck") for key in strikes)
+        return Settlement(changes, _listed(before, after), new)
+
+    async def reckon(self, connection: AsyncConnection, keys: Collection[str], today: date) -> "Reckoning":
+        """What the rows of these listings, and of all that they touch, are and should be. Writes nothing."""
         events = await _events(connection, keys)
         before = await _rows(connection, or_(listings.c.key.in_(keys), listings.c.origin_key.in_(keys)))
         after: dict[str, dict[str, Any]] = {}
@@ -74,14 +99,7 @@ class ListingBook:
         before |= others
         for key, row in others.items():
             after.setdefault(key, dict(row))
-        strikes = _strike(after.values(), subjects)
-        changed = [row | {"version": version} for row in after.values() if _differs(row, before.get(row["key"]))]
-        await _write(connection, changed)
-        await self._notify(connection, strikes, before, after, now)
-        standing = {key: row["version"] for key, row in before.items()} | {row["key"]: version for row in changed}
-        changes = [register_change(row, standing[key]) for key, row in after.items()]
-        new = sum(not before.get(key, {}).get("struck") for key in strikes)
-        return Settlement(changes, _listed(before, after), new)
+        return Reckoning(before, after, _strike(after.values(), subjects))
 
     def rows(self, key: str, events: Sequence[FeedRecord], today: date) -> list[dict[str, Any]]:
         """The rows that the events of one listing come to, red against black left aside."""

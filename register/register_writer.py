@@ -11,6 +11,7 @@ from register import layout
 from register.listing_book import RegisterChange
 
 _SCRIPT = (Path(__file__).parent / "apply.lua").read_text()
+_SWAP = (Path(__file__).parent / "swap.lua").read_text()
 
 
 class RegisterNotLoaded(Exception):
@@ -58,6 +59,11 @@ class RegisterWriter:
     async def begin_loading(self) -> None:
         """Let changes in while the register is not yet whole; readers still get "not loaded"."""
         await self._redis.hset(layout.MARKER, "loading", "1")
+
+    async def swap_in(self, generation: str) -> None:
+        """Put the generation that was built in force, in one step. Raises ``RegisterNotLoaded`` if it is not there."""
+        if not await self._redis.eval(_SWAP, 1, layout.MARKER, generation):
+            raise RegisterNotLoaded
 
     async def finish_loading(self) -> None:
         """Declare the register whole; under a new epoch when it was not before."""

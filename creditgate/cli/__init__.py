@@ -2,7 +2,7 @@
 
 import typer
 
-from creditgate.cli import check, clients, config_check, feed, feeds, register, repair, running
+from creditgate.cli import check, clients, config_check, feed, feeds, listing, proof, register, repair, running
 
 app = typer.Typer(
     name="creditgate",
@@ -19,7 +19,11 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(repair.app, name="repair")
 app.command("check")(check.check)
+register.app.command("rebuild")(proof.rebuild)
+register.app.command("verify")(proof.verify)
 app.add_typer(register.app, name="register")
+app.add_typer(proof.ledger_app, name="ledger")
+app.add_typer(listing.app, name="listing")
 app.add_typer(clients.app, name="clients")
 app.add_typer(config_check.app, name="config")
 

@@ -80,11 +80,19 @@ class Deployment(ABC):
         self.stop_backends()
         assert set(codes.values()) <= {0}, codes
 
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the operator's."""
+        command = [CREDITGATE, *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False, cwd=self.directory
+        )
+
     def client(self, *options: str) -> str:
         """A key of a new client."""
         self.keys += 1
-        command = [CREDITGATE, "clients", "add", f"client-{self.keys}", *options]
-        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout.strip()
+        added = self.cli("clients", "add", f"client-{self.keys}", *options)
+        assert added.returncode == 0, added.stderr
+        return added.stdout.strip()
 
     def check(self, who: str, key: str) -> Answer:
         """A bidder's check."""

@@ -114,6 +114,9 @@ def test_kill_9_of_the_worker_in_mid_feed(deployment: Deployment, key: str) -> N
     assert counts() == {"queued": 0, "applied": 1200}
     assert outcome(deployment, key, credit_code(1000)) == "intercept"
     assert outcome(deployment, key, credit_code(2199)) == "intercept"
+    for proof in (("register", "verify"), ("ledger", "verify")):
+        proven = deployment.cli(*proof)
+        assert proven.returncode == 0, proven.stdout + proven.stderr
 
 
 def test_a_worker_that_is_away_delays_and_loses_nothing(deployment: Deployment, key: str) -> None:

@@ -1,0 +1,154 @@
+"""``creditgate listing history``: the life of one listing, from the ledger."""
+
+import re
+from typing import Annotated, Any
+
+import orjson
+import typer
+from sqlalchemy import or_, select
+
+from creditgate.cli.backends import Backends, with_backends
+from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
+from register.database import listings, notices
+from register.listing_table import ListingTable
+from rules.calendar import from_milliseconds, rfc3339
+from rules.feed_record import FeedRecord, feed_record_from_json
+from rules.life import life_of
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")
+app = typer.Typer(no_args_is_help=True, help="One listing. / 单条记录。")
+
+
+@app.callback()
+def listing() -> None:
+    """One listing. / 单条记录。"""
+
+
+@app.command()
+def history(
+    id: Annotated[str, typer.Argument(help="Id of the listing, or AUTHORITY/RECORD_NO.")], json: JsonOption = False
+) -> None:
+    """Print the life of a listing: every event, who sent it, what it changed, and what stands now. / 记录经过。"""
+    document = with_backends(settings_or_fail(), lambda backends: _history(backends, id))
+    if document is None:
+        fail(f"No such listing. / 没有该记录。{'' if _KEY.fullmatch(id) else ' (AUTHORITY/RECORD_NO)'}", REFUSED)
+    if json:
+        print_json(document)
+    else:
+        _print(document)
+
+
+async def _history(backends: Backends, name: str) -> dict[str, Any] | None:
+    table = ListingTable(backends.engine)
+    key = name if _KEY.fullmatch(name) else backends.keys.listing(*name.partition("/")[::2])
+    row = await table.find(key)
+    events = await table.events(row["origin_key"] or key if row else key)
+    if row is None and not events:
+        return None
+    return {
+        "listing": key,
+        "origin": row["origin_key"] if row else None,
+        "authority": (row or events[0])["authority"],
+        "record_no": row["record_no"] if row else None,
+        "events": _told(backends, events),
+        "now": _now(row) if row else None,
+        "follows_from_it": await _derived(backends, key),
+        "notices": await _notices(backends, key),
+    }
+
+
+def _told(backends: Backends, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each event as it arrived, with what the listing had come to before it and after it."""
+    told, known, before = [], dict[str, FeedRecord](), _standing(backends, {})
+    for event in events:
+        record = feed_record_from_json(event["record"]) if event["record"] is not None else None
+        if record is not None and event["ordering"] is not None:
+            known[event["ordering"]] = record
+        after = _standing(backends, known)
+        line = {
+            "number": event["id"],
+            "at": rfc3339(from_milliseconds(event["recorded_at"])),
+            "operation": event["operation"],
+            "outcome": event["outcome"],
+            "client": event["client"] or ("creditgate" if record is None else "topic"),
+            "hold": event["hold_id"],
+            "acted_on": record.determined_on.isoformat() if record is not None else None,
+        }
+        said = {name: getattr(record, name, None) for name in _SHOWN}
+        line |= {name: str(value) for name, value in said.items() if value is not None}
+        told.append(line | {"before": before, "after": after} if after != before else line)
+        before = after
+    return told
+
+
+def _standing(backends: Backends, known: dict[str, FeedRecord]) -> dict[str, Any]:
+    life = life_of([known[order] for order in sorted(known)], backends.book.working_days)
+    ending = life.ending.state.value if life.ending else None
+    return {
+        "listed": life.record is not None,
+        "last_day": life.last_day.isoformat() if life.last_day and life.last_day.year > 1 else None,
+        "ended_as": ending,
+        "open_objections": len(life.objections),
+    }
+
+
+def _now(row: dict[str, Any]) -> dict[str, Any]:
+    shown = orjson.loads(row["listing"]) if row["listing"] is not None else {}
+    names = ("list", "category", "severity", "document_no", "determined_on", "valid_until", "pattern", "flags")
+    return {
+        "state": row["state"],
+        "struck_by": row["struck"],
+        "provisional": row["provisional"],
+        "open_objections": row["objections"],
+    } | {name: shown[name] for name in names if name in shown}
+
+
+async def _derived(backends: Backends, key: str) -> list[dict[str, Any]]:
+    query = select(listings).where(listings.c.origin_key == key).order_by(listings.c.key)
+    async with backends.engine.connect() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return [{"listing": row["key"]} | _now(dict(row)) for row in rows]
+
+
+async def _notices(backends: Backends, key: str) -> list[dict[str, Any]]:
+    query = select(notices).where(or_(notices.c.listing_key == key, notices.c.cause_key == key)).order_by(notices.c.id)
+    async with backends.engine.connect() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return [
+        {
+            "at": rfc3339(from_milliseconds(row["created_at"])),
+            "to": row["authority"],
+            "kind": row["kind"],
+            "listing": row["listing_key"],
+            "cause": row["cause_key"],
+        }
+        for row in rows
+    ]
+
+
+def _print(document: dict[str, Any]) -> None:
+    out.print(f"{document['authority']} {document['record_no'] or ''} {document['listing']}", highlight=False)
+    if document["origin"]:
+        out.print(f"follows from / 源自 {document['origin']}", highlight=False)
+    for event in document["events"]:
+        more = ", ".join(f"{name} {event[name]}" for name in (*_SHOWN, "hold") if event.get(name))
+        what = f"{event['operation']} ({event['acted_on'] or '—'}) → {event['outcome']}"
+        out.print(
+            f"  #{event['number']} {event['at']} {what}, {event['client']}{': ' + more if more else ''}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        if "after" in event:
+            changed = {name: value for name, value in event["after"].items() if event["before"][name] != value}
+            words = ", ".join(f"{name}: {event['before'][name]} → {value}" for name, value in changed.items())
+            out.print(f"      {words}", highlight=False, markup=False, soft_wrap=True)
+    for title, rows in (
+        ("now / 现状", [document["now"]] if document["now"] else []),
+        ("recorded against people / 责任人员", document["follows_from_it"]),
+        ("notices / 通知", document["notices"]),
+    ):
+        for row in rows:
+            words = ", ".join(f"{name} {value}" for name, value in row.items() if value not in (None, [], False))
+            out.print(f"{title}: {words}", highlight=False, markup=False, soft_wrap=True)

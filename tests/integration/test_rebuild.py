@@ -1,0 +1,156 @@
+"""The register made anew beside the running one: no look-up fails, no change is missed, nothing stale stays."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register import layout, rebuild
+from register.comparison import Comparison, Difference
+from register.database import listings
+from register.rebuild import Rebuild, RebuildRunning
+from register.register_writer import RegisterNotLoaded
+from register.verify import Verification
+from rules.calendar import civil_day, to_milliseconds
+from tests.e2e.program import credit_code
+from tests.integration.feeding import Road
+from tests.unit.records import record as listed
+from tests.unit.records import removal
+
+MANY = 60
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old keys go at once: nothing here looks up across the swap with an old generation in hand."""
+    monkeypatch.setattr(rebuild, "GRACE", 0.05)
+
+
+@pytest.fixture
+async def road(redis: "Redis", engine: AsyncEngine) -> Road:
+    """A register with sixty companies, one of them taken off again, and one of severe listing with a person."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await road.feed(*(record_of(n) for n in range(MANY)))
+    await road.feed(removal(record_no="L-0"))
+    return road
+
+
+def record_of(number: int) -> dict[str, Any]:
+    return listed(record_no=f"L-{number}", subject={"id": credit_code(number)})
+
+
+async def rebuilt(road: Road) -> Any:  # noqa: ANN401
+    return await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
+
+
+async def verified(road: Road) -> Comparison:
+    return await Verification(road.engine, road.redis, road.book).run(civil_day(road.now), pause=0.05)
+
+
+async def test_it_is_clean_after_feeds_and_after_a_rebuild(road: Road) -> None:
+    """Counts and digests of ledger and register agree, before and after, and no key of the old one is left."""
+    before = await verified(road)
+    assert (before.clean, before.counts, before.ledger.count) == (True, {}, MANY - 1)
+    done = await rebuilt(road)
+    after = await verified(road)
+    assert (after.clean, after.register.digest, done.corrected) == (True, before.register.digest, 0)
+    assert (await road.reader.state()).listings == MANY - 1
+    old = layout.subject(layout.FIRST_GENERATION, "*")
+    assert [key async for key in road.redis.scan_iter(match=old)] == []
+    assert await road.listed(credit_code(5)) == 1
+    await road.feed(record_of(MANY))
+    assert await road.listed(credit_code(MANY)) == 1
+
+
+async def test_checks_and_feeds_go_on_meanwhile(road: Road) -> None:
+    """Look-ups during the swap always find the listing; what is fed meanwhile is in the new register."""
+    done, asked = asyncio.Event(), 0
+
+    async def ask() -> None:
+        nonlocal asked
+        while not done.is_set():
+            assert await road.listed(credit_code(7)) == 1
+            asked += 1
+
+    async def feed() -> None:
+        number = 1000
+        while not done.is_set():
+            await road.feed(record_of(number), removal(record_no=f"L-{number - 1}"))
+            number += 1
+
+    tasks = [asyncio.create_task(ask()), asyncio.create_task(feed())]
+    for _ in range(3):
+        await rebuilt(road)
+    done.set()
+    await asyncio.gather(*tasks)
+    assert asked > 10
+    result = await verified(road)
+    assert (result.clean, result.counts) == (True, {})
+
+
+async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
+    """Keys and marker of a half-built generation do no harm and are gone afterwards; two at once are refused."""
+    await road.redis.hset(layout.MARKER, mapping={"building": "dead", "building_listings": "3"})
+    await road.feed(record_of(300))
+    await rebuilt(road)
+    assert [key async for key in road.redis.scan_iter(match="cg:dead:*")] == []
+    await road.redis.set(layout.REBUILD, "another")
+    with pytest.raises(RebuildRunning):
+        await rebuilt(road)
+    await road.redis.delete(layout.REBUILD)
+    assert (await verified(road)).clean
+
+
+async def test_beside_nothing_there_is_no_rebuild(redis: "Redis", engine: AsyncEngine) -> None:
+    """An empty Redis is filled by the worker, which is another thing; verifying it says so too."""
+    road = Road(redis, engine)
+    with pytest.raises(RegisterNotLoaded):
+        await rebuilt(road)
+    with pytest.raises(RegisterNotLoaded):
+        await verified(road)
+
+
+async def test_what_was_tampered_with_is_named_and_put_right(road: Road) -> None:
+    """Each way in which rows or register can go wrong is named by its listing, and a rebuild mends all of them."""
+    rows = [change async for page in road.table.changes_since(0) for change in page if change.places]
+    missing, other, moved, altered = rows[:4]
+    generation = layout.FIRST_GENERATION
+    for place in missing.places:
+        await road.redis.hdel(layout.subject(generation, place), missing.key)
+    await road.redis.delete(layout.listing(generation, missing.key))
+    await road.redis.hset(layout.subject(generation, other.places[0]), other.key, moved.listing)
+    await road.redis.hset(layout.subject(generation, moved.places[0]), "f" * 32, moved.listing)
+    async with road.engine.begin() as connection:
+        await connection.execute(text("UPDATE listings SET state = 'removed' WHERE key = :key"), {"key": altered.key})
+        await connection.execute(
+            insert(listings),
+            [
+                {"key": "e" * 32, "version": 1, "authority": "court", "decisive": False, "state": "in_force"}
+                | {"provisional": False, "objections": 0}
+            ],
+        )
+    found = await verified(road)
+    assert not found.clean
+    assert found.named == {
+        Difference.MISSING: [missing.key],
+        Difference.DIFFERS: [other.key],
+        Difference.EXTRA: sorted([altered.key, "f" * 32]),
+        Difference.ROW_DIFFERS: [altered.key],
+        Difference.ROW_UNSPOKEN: ["e" * 32],
+    }
+    assert (await rebuilt(road)).corrected == 2
+    assert (await verified(road)).clean
+
+
+async def test_an_end_that_waits_for_the_sweep_is_no_difference(road: Road) -> None:
+    """After midnight the events say "over" before the sweep has written it; a decision goes by the day anyway."""
+    assert (await verified(road)).clean
+    road.now = road.now.replace(year=road.now.year + 4)
+    assert (await verified(road)).clean
+    await road.keep_up()
+    after = await verified(road)
+    assert (after.clean, after.register.count) == (True, 0)
