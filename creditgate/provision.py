@@ -6,7 +6,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from config import topics
+from config.files import load_departments
 from config.settings import Settings
+from intake.change_sources import change_sources
+from intake.formats import load_formats
 from register.clients import ClientRegistry, Grants
 from register.database import connect
 from register.migrate import migrate
@@ -34,17 +37,23 @@ async def declare_topics(settings: Settings) -> None:
         return
     log = StreamLog.connect(settings.broker_url.get_secret_value())
     try:
-        for topic in topics.ALL:
+        for topic in _topics(settings):
             await log.declare_topic(topic, settings.partitions)
     finally:
         await log.close()
+
+
+def _topics(settings: Settings) -> list[str]:
+    """Our own, and those of departments' change events."""
+    sources = change_sources(load_departments(settings.departments), load_formats(settings.formats))
+    return [*topics.ALL, *(source.topic for source in sources)]
 
 
 async def _declare_on_kafka(bootstrap: str, settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        wanted = [NewTopic(topic, settings.partitions, settings.replication) for topic in topics.ALL]
+        wanted = [NewTopic(topic, settings.partitions, settings.replication) for topic in _topics(settings)]
         answer = await admin.create_topics(wanted)
         for _topic, code, *_ in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):

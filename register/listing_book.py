@@ -88,7 +88,7 @@ class ListingBook:
         events = await _events(connection, keys)
         before = await _rows(connection, or_(listings.c.key.in_(keys), listings.c.origin_key.in_(keys)))
         after: dict[str, dict[str, Any]] = {}
-        for key in keys:
+        for key in sorted(keys):
             for row in self.rows(key, events.get(key, ()), today):
                 after[row["key"]] = row
         for key in before.keys() - after.keys():

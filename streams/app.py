@@ -11,6 +11,8 @@ import redis.asyncio as redis_client
 from config import topics
 from config.files import load_departments, load_working_days
 from config.settings import Settings
+from intake.change_sources import change_sources
+from intake.formats import load_formats
 from register.chain import Chain
 from register.database import connect
 from register.decisions import DecisionLog
@@ -29,6 +31,7 @@ from streams.batches import in_batches
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered
 from streams.feed_agent import FeedRoad
+from streams.judging import ChangeJudge, RecordJudge
 from streams.recovery import Recovery
 from streams.retry import until_done
 from streams.upkeep_task import keep_up_with_the_clock
@@ -87,7 +90,7 @@ def build_app(settings: Settings) -> faust.App:
 
 
 def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime]) -> None:
-    """Give the application its two agents and the guard of the register."""
+    """Give the application its agents, one for each topic, and the guard of the register."""
     engine = connect(settings.ledger_url.get_secret_value())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     keys = SubjectKeys(settings.pepper_bytes())
@@ -100,13 +103,18 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
         app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
     )
-    road = FeedRoad(desk, Ledger(engine, book), recovery, DeadLetterTopic(rejected), clock)
+    ledger, dead_letters = Ledger(engine, book), DeadLetterTopic(rejected)
+    road = FeedRoad(RecordJudge(desk, clock), ledger, recovery, dead_letters, clock)
 
     # One instance each: more would acknowledge past unfinished events.
     @app.agent(feeds, name="feeds", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
     async def carry_feeds(stream: Any) -> None:  # noqa: ANN401
         await until_done(recovery.make_whole, "register")
         await in_batches(app, stream, road.carry)
+
+    for source in change_sources(desk.departments, load_formats(settings.formats)):
+        judge = ChangeJudge(desk, clock, source.format, source.authority)
+        _bind_changes(app, source.topic, FeedRoad(judge, ledger, recovery, dead_letters, clock))
 
     @app.agent(decided, name="decisions", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
     async def keep_decisions(stream: Any) -> None:  # noqa: ANN401
@@ -124,6 +132,15 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
     @app.timer(3600.0)  # type: ignore[untyped-decorator]
     async def bound_dead_letters() -> None:
         await trim_dead_letters(settings.broker_url.get_secret_value())
+
+
+def _bind_changes(app: faust.App, topic: str, road: FeedRoad) -> None:
+    changes = app.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+
+    @app.agent(changes, name=f"changes-{topic}", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
+    async def carry_changes(stream: Any) -> None:  # noqa: ANN401
+        await until_done(road.recovery.make_whole, "register")
+        await in_batches(app, stream, road.carry)
 
 
 async def trim_dead_letters(broker_url: str) -> None:

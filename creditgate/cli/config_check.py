@@ -2,8 +2,11 @@
 
 import typer
 
-from config.files import ConfigFault, load_departments, load_policy
+from config.files import ConfigFault, load_departments, load_policy, load_working_days
+from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
+from intake.change_sources import change_sources
+from intake.formats import load_formats
 
 app = typer.Typer(no_args_is_help=True, help="Configuration. / 配置。")
 
@@ -15,12 +18,12 @@ def config() -> None:
 
 @app.command()
 def check(json: JsonOption = False) -> None:
-    """Load settings, policy and departments without starting anything; ends with 1 on a fault. / 检查配置。"""
+    """Load all that operators edit, without starting anything; ends with 1 on a fault. / 检查配置。"""
     settings = settings_or_fail()
     faults = []
-    for load, path in ((load_policy, settings.policy), (load_departments, settings.departments)):
+    for load in (_policy, _working_days, _change_sources):
         try:
-            load(path)
+            load(settings)
         except ConfigFault as error:
             faults.append(str(error))
     if json:
@@ -31,3 +34,15 @@ def check(json: JsonOption = False) -> None:
     if faults:
         fail("\n".join(faults))
     out.print("configuration is usable / 配置可用", style="green")
+
+
+def _policy(settings: Settings) -> None:
+    load_policy(settings.policy)
+
+
+def _working_days(settings: Settings) -> None:
+    load_working_days(settings.holidays)
+
+
+def _change_sources(settings: Settings) -> None:
+    change_sources(load_departments(settings.departments), load_formats(settings.formats))

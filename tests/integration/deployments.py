@@ -31,6 +31,7 @@ class Deployment(ABC):
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.keys = 0
+        self.settings: dict[str, str] = {}
 
     @abstractmethod
     def start_backends(self) -> dict[str, str]:
@@ -56,6 +57,7 @@ class Deployment(ABC):
             "CREDITGATE_PORT": str(self.port),
             "CREDITGATE_PEPPER": "an-invented-pepper-for-tests-only",
             **self.start_backends(),
+            **self.settings,
         }
         subprocess.run([CREDITGATE, "setup"], env=self.environment, check=True, capture_output=True)
         self.run("worker")

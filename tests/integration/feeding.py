@@ -24,6 +24,7 @@ from rules.identifiers import Identifier, parse_identifier
 from rules.listing import Listing
 from streams.delivered import Delivered
 from streams.feed_agent import FeedRoad
+from streams.judging import RecordJudge
 from streams.recovery import Recovery
 from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
@@ -53,7 +54,9 @@ class Road:
         self.recovery = Recovery(redis, self.table, self.writer, LockBook(engine, redis, CHAIN))
         self.upkeep = Upkeep(engine, self.book)
         self.dead = Kept()
-        self.road = FeedRoad(self.desk, self.ledger, self.recovery, self.dead, lambda: self.now)
+        self.road = FeedRoad(
+            RecordJudge(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
+        )
         self.reader = RegisterReader(redis, 1)
         self.offset = 0
 
