@@ -11,6 +11,8 @@ from register import layout
 from register.listing_book import RegisterChange
 
 _SCRIPT = (Path(__file__).parent / "apply.lua").read_text()
+_AT_ONCE = 50
+"""Changes in one call: fewer calls, and none that keeps a check waiting for long."""
 _SWAP = (Path(__file__).parent / "swap.lua").read_text()
 
 
@@ -34,18 +36,21 @@ class RegisterWriter:
         if self._sha is None:
             self._sha = await self._redis.script_load(_SCRIPT)
         pipeline = self._redis.pipeline(transaction=False)
-        for change in changes:
-            arguments = (f"{change.version:016d}", change.listing, change.key, "1" if aside else "", *change.places)
-            pipeline.evalsha(self._sha, 2, layout.MARKER, layout.CHANGES, *arguments)
+        for start in range(0, len(changes), _AT_ONCE):
+            arguments = [part for change in changes[start : start + _AT_ONCE] for part in _arguments(change)]
+            pipeline.evalsha(self._sha, 2, layout.MARKER, layout.CHANGES, "1" if aside else "", *arguments)
         try:
-            sequences: list[int] = await pipeline.execute()
+            answers: list[list[int] | int] = await pipeline.execute()
         except (NoScriptError, ResponseError) as error:
             if "NOSCRIPT" not in str(error) and not isinstance(error, NoScriptError):
                 raise
             self._sha = None
             return await self.apply(changes, aside=aside)
-        if -1 in sequences:
-            raise RegisterNotLoaded
+        sequences: list[int] = []
+        for answer in answers:
+            if isinstance(answer, int):
+                raise RegisterNotLoaded
+            sequences += answer
         return sequences
 
     async def is_loaded(self) -> bool:
@@ -71,3 +76,7 @@ class RegisterWriter:
             pipeline.hsetnx(layout.MARKER, "epoch", uuid4().hex)
             pipeline.hdel(layout.MARKER, "loading")
             await pipeline.execute()
+
+
+def _arguments(change: RegisterChange) -> tuple[str | bytes, ...]:
+    return f"{change.version:016d}", change.key, " ".join(change.places), change.listing

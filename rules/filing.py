@@ -8,6 +8,7 @@ and who left stays named. Only a number with a check digit that holds can lead t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import msgspec
 
@@ -119,7 +120,13 @@ def responsible_persons(record: ListRecord) -> Iterator[ResponsiblePerson]:
 
 def subject_number(record: ListRecord) -> Identifier | MaskedNumber:
     """The subject's number. Raises ``InvalidIdentifier``."""
-    return parse_identifier(record.subject.id, record.subject.id_type, today=record.determined_on)
+    return _number(record.subject.id, record.subject.id_type, record.determined_on)
+
+
+@lru_cache(maxsize=1024)
+def _number(text: str, id_type: IdType | None, day: date) -> Identifier | MaskedNumber:
+    """Remembered for a batch: a record is judged at the door of the stream, and filed a moment later."""
+    return parse_identifier(text, id_type, today=day)
 
 
 def person_number(person: ResponsiblePerson, day: date) -> Identifier | MaskedNumber | None:

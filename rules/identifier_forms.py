@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import mul
 
 from stdnum.iso7064 import mod_11_2, mod_11_10
 
@@ -157,6 +158,7 @@ CENTENARIANS = frozenset({"996", "997", "998", "999"})
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC = re.compile(rf"[1-9ANY][{USCC_ALPHABET}]{{17}}")
 _USCC_WEIGHTS = tuple(3**place % 31 for place in range(17))
+_USCC_VALUES = {c: value for value, c in enumerate(USCC_ALPHABET)}
 _ORG_CODE = re.compile(r"[0-9A-Z]{8}[0-9X]")
 _ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _PERSON = re.compile(r"[0-9]{17}[0-9X]")
@@ -168,7 +170,7 @@ _OLDEST_USUAL_BIRTH = 1920
 
 def uscc_check(first_17: str) -> str:
     """The 18th character of a credit code (GB 32100-2015)."""
-    total = sum(USCC_ALPHABET.index(c) * w for c, w in zip(first_17, _USCC_WEIGHTS, strict=True))
+    total = sum(map(mul, map(_USCC_VALUES.__getitem__, first_17), _USCC_WEIGHTS))
     return USCC_ALPHABET[-total % 31]
 
 

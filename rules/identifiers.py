@@ -52,6 +52,8 @@ def fold(text: str) -> str:
 
     The letter O stays O: where only 0 can stand the reader says so, rather than file another subject.
     """
+    if text.isascii() and text.isalnum():
+        return text.upper()
     kept = (c for c in text.translate(_FOLD) if not _is_filler(c))
     return "".join(c.upper() if c.isascii() else c for c in kept)
 

@@ -26,6 +26,8 @@ _PRIVATE_USE = _FROM_GBK | _FROM_2000
 # One dot between the parts of a name: the keyboards of different offices give all of these.
 _DOTS = re.compile(r"\s*[·•・‧⋅∙.]\s*")
 _SPACES = re.compile(r"\s+")
+_PLAIN_HAN = re.compile(r"[\u4e00-\u9fa5]+")
+"""Characters that none of the steps changes: nearly every name of a person or an organisation."""
 _HAN = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -35,6 +37,8 @@ def normalise_name(text: str) -> str:
     A name with Chinese characters loses all spaces (张　三 is 张三); any other keeps one between words.
     Idempotent. An empty result means that there is no name.
     """
+    if _PLAIN_HAN.fullmatch(text):
+        return text
     before, name = "", _without_invisible(text.translate(_PRIVATE_USE))
     # Dropping a character can let its neighbours compose. Each further round drops one, so this ends; for
     # real names the second round only confirms.

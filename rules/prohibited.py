@@ -119,12 +119,12 @@ def _examine(key: str, item: Any, path: str, depth: int) -> None:  # noqa: ANN40
     kind = prohibited_field(key)
     if kind is not None and not _empty(item):
         raise _refusal(f"{path}.{_shown(key) if _WHOLE.fullmatch(_compact(key)) else '?'}", kind)
-    here = f"{path}.{_shown(key)}"
     if key in FREE_TEXT and isinstance(item, str):
         stated = stated_kind(item)
         if stated is not None:
-            raise _refusal(here, stated.value)
-    _walk(item, here, depth + 1)
+            raise _refusal(f"{path}.{_shown(key)}", stated.value)
+    elif isinstance(item, dict | list | tuple):
+        _walk(item, f"{path}.{_shown(key)}", depth + 1)
 
 
 def _refusal(path: str, kind: str) -> InvalidRecord:
