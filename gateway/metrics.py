@@ -16,6 +16,9 @@ DELIVERED = Counter(
     "Records at the feed door, by authority and answer.",
     ["authority", "result"],
 )
+SNAPSHOTS_HELD = Counter(
+    "creditgate_snapshots_held", "Full lists that put a feed on hold, by cause.", ["authority", "cause"]
+)
 REGISTER_LISTINGS = Gauge("creditgate_register_listings", "Listings in the register.", multiprocess_mode="mostrecent")
 REGISTER_SEQUENCE = Gauge(
     "creditgate_register_sequence", "Sequence of the register's last change.", multiprocess_mode="mostrecent"

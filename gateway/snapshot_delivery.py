@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+import structlog
+
 from gateway.feed_door import FeedDoor
 from gateway.file_reading import CHUNK, FileReading
 from gateway.intake import Judged
+from gateway.metrics import SNAPSHOTS_HELD
 from gateway.problems import Problem
 from register.holds import Quarantine
 from register.snapshots import SnapshotBook
@@ -20,6 +23,7 @@ from rules.snapshot import news_of, removal_of
 from rules.vocabulary import ListColour
 
 _MOST_TOLD = 1000
+_log = structlog.get_logger("gateway.snapshots")
 Told = Callable[[str | None, Sequence[dict[str, Any]]], None]
 
 
@@ -47,6 +51,9 @@ class SnapshotDelivery:
         assert department is not None
         cause = snapshot_breach(len(standing), len(absent), len(listed), department.bounds)
         hold = await self.quarantine.hold(reading.authority, cause, reading.now) if cause else None
+        if cause:
+            SNAPSHOTS_HELD.labels(reading.authority, cause.value).inc()
+            _log.error("feed_held", authority=reading.authority, cause=cause.value)
         sent = await self._send_news(client, reading, told)
         removed = 0
         if cause is not Cause.SNAPSHOT_EMPTY:
