@@ -68,6 +68,11 @@ class Recorded:
     """Red listings newly struck or held."""
 
 
+def place_of(receipt_index: int | None, offset: int) -> int:
+    """The place of a record among those that arrived in the same millisecond."""
+    return offset if receipt_index is None else receipt_index
+
+
 _FOLDED = (RecordOutcome.APPLIED, RecordOutcome.SUPERSEDED)
 
 

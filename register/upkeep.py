@@ -14,7 +14,7 @@ from register.chain import Chain
 from register.database import feed_events, holds, listings, writing
 from register.feed_status import FeedStatusBook
 from register.holds import HoldBook, HoldState
-from register.ledger import RecordOutcome
+from register.ledger import RecordOutcome, place_of
 from register.listing_book import ListingBook, RegisterChange
 from rules.admission import order_of
 from rules.calendar import civil_day, from_milliseconds
@@ -146,6 +146,6 @@ def _released(held: RowMapping, now: int) -> dict[str, Any]:
         "event_id": _twin_name(held["event_id"]),
         "recorded_at": now,
         "outcome": RecordOutcome.APPLIED.value,
-        "ordering": order_of(record, held["default_version"]),
+        "ordering": order_of(record, held["default_version"], place_of(held["receipt_index"], held["offset"])),
         "hold_id": held["hold_id"],
     }

@@ -75,11 +75,20 @@ class AdmissionDesk:
         """Files what was admitted, under the same keys."""
         return Cabinet(self.departments, self.keys)
 
-    def admit(self, value: Any, *, today: date, default_version: int, sender: str | None = None) -> Claim:  # noqa: ANN401
+    def admit(
+        self,
+        value: Any,  # noqa: ANN401
+        *,
+        today: date,
+        default_version: int,
+        place: int = 0,
+        sender: str | None = None,
+    ) -> Claim:
         """The claim that a decoded record makes.
 
         ``sender`` is the authority that the transport has authenticated, if any. ``default_version``
-        (milliseconds of arrival) orders records of authorities that keep no versions. Raises ``InvalidRecord``.
+        (milliseconds of arrival), then ``place`` among those that came together, order records of authorities
+        that keep no versions. Raises ``InvalidRecord``.
         """
         refuse_prohibited(value)
         value, dropped = without_unknown(value)
@@ -96,11 +105,15 @@ class AdmissionDesk:
         if isinstance(record, ListRecord):
             _check_category(record, department)
             warnings = tuple(_check_content(record))
-        return replace(self.claim(record, default_version), warnings=warnings, dropped=dropped)
+        return replace(self.claim(record, default_version, place), warnings=warnings, dropped=dropped)
 
-    def claim(self, record: FeedRecord, default_version: int) -> Claim:
+    def claim(self, record: FeedRecord, default_version: int, place: int = 0) -> Claim:
         """The claim of a record that was admitted, now or when the ledger took it in; always the same."""
-        return Claim(record, self.keys.listing(record.authority, record.record_no), order_of(record, default_version))
+        key = self.keys.listing(record.authority, record.record_no)
+        return Claim(record, key, order_of(record, default_version, place))
+
+
+_PLACES = 100_000
 
 
 def operation_of(record: FeedRecord) -> str:
@@ -108,19 +121,19 @@ def operation_of(record: FeedRecord) -> str:
     return str(type(record).__struct_config__.tag)
 
 
-def order_of(record: FeedRecord, default_version: int) -> str:
+def order_of(record: FeedRecord, default_version: int, place: int = 0) -> str:
     """Where an event stands among those of its listing.
 
     The authority's version first. Events without one come before those with one, and among themselves by
     the day of the act, so that a removal holds against a listing determined before it, in whatever order
-    they arrive; then by operation, arrival and content.
+    they arrive; then by operation, arrival, place among those that came together, and content.
     """
     versioned = record.version is not None
     day = record.corrected_on if isinstance(record, CorrectRecord) else record.determined_on
     rank = _OPERATIONS.index(operation_of(record))
     digest = sha256(feed_record_json(record)).hexdigest()[:16]
-    arrival = 0 if versioned else default_version
-    return f"{record.version or 0:016d}.{day:%Y%m%d}.{rank}.{arrival:013d}.{digest}"
+    arrival, place = (0, 0) if versioned else (default_version, place % _PLACES)
+    return f"{record.version or 0:016d}.{day:%Y%m%d}.{rank}.{arrival:013d}.{place:05d}.{digest}"
 
 
 def content_digest(record: FeedRecord) -> str:

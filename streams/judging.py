@@ -12,7 +12,7 @@ from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from intake.formats import Format
 from intake.records import prepare_row
 from intake.tables import Row
-from register.ledger import Arrival
+from register.ledger import Arrival, place_of
 from rules.admission import AdmissionDesk, Claim
 from rules.calendar import civil_day
 from rules.faults import InvalidRecord
@@ -41,13 +41,15 @@ class RecordJudge:
         """The one record."""
         headers = dict(record.headers)
         sent = _RECEIPT.fullmatch(headers.get(RECEIPT_HEADER, b""))
+        index = int(sent[2]) if sent else None
+        place = place_of(index, record.offset)
         stamp = headers.get(ACCEPTED_HEADER, b"")
         accepted = int(stamp) if len(stamp) == 13 and stamp.isdigit() else _arrived(record)
         value: Any = None
         judged: Claim | InvalidRecord
         try:
             value = _decode(record.value, MAX_RECORD_BYTES)
-            judged = self.desk.admit(value, today=civil_day(self.clock()), default_version=accepted)
+            judged = self.desk.admit(value, today=civil_day(self.clock()), default_version=accepted, place=place)
         except InvalidRecord as fault:
             judged = fault
         return [
@@ -60,7 +62,7 @@ class RecordJudge:
                 default_version=accepted,
                 judged=judged,
                 receipt_id=sent[1].decode() if sent else None,
-                receipt_index=int(sent[2]) if sent else None,
+                receipt_index=index,
             )
         ]
 
@@ -103,15 +105,20 @@ class ChangeJudge:
         found: list[Claim | InvalidRecord] = []
         for row in prepare_row(self.format, Row(1, value), self.authority):
             try:
-                found.append(row.fault or self._admit(row.record, _arrived(record)))
+                found.append(row.fault or self._admit(row.record, record))
             except InvalidRecord as fault:
                 path = self.format.column_at(fault.path) or fault.path
                 found.append(InvalidRecord(fault.code, path=path, detail=fault.detail, text=fault.text))
         return found
 
-    def _admit(self, record: Any, arrived: int) -> Claim:  # noqa: ANN401
-        today = civil_day(self.clock())
-        return self.desk.admit(record, today=today, default_version=arrived, sender=self.authority)
+    def _admit(self, record: Any, event: Delivered) -> Claim:  # noqa: ANN401
+        return self.desk.admit(
+            record,
+            today=civil_day(self.clock()),
+            default_version=_arrived(event),
+            place=place_of(None, event.offset),
+            sender=self.authority,
+        )
 
 
 def _arrived(record: Delivered) -> int:

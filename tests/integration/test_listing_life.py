@@ -135,6 +135,15 @@ async def test_a_removal_before_its_listing_holds(road: Road) -> None:
     assert await road.listed() == 1
 
 
+async def test_of_two_words_in_one_delivery_the_later_one_holds(road: Road) -> None:
+    """Without versions, of the same day, in the same millisecond: the order of the file decides, both ways."""
+    first, second = listed(document_no="一号"), listed(document_no="二号")
+    await road.feed(first, second)
+    assert [listing.document_no for listing in await road.shown()] == ["二号"]
+    await road.feed(second | {"record_no": "R-2"}, first | {"record_no": "R-2"})
+    assert sorted(listing.document_no for listing in await road.shown()) == ["一号", "二号"]
+
+
 async def test_everything_again_changes_nothing(road: Road) -> None:
     """(15, 25) The same events in new messages: same register, and no second listing."""
     for _ in range(3):
