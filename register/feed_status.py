@@ -16,11 +16,12 @@ from rules.calendar import civil_day, from_milliseconds
 from rules.departments import Departments
 from rules.faults import InvalidRecord
 from rules.feed_bounds import Bounds, Cause, Window, breach
-from rules.feed_record import ListRecord
+from rules.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
+from rules.vocabulary import ObjectionResult
 from rules.working_days import PUSH_DAYS, WorkingDays
 
 _COUNTED = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
-_ADDING, _REMOVING = ("list",), ("remove", "repair", "archive", "object_resolve")
+_REMOVING = (RemoveRecord, RepairRecord, ArchiveRecord)
 
 
 @dataclass(slots=True)
@@ -39,14 +40,12 @@ class Counting:
         ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
         only the first word on a listing tells how late it came.
         """
+        self.note(authority, judged)
         row, window = self.rows[authority], self.windows[authority]
-        row["received"] += 1
-        row["last_record_at"] = self.now
         window.received += 1
         department = self.departments.find(authority)
         bounds = department.bounds if department else Bounds()
         if isinstance(judged, InvalidRecord):
-            row["rejected"] += 1
             window.rejected += 1
             return breach(window, bounds) if department else None
         last = standing.get(judged.key, "")
@@ -56,12 +55,19 @@ class Counting:
             row["working_days"] += days
             row["late"] += days > PUSH_DAYS
             row["listings"] += 1
-        window.added += new and judged.operation in _ADDING
-        window.removed += new and judged.operation in _REMOVING
+        window.added += new and isinstance(judged.record, ListRecord)
+        window.removed += _annuls(judged.record) or (new and isinstance(judged.record, _REMOVING))
         stated = version_as_time(judged.record)
         if stated is not None and stated > self.now + bounds.clock_ahead_seconds * 1000:
             return Cause.CLOCK_AHEAD
         return breach(window, bounds)
+
+    def note(self, authority: str, judged: Claim | InvalidRecord) -> None:
+        """Count that a record came, whatever becomes of it."""
+        row = self.rows[authority]
+        row["received"] += 1
+        row["rejected"] += isinstance(judged, InvalidRecord)
+        row["last_record_at"] = self.now
 
     def lag(self, determined_on: date) -> int:
         """Working days from a determination to now (办法一 Art. 9)."""
@@ -122,6 +128,11 @@ class FeedStatusBook:
             if count:
                 fresh = {"listed": feed_status.c.listed + count}
                 await connection.execute(update(feed_status).where(feed_status.c.authority == authority).values(fresh))
+
+
+def _annuls(record: FeedRecord) -> bool:
+    """Objections stand beside the order of a listing, so each answer counts that takes one off."""
+    return isinstance(record, ResolveRecord) and record.result is ObjectionResult.UPHELD
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from register.chain import Chain
-from register.database import feed_status, hold_changes, holds, writing
+from register.database import feed_events, feed_status, hold_changes, holds, writing
 from rules.feed_bounds import Cause
 
 
@@ -76,6 +76,7 @@ class Quarantine:
     def __init__(self, engine: AsyncEngine, chain: Chain) -> None:
         self._engine = engine
         self._writer = writing(engine)
+        self._chain = chain
         self._book = HoldBook(chain)
 
     async def decide(
@@ -87,6 +88,8 @@ class Quarantine:
         """
         state = HoldState.RELEASED if release else HoldState.DISCARDED
         async with self._writer.begin() as connection:
+            # Not while a batch is taken in, which writes the counts of its own day.
+            await self._chain.take_turn(connection, feed_events)
             found = (await self._book.open_holds(connection, [authority])).get(authority)
             if found is None or not await self._book.close(connection, found, state, now, client, operator, reason):
                 return None
@@ -99,6 +102,7 @@ class Quarantine:
     async def hold(self, authority: str, cause: Cause, now: int) -> str:
         """Hold an authority's feed for a cause found at the door; the id of its open hold."""
         async with self._writer.begin() as connection:
+            await self._chain.take_turn(connection, feed_events)
             standing = (await self._book.open_holds(connection, [authority])).get(authority)
             return standing or await self._book.open(connection, authority, cause, now)
 

@@ -129,7 +129,9 @@ class Ledger:
         opened: dict[str, Cause] = {}
         for arrival in arrivals:
             hold = open_holds.get(arrival.authority)
-            if hold is None:
+            if hold is not None:
+                counted.note(arrival.authority, arrival.judged)
+            else:
                 cause = counted.take(arrival.authority, arrival.judged, standing)
                 if cause is not None:
                     hold = await self._holds.open(connection, arrival.authority, cause, now)
@@ -192,6 +194,7 @@ class Ledger:
     async def count_refused(self, authority: str, rejected: int, now: int) -> None:
         """Count records that were refused at the door, so that they weigh on the feed's bounds."""
         async with self._writer.begin() as connection:
+            await self._chain.take_turn(connection, feed_events)
             counted = await self._status.counting(connection, {authority}, now)
             counted.refused(authority, rejected)
             await counted.write(connection)

@@ -4,10 +4,11 @@ Each writes its event into the ledger and settles the listings in the same trans
 for it: they go by the clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from register.chain import Chain
@@ -34,35 +35,47 @@ class Upkeep:
         self._chain: Chain = book.chain
         self._holds = HoldBook(book.chain)
         self._status = FeedStatusBook(book.cabinet.departments, book.working_days)
+        self._reckoned_on: date | None = None
 
     async def end_due(self, now: int) -> list[RegisterChange]:
-        """End a page of listings whose last day is over, and reckon anew those that rest on an unpublished year.
+        """End a page of listings whose last day is over; else reckon a page anew that rests on an unpublished year.
 
         Writes each end into the ledger, once; empty when nothing is due.
         """
         today = civil_day(from_milliseconds(now))
-        calendar = self._book.working_days.version
         ended = (listings.c.state == State.IN_FORCE) & (listings.c.last_day < today)
-        due = listings.c.origin_key.is_(None) & or_(ended, listings.c.provisional)
-        query = select(listings.c.key, listings.c.authority, listings.c.last_day, listings.c.state)
-        query = query.where(due).order_by(ended.desc())
+        changes = await self._take_page(ended, _end, now)
+        if changes or self._reckoned_on == today:
+            return changes
+        changes = await self._take_page(self._not_reckoned(), self._reckon_again, now)
+        if not changes:
+            # What comes from here on is reckoned by these tables already; other workers may still know older ones.
+            self._reckoned_on = today
+        return changes
+
+    async def _take_page(
+        self, due: ColumnElement[bool], event: Callable[[RowMapping, int], dict[str, Any]], now: int
+    ) -> list[RegisterChange]:
+        query = select(listings.c.key, listings.c.authority, listings.c.version).where(
+            listings.c.origin_key.is_(None), due
+        )
         async with self._engine.connect() as connection:
             if (await connection.execute(query.limit(1))).first() is None:
                 return []
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, feed_events)
-            found = (await connection.execute(query.limit(_PAGE))).mappings().all()
-            rows = {}
-            for row in found:
-                over = row["state"] == State.IN_FORCE and row["last_day"] is not None and row["last_day"] < today
-                name = f"end:{row['key']}:{row['last_day']}" if over else f"calendar:{row['key']}:{calendar[:16]}"
-                rows[name] = _event(name, "end" if over else "recalculate", row["authority"], row["key"], now)
-            fresh = await self._unknown(connection, rows)
-            if not fresh:
-                return []
-            version = await self._chain.append(connection, feed_events, fresh)
-            keys = {row["listing_key"] for row in fresh}
-            return await self._settle(connection, keys, version, now)
+            rows = [event(row, now) for row in (await connection.execute(query.limit(_PAGE))).mappings()]
+            version = await self._chain.append(connection, feed_events, rows)
+            return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
+
+    def _not_reckoned(self) -> ColumnElement[bool]:
+        """Provisional listings that these tables of working days have not been tried on."""
+        name = _calendar_name(listings.c.key, self._book.working_days.version)
+        return listings.c.provisional & ~select(feed_events.c.id).where(feed_events.c.event_id == name).exists()
+
+    def _reckon_again(self, row: RowMapping, now: int) -> dict[str, Any]:
+        name = _calendar_name(row["key"], self._book.working_days.version)
+        return _event(name, "recalculate", row["authority"], row["key"], now)
 
     async def carry_out_release(self, now: int) -> list[RegisterChange]:
         """Send a page of what a released hold kept on its way; empty when no release is waiting."""
@@ -100,11 +113,6 @@ class Upkeep:
         )
         return (await connection.execute(query)).mappings().all()
 
-    async def _unknown(self, connection: AsyncConnection, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-        query = select(feed_events.c.event_id).where(feed_events.c.event_id.in_(rows))
-        known = set((await connection.execute(query)).scalars())
-        return [row for name, row in rows.items() if name not in known]
-
     async def _settle(
         self, connection: AsyncConnection, keys: set[str], version: int, now: int
     ) -> list[RegisterChange]:
@@ -115,6 +123,15 @@ class Upkeep:
 
 def _twin_name(event_id: Any) -> Any:  # noqa: ANN401 - a column or a text
     return "released:" + event_id
+
+
+def _calendar_name(key: Any, calendar: str) -> Any:  # noqa: ANN401 - a column or a text
+    return "calendar:" + key + ":" + calendar
+
+
+def _end(row: RowMapping, now: int) -> dict[str, Any]:
+    """The end of a listing as its row now is: one that was put back by a slower clock ends again."""
+    return _event(f"end:{row['key']}:{row['version']}", "end", row["authority"], row["key"], now)
 
 
 def _event(name: str, operation: str, authority: str, key: str, now: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The gateway asks at the door, so that a department learns at once what is wrong;
 since records also arrive straight on the topic. Both call ``admit``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,6 +31,9 @@ from rules.subject import SubjectKeys
 from rules.validity import validity_of
 from rules.vocabulary import ListColour
 
+_EARLIEST = date(1949, 10, 1)
+"""No authority of today has done anything before; an older day is a slip, or the zero of some other calendar."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EPOCH_MILLISECONDS = 1_000_000_000_000
 """From here a version can only be a time in milliseconds (2001)."""
 _OPERATIONS = tuple(str(kind.__struct_config__.tag) for kind in FeedRecord.__args__)
@@ -100,6 +104,9 @@ class AdmissionDesk:
         department = self.departments.find(record.authority)
         if department is None:
             raise InvalidRecord("authority_unknown", path="$.authority")
+        if _CONTROL.search(record.record_no):
+            # It is a column of the ledger, and PostgreSQL refuses a text with a NUL.
+            raise InvalidRecord("field_invalid", path="$.record_no", detail="Control character")
         _check_days(record, today)
         warnings: tuple[str, ...] = ()
         if isinstance(record, ListRecord):
@@ -148,6 +155,10 @@ def version_as_time(record: FeedRecord) -> int | None:
 
 
 def _check_days(record: FeedRecord, today: date) -> None:
+    for name in record.__struct_fields__:
+        day = getattr(record, name)
+        if isinstance(day, date) and day < _EARLIEST:
+            raise InvalidRecord("field_invalid", path=f"$.{name}", detail=f"A day before {_EARLIEST}")
     if record.determined_on > today:
         raise InvalidRecord("determined_in_future", path="$.determined_on")
     if isinstance(record, CorrectRecord) and record.corrected_on > today:

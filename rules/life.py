@@ -97,6 +97,8 @@ class Life:
 @dataclass(slots=True)
 class _Draft:
     record: ListRecord | None = None
+    determined_on: date | None = None
+    """The day of the determination that stands; a correction may move it back, never forward."""
     ending: Ending | None = None
     archived: bool = False
     repair: RepairRecord | None = None
@@ -129,8 +131,10 @@ def _take(draft: _Draft, event: FeedRecord) -> None:
     match event:
         case CorrectRecord():
             draft.record = event
+            draft.determined_on = min(draft.determined_on or event.determined_on, event.determined_on)
         case ListRecord():
             draft.record, draft.ending, draft.archived, draft.repair = event, None, False, None
+            draft.determined_on = event.determined_on
         case RemoveRecord():
             _end(draft, Ending(State.REMOVED, event.determined_on, event.document_no))
         case RepairRecord():
@@ -154,13 +158,14 @@ def _annulled(draft: _Draft) -> Ending | None:
     """The end by an objection that was upheld: the listing should never have been, so no day of it counts.
 
     Objections carry no versions, so the days decide which determination was objected to: one made later stands.
+    A correction makes none (办法一 Art. 16).
     """
     against = (
         resolution
         for resolution in draft.resolutions.values()
         if resolution.result is ObjectionResult.UPHELD
         and _concerns(draft, resolution) is ObjectionSubject.LISTING
-        and (draft.record is None or draft.record.determined_on <= resolution.determined_on)
+        and (draft.determined_on is None or draft.determined_on <= resolution.determined_on)
     )
     first = min(against, key=lambda found: (found.determined_on, found.objection_no), default=None)
     return None if first is None else Ending(State.ANNULLED, date.min + timedelta(days=1), first.document_no)
@@ -172,13 +177,14 @@ def _concerns(draft: _Draft, event: ResolveRecord) -> ObjectionSubject:
 
 
 def _repaired(repair: RepairRecord, draft: _Draft, working_days: WorkingDays) -> tuple[Ending | None, bool]:
-    """The end by repair: after its publicity, and never over an objection to it (办法一 Art. 19)."""
+    """The end by repair: after its publicity, and never over an objection raised during it (办法一 Art. 19)."""
     publicity = publicity_end(repair.publicity_from, working_days)
     on = publicity.day + timedelta(days=1)
     against = (
         number
         for number, objection in draft.objections.items()
-        if objection.concerns is ObjectionSubject.REPAIR and objection.determined_on >= repair.publicity_from
+        if objection.concerns is ObjectionSubject.REPAIR
+        and repair.publicity_from <= objection.determined_on <= publicity.day
     )
     for number in against:
         resolution = draft.resolutions.get(number)
