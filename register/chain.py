@@ -58,9 +58,15 @@ class Chain:
         return before, _START
 
     async def verify(self, engine: AsyncEngine, table: Table) -> AsyncIterator[str]:
-        """What is wrong with a table's chain, in words; nothing when each row is as it was written."""
+        """What is wrong with a table's chain, in words; nothing when each row is as it was written.
+
+        That its last rows were cut off it cannot tell: for that, keep a number and seal of ``head`` elsewhere.
+        """
         number, expected, seal = number_of(table), None, _START
         async with engine.connect() as connection:
+            unsealed = select(func.count()).select_from(table).where(table.c.chain.is_(None))
+            if count := (await connection.execute(unsealed)).scalar():
+                yield f"{table.name}: {count} rows have no seal"
             rows = await connection.stream(select(table).where(table.c.chain.is_not(None)).order_by(number))
             async for row in rows:
                 found = getattr(row, number.name)
