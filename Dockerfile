@@ -11,6 +11,7 @@ RUN pip install --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY config ./config
 COPY creditgate ./creditgate
+COPY creditgate_client ./creditgate_client
 COPY gateway ./gateway
 COPY intake ./intake
 COPY register ./register

@@ -9,7 +9,7 @@ run: $(VENV)/.runtime
 	@$(BIN)/creditgate up --seed
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

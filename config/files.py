@@ -7,7 +7,6 @@ import msgspec
 import yaml
 
 from rules.departments import Departments, departments_from
-from rules.policy import Policy, PolicyFault, policy_from
 from rules.working_days import HolidayYear, WorkingDays
 
 
@@ -15,19 +14,10 @@ class ConfigFault(ValueError):
     """A file cannot be used. The message names the file and the place in it."""
 
 
-def load_policy(path: Path) -> Policy:
-    """The policy pack in that file. Raises ``ConfigFault``. Top-level ``x-…`` keys are for YAML anchors."""
-    source, value = _read(path)
-    try:
-        return policy_from({k: v for k, v in value.items() if not k.startswith("x-")}, source)
-    except PolicyFault as error:
-        raise ConfigFault(f"{path}: {error}") from None
-
-
 def load_departments(path: Path) -> Departments:
     """The authorities in that file. Raises ``ConfigFault``."""
     try:
-        return departments_from(_read(path)[1])
+        return departments_from(read_yaml(path)[1])
     except msgspec.ValidationError as error:
         raise ConfigFault(f"{path}: {error}") from None
 
@@ -42,7 +32,7 @@ def load_working_days(folder: Path) -> WorkingDays:
 
 def _holiday_year(path: Path) -> HolidayYear:
     try:
-        table = msgspec.convert(_read(path)[1], HolidayYear)
+        table = msgspec.convert(read_yaml(path)[1], HolidayYear)
     except msgspec.ValidationError as error:
         raise ConfigFault(f"{path}: {error}") from None
     if path.stem != str(table.year):
@@ -50,7 +40,8 @@ def _holiday_year(path: Path) -> HolidayYear:
     return table
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+def read_yaml(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """A file's bytes and the mapping in them. Raises ``ConfigFault``."""
     try:
         source = path.read_bytes()
         value = yaml.safe_load(source)

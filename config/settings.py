@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of each topic, set when it is created.")
     replication: int = Field(1, ge=1, le=7, description="Copies that Kafka keeps of each topic.")
     look_up_deadline: Annotated[
-        float, Field(gt=0, le=30, description="Seconds a check waits for the register before it answers 503.")
+        float, Field(gt=0, le=30, description="Seconds a check waits for the register; then it does not know.")
     ] = 0.5
     durable_deadline: Annotated[
         float, Field(gt=0, le=120, description="Seconds a delivery waits until the broker holds it durably.")
@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     file_limit: int = Field(
         256 * 1024 * 1024, ge=1024, description="Largest uploaded file in bytes; it is held in memory, one at a time."
     )
+    webhook_private: bool = Field(
+        False, description="Whether webhooks may call private addresses and plain http; for one's own network only."
+    )
+    authz_scene_header: str = Field("X-CreditGate-Scene", description="Header in which a proxy names the scene.")
+    authz_subject_header: str = Field("X-CreditGate-Subject", description="Header with the subject's number.")
+    authz_name_header: str = Field("X-CreditGate-Name", description="Header with its name, percent-encoded UTF-8.")
+    authz_role_header: str = Field("X-CreditGate-Role", description="Header with its role; applicant unless given.")
+    authz_transaction_header: str = Field("X-Request-Id", description="Header with the id of the transaction.")
+    authz_operator_header: str = Field("X-CreditGate-Operator", description="Header that says who asks.")
+    authz_purpose_header: str = Field("X-CreditGate-Purpose", description="Header that says what for.")
     log_format: str = Field("json", pattern="^(json|console)$", description="Log lines as JSON or for people.")
 
     @model_validator(mode="after")

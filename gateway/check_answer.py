@@ -1,11 +1,12 @@
 """From a verdict to the answer: the measure, article and document behind every denial."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from gateway.check_request import Check
-from register.locks import Lock
+from register.lock_rows import Lock
 from register.register_reader import RegisterState
 from rules.calendar import from_milliseconds, rfc3339
 from rules.decision import Party, PartyVerdict, Verdict
@@ -13,37 +14,62 @@ from rules.departments import Departments
 from rules.identifiers import MaskedNumber
 from rules.listing import Listing
 from rules.policy import Policy
+from rules.unknown import Unknown
 from rules.vocabulary import Outcome
 
 
-def answer(
-    decision_id: str,
-    check: Check,
-    verdict: Verdict,
-    locks: Sequence[Lock],
-    *,
-    policy: Policy,
-    departments: Departments,
-    state: RegisterState,
-    now: datetime,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """All that an answer is made of. ``state`` is None when the register could not be read."""
+
+    decision_id: str
+    check: Check
+    verdict: Verdict
+    judged: Outcome
+    """As judged, before locks that were held already or released made something else of it."""
+    locks: Sequence[Lock]
+    unknown: Sequence[Unknown]
+    state: RegisterState | None
+    now: datetime
+    feedback_due: datetime | None = None
+    ticket: dict[str, str] | None = None
+
+
+def answer(found: Answered, policy: Policy, departments: Departments) -> dict[str, Any]:
     """The body of a decision."""
+    check, verdict = found.check, found.verdict
     document: dict[str, Any] = {
-        "decision_id": decision_id,
+        "decision_id": found.decision_id,
         "outcome": verdict.outcome,
         "scene": check.scene,
         "transaction_id": check.transaction_id,
-        "subjects": [_subject(party, departments) for party in verdict.parties],
+        "indeterminate": bool(found.unknown),
+        "unknown": [{"code": u.code, "authority": u.authority, "detail": u.detail} for u in found.unknown],
+        "subjects": [
+            _subject(party, verdict, departments) for party, verdict in zip(check.parties, verdict.parties, strict=True)
+        ],
         "measures": [_measure(code, policy) for code in verdict.measures],
-        "rules": verdict.rules,
-        "locks": [lock_document(lock) for lock in locks],
+        "messages": [
+            {"rule": rule.id, "zh": rule.then.message.zh, "en": rule.then.message.en} for rule in verdict.rules
+        ],
+        "rules": [rule.id for rule in verdict.rules],
+        "locks": [lock_document(lock) for lock in found.locks],
         "remedy": None,
-        "as_of": {"epoch": state.epoch, "sequence": state.sequence, "read_at": rfc3339(now)},
-        "policy": {"pack": policy.pack.pack, "version": policy.pack.version, "digest": policy.digest},
+        "ticket": found.ticket,
+        "feedback_due": rfc3339(found.feedback_due) if found.feedback_due else None,
+        "as_of": _as_of(found.state, found.now),
+        "policy": policy.named(),
     }
     if verdict.outcome.rank > Outcome.ALLOW.rank:
         document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
     return document
+
+
+def _as_of(state: RegisterState | None, now: datetime) -> dict[str, Any]:
+    read_at = rfc3339(now)
+    if state is None:
+        return {"epoch": None, "sequence": None, "age_ms": None, "read_at": read_at}
+    return {"epoch": state.epoch, "sequence": state.sequence, "age_ms": state.age, "read_at": read_at}
 
 
 def masked(party: Party) -> str | None:
@@ -67,14 +93,16 @@ def lock_document(lock: Lock) -> dict[str, Any]:
         "scene": lock.scene,
         "decision_id": lock.decision_id,
         "held_since": rfc3339(from_milliseconds(lock.created_at)),
+        "expires_at": rfc3339(from_milliseconds(lock.expires_at)),
     }
 
 
-def _subject(verdict: PartyVerdict, departments: Departments) -> dict[str, Any]:
+def _subject(party: Party, verdict: PartyVerdict, departments: Departments) -> dict[str, Any]:
     return {
-        "role": verdict.party.role,
-        "masked_id": masked(verdict.party),
+        "role": party.role,
+        "masked_id": masked(party),
         "outcome": verdict.outcome,
+        "counts_as": verdict.weighed,
         "notes": verdict.notes,
         "listings": [_listing(listing, departments) for listing in verdict.listings],
     }

@@ -1,156 +1,127 @@
-"""POST /v1/checks: the question, the look-up, the verdict, the ledger, the answer, in that order."""
+"""POST /v1/checks and POST /v1/checks/batch: one question, up to a thousand, or as many lines as there are."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
 import orjson
-from aiohttp import web
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from aiohttp import StreamReader, web
+from msgspec import Meta, Struct
 
 from gateway.access import Access
-from gateway.audit import Audit
-from gateway.check_answer import answer, masked
-from gateway.check_request import Check, check_from
-from gateway.lock_settlement import lock_targets, settle_locks
-from gateway.metrics import CHECK_SECONDS, CHECKS, LOCKS_HELD
+from gateway.check_desk import CheckDesk
+from gateway.check_request import Check, check_from, decoded
+from gateway.intake import NDJSON
+from gateway.metrics import CHECK_SECONDS
+from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.reason import body_as
+from gateway.responses import answer_json
 from register.clients import Client
-from register.decisions import DecisionEntry
-from register.locks import Lock, LockBook, LockRequest
-from register.register_reader import LookUp, RegisterReader
-from rules.calendar import civil_day, to_milliseconds
-from rules.decision import Match, Party, Verdict, decide, matches_of
-from rules.departments import Departments
-from rules.identifiers import Identifier
-from rules.names import normalise_name
-from rules.policy import Policy
-from rules.subject import SubjectKeys
-from rules.vocabulary import Outcome
+from rules.calendar import civil_day
+
+MOST = 1000
+"""Checks in one batch."""
+_AT_ONCE = 100
+_LONGEST_LINE = 64 * 1024
+
+
+class BatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /v1/checks/batch``: each check as it would be asked alone."""
+
+    checks: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=MOST)]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckHandler:
-    """Answers checks. ``clock`` gives the moment, with its zone."""
+    """Checks over HTTP."""
 
     access: Access
-    reader: RegisterReader
-    locks: LockBook
-    audit: Audit
-    keys: SubjectKeys
-    policy: Policy
-    departments: Departments
+    desk: CheckDesk
+    shelf: PolicyShelf
     clock: Callable[[], datetime]
 
     async def post(self, request: web.Request) -> web.Response:
-        """Answer one check over HTTP."""
+        """Answer one check."""
         started = perf_counter()
         client = await self.access.client_of(request)
-        now = self.clock()
-        check = check_from(await request.read(), client, self.policy, civil_day(now))
-        document = await self._decide(client, check, now)
-        CHECKS.labels(check.scene, document["outcome"]).inc()
+        check = self._read(decoded(await request.read()), client)
+        document = await self.desk.answer(client, check)
         CHECK_SECONDS.labels(check.scene).observe(perf_counter() - started)
-        return web.Response(body=orjson.dumps(document), headers=_HEADERS)
+        return answer_json(document)
 
-    async def _decide(self, client: Client, check: Check, now: datetime) -> dict[str, Any]:
-        party_keys = [self._keys_of(party) for party in check.parties]
-        targets = lock_targets(self.keys, client.id, check)
-        asked = [key for keys in party_keys for key in keys if key]
-        found = await self.reader.look_up(asked, list(targets.values()))
-        verdict = decide(
-            self.policy,
-            check.scene,
-            [(party, _matches(party, keys, found)) for party, keys in zip(check.parties, party_keys, strict=True)],
-            visible=client.grants.classes,
-            today=civil_day(now),
-        )
-        decision_id = f"dec_{uuid4().hex}"
-        verdict, held, wanted = await settle_locks(self.locks, verdict, targets, found.locks, check)
-        entry = self._entry(decision_id, client, check, verdict, party_keys, found, now)
-        held += await self._put_on_record(entry, verdict, wanted)
-        return answer(
-            decision_id,
-            check,
-            verdict,
-            list({lock.id: lock for lock in held}.values()),
-            policy=self.policy,
-            departments=self.departments,
-            state=found.state,
-            now=now,
-        )
+    async def post_batch(self, request: web.Request) -> web.StreamResponse:
+        """Answer many, each with its own result or its own problem; lines are answered as they come."""
+        client = await self.access.client_of(request)
+        if request.content_type in NDJSON:
+            return await self._stream(request, client)
+        asked = body_as(BatchAsked, await request.read())
+        results: list[dict[str, Any]] = []
+        for start in range(0, len(asked.checks), _AT_ONCE):
+            results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
+        decided = sum("decision" in result for result in results)
+        counts = {"checks": len(results), "decided": decided, "problems": len(results) - decided}
+        return answer_json({"results": results, "counts": counts})
 
-    def _keys_of(self, party: Party) -> tuple[str | None, str | None]:
-        """Where this party may be filed: under its number, and under its name."""
-        number = self.keys.subject(party.number.canonical) if isinstance(party.number, Identifier) else None
-        return number, self.keys.name(normalise_name(party.name)) if party.name else None
+    async def _stream(self, request: web.Request, client: Client) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        index = 0
+        async for lines in _pages(request.content):
+            values = [_value(line) for line in lines]
+            results = await self._answer(client, values, index)
+            index += len(lines)
+            await response.write(b"".join(orjson.dumps(result) + b"\n" for result in results))
+        await response.write_eof()
+        return response
 
-    async def _put_on_record(self, entry: DecisionEntry, verdict: Verdict, wanted: list[LockRequest]) -> list[Lock]:
-        """Locks and intercepts are in the ledger before the answer goes out; the rest follows at once."""
-        if verdict.outcome.rank < Outcome.LOCK.rank and not wanted:
-            self.audit.put(entry)
-            return []
+    async def _answer(self, client: Client, values: Sequence[Any], start: int) -> list[dict[str, Any]]:
+        read = [self._try(value, client) for value in values]
+        answers = iter(await self.desk.answer_all(client, [check for check in read if isinstance(check, Check)]))
+        return [
+            _result(start + number, found if isinstance(found, Problem) else next(answers))
+            for number, found in enumerate(read)
+        ]
+
+    def _try(self, value: Any, client: Client) -> Check | Problem:  # noqa: ANN401
         try:
-            held = await self.locks.decide_and_hold(entry, wanted)
-        except (SQLAlchemyError, RedisError, OSError) as error:
-            raise Problem("ledger_unavailable") from error
-        for lock in held:
-            if lock.decision_id == entry.id:
-                LOCKS_HELD.labels(entry.scene, lock.scope).inc()
-        return held
+            return self._read(value, client) if not isinstance(value, Problem) else value
+        except Problem as problem:
+            return problem
 
-    def _entry(
-        self,
-        decision_id: str,
-        client: Client,
-        check: Check,
-        verdict: Verdict,
-        party_keys: list[tuple[str | None, str | None]],
-        found: LookUp,
-        now: datetime,
-    ) -> DecisionEntry:
-        detail = {
-            "subjects": [
-                {
-                    "role": party.party.role,
-                    "subject_key": keys[0],
-                    "name_key": keys[1],
-                    "masked_id": masked(party.party),
-                    "outcome": party.outcome,
-                    "listings": [listing.key for listing in party.listings],
-                }
-                for party, keys in zip(verdict.parties, party_keys, strict=True)
-            ],
-            "account_id": check.account_id,
-            "rules": verdict.rules,
-            "measures": verdict.measures,
-            "policy": {
-                "pack": self.policy.pack.pack,
-                "version": self.policy.pack.version,
-                "digest": self.policy.digest,
-            },
-            "as_of": {"epoch": found.state.epoch, "sequence": found.state.sequence},
-        }
-        return DecisionEntry(
-            id=decision_id,
-            decided_at=to_milliseconds(now),
-            client=client.id,
-            operator=check.operator,
-            purpose=check.purpose,
-            scene=check.scene,
-            transaction_id=check.transaction_id,
-            outcome=verdict.outcome.value,
-            detail=orjson.dumps(detail),
-        )
+    def _read(self, value: Any, client: Client) -> Check:  # noqa: ANN401
+        return check_from(value, client, self.shelf.current, civil_day(self.clock()))
 
 
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+def _value(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds, or the problem
+    if len(line) > _LONGEST_LINE:
+        return Problem("body_too_large")
+    try:
+        return decoded(line)
+    except Problem as problem:
+        return problem
 
 
-def _matches(party: Party, keys: tuple[str | None, str | None], found: LookUp) -> list[Match]:
-    by_number, by_name = (found.listings.get(key, []) if key else [] for key in keys)
-    return matches_of(party, by_number, by_name)
+def _result(index: int, found: dict[str, Any] | Problem) -> dict[str, Any]:
+    if isinstance(found, Problem):
+        document = found.document(str(uuid4()))
+        return {"index": index, "status": document["status"], "problem": document}
+    return {"index": index, "status": 200, "decision": found}
+
+
+async def _pages(content: StreamReader) -> AsyncIterator[list[bytes]]:
+    """Lines as they come in, at most a hundred at once; blank ones are passed over."""
+    rest, lines = b"", list[bytes]()
+    async for chunk in content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        lines += [line for line in whole if line.strip()]
+        while lines:
+            yield lines[:_AT_ONCE]
+            del lines[:_AT_ONCE]
+        if len(rest) > _LONGEST_LINE:
+            break  # it is answered as too large, and nothing after it is read
+    if rest.strip():
+        yield [rest]

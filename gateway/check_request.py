@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -12,7 +12,7 @@ from gateway.problems import Problem
 from register.clients import Client
 from rules.decision import Party
 from rules.identifiers import InvalidIdentifier, parse_identifier
-from rules.policy import Policy
+from rules.policy import Policy, Transaction
 from rules.vocabulary import Role
 
 # Without control characters: PostgreSQL keeps no NUL, and nobody's case number has a line break.
@@ -38,6 +38,14 @@ class CheckAsked(Struct, frozen=True, forbid_unknown_fields=True):
     account_id: _Short | None = None
     operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
     purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
+    amount: Annotated[float, Meta(ge=0, le=1e15)] | None = None
+    """In yuan; needed where a rule of the scene asks for it."""
+    region: Annotated[str, Meta(pattern=r"^[0-9]{6}$")] | None = None
+    """Of the transaction, a code of GB/T 2260."""
+    max_staleness_ms: Annotated[int, Meta(ge=1, le=604_800_000)] | None = None
+    """How old the register may be, where the scene allows more."""
+    ticket: bool = False
+    """Whether an answer that lets the transaction go on shall carry a clearance ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,29 @@ class Check:
     operator: str
     purpose: str
     parties: tuple[Party, ...]
+    amount: float | None = None
+    region: str | None = None
+    max_staleness_ms: int | None = None
+    ticket: bool = False
+
+    @property
+    def transaction(self) -> Transaction:
+        """What rules may ask about the transaction."""
+        return Transaction(self.scene, self.amount, self.region)
 
 
-def check_from(body: bytes, client: Client, policy: Policy, today: date) -> Check:
-    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The value of a JSON body. Raises ``Problem``."""
     try:
-        asked = msgspec.convert(orjson.loads(body), CheckAsked)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+
+
+def check_from(value: Any, client: Client, policy: Policy, today: date) -> Check:  # noqa: ANN401
+    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+    try:
+        asked = msgspec.convert(value, CheckAsked)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     if asked.scene not in policy.pack.scenes:
@@ -72,8 +95,22 @@ def check_from(body: bytes, client: Client, policy: Policy, today: date) -> Chec
         raise Problem("purpose_missing", path="$.purpose")
     if not asked.subjects:
         raise Problem("subject_missing", path="$.subjects")
+    for fact in policy.facts_needed[asked.scene]:
+        if getattr(asked, fact) is None:
+            raise Problem(f"{fact}_missing", path=f"$.{fact}")
     parties = tuple(_party(subject, index, today) for index, subject in enumerate(asked.subjects))
-    return Check(asked.scene, asked.transaction_id, asked.account_id, operator, purpose, parties)
+    return Check(
+        asked.scene,
+        asked.transaction_id,
+        asked.account_id,
+        operator,
+        purpose,
+        parties,
+        asked.amount,
+        asked.region,
+        asked.max_staleness_ms,
+        asked.ticket,
+    )
 
 
 def _party(subject: SubjectAsked, index: int, today: date) -> Party:
@@ -86,14 +123,13 @@ def _party(subject: SubjectAsked, index: int, today: date) -> Party:
     try:
         number = parse_identifier(subject.id, subject.id_type, today=today)
     except InvalidIdentifier as fault:
-        raise Problem(
-            "identifier_invalid",
-            f"{fault.message} {fault.hint}".strip(),
-            f"{fault.message_zh}{fault.hint_zh}",
-            path=f"{path}.id",
-            reason=fault.code,
-        ) from None
+        raise identifier_problem(fault, f"{path}.id") from None
     return Party(subject.role, number, name or None)
+
+
+def identifier_problem(fault: InvalidIdentifier, path: str) -> Problem:
+    """What is wrong with a number, without repeating it."""
+    return Problem("identifier_invalid", fault.text.en.strip(), fault.text.zh, path=path, reason=fault.code)
 
 
 def _invalid(error: msgspec.ValidationError) -> Problem:

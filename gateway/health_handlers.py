@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.metrics import exposition
 from gateway.access import Access
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
+from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
 from register.register_reader import RegisterReader, RegisterUnavailable
-from rules.policy import Policy
 
 _LEDGER_DEADLINE = 2.0
 
@@ -27,7 +27,7 @@ class HealthHandlers:
     access: Access
     reader: RegisterReader
     engine: AsyncEngine
-    policy: Policy
+    shelf: PolicyShelf
 
     async def livez(self, _request: web.Request) -> web.Response:
         """The process answers."""
@@ -35,12 +35,15 @@ class HealthHandlers:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """503 with the components that are not ready."""
+        policy = self.shelf.current
         components = {
             "register": await self._register(),
             "ledger": await self._ledger(),
-            "policy": f"{self.policy.pack.pack} {self.policy.pack.version}",
+            "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
+            # A refused file stops nothing: the policy before it stands.
+            "policy_file": "refused" if self.shelf.refused else "ready",
         }
-        # A register that waits for its first feed takes feeds in; its checks answer 503 for themselves.
+        # A register that waits for its first feed takes feeds in; its checks say that they do not know.
         failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
         status = "not_ready" if failing else "ready"
         return _json({"status": status, "failing": failing, "components": components}, 503 if failing else 200)

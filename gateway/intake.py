@@ -11,7 +11,7 @@ from gateway.problems import Problem
 from rules.admission import AdmissionDesk, Claim
 from rules.faults import InvalidRecord
 
-_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _JSON = ("application/json", "application/octet-stream", "text/json")
 
 
@@ -50,7 +50,7 @@ def judge_delivery(
 
 
 def _records(body: bytes, content_type: str) -> Iterator[tuple[int | None, Any]]:
-    if content_type in _NDJSON:
+    if content_type in NDJSON:
         for number, line in enumerate(body.split(b"\n"), start=1):
             if line.strip():
                 yield number, _line(line)

@@ -1,16 +1,23 @@
 """How locks and a verdict bear on each other: held ones count, released ones are remembered, new ones are wanted."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-
-from sqlalchemy.exc import SQLAlchemyError
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.check_request import Check
-from gateway.problems import Problem
-from register.locks import Lock, LockBook, LockRequest
+from register.lock_changes import LockState
+from register.lock_rows import Lock, LockRequest
+from register.locks import LockBook
 from rules.decision import Verdict
 from rules.subject import SubjectKeys
 from rules.vocabulary import LockScope, Outcome, strictest
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The verdict with held locks counted in, and the locks still to be made."""
+
+    verdict: Verdict
+    wanted: Sequence[LockRequest]
 
 
 def lock_targets(keys: SubjectKeys, client: str, check: Check) -> dict[LockScope, str]:
@@ -21,36 +28,57 @@ def lock_targets(keys: SubjectKeys, client: str, check: Check) -> dict[LockScope
     return {scope: keys.lock_target(client, scope, target) for scope, target in targets.items()}
 
 
-async def settle_locks(
-    book: LockBook, verdict: Verdict, targets: Mapping[LockScope, str], shown: Mapping[str, str], check: Check
-) -> tuple[Verdict, list[Lock], list[LockRequest]]:
-    """The verdict with held locks counted in, the locks held, and those still to be made.
+async def held_locks(
+    book: LockBook, targets: Mapping[LockScope, str], shown: Mapping[str, str] | None, now: int, *, certain: bool
+) -> list[Lock]:
+    """The locks that hold these targets: of those that the register shows, or of all when it could not be read.
 
-    ``shown`` are lock ids by target as the register shows them. What an entitled person has released for a
-    target locks it no more; a listing that came later does. Raises ``Problem`` 503 without the ledger.
+    A stale showing is taken away. Where the register now answers for ``certain``, a lock that rested only on not
+    knowing falls. Raises ``SQLAlchemyError``.
     """
-    try:
-        found = [await book.find_held(target, lock_id) for target, lock_id in shown.items()]
-        wanted = _wanted(verdict, targets, check)
-        if wanted:
-            released = await book.released_listings([request.target_key for request in wanted])
-            wanted = [w for w in wanted if any((w.target_key, key) not in released for key in w.listings)]
-    except SQLAlchemyError as error:
-        raise Problem("ledger_unavailable") from error
-    held = [lock for lock in found if lock is not None]
+    asked = list(targets.values()) if shown is None else list(shown)
+    if not asked:
+        return []
+    held = await book.held_on(asked, now)
+    known = {lock.id for lock in held}
+    await book.hide([(target, lock_id) for target, lock_id in (shown or {}).items() if lock_id not in known])
+    if not certain:
+        return held
+    kept = []
+    for lock in held:
+        if lock.listings:
+            kept.append(lock)
+            continue
+        reason = "the register answers again"
+        await book.end(lock.id, LockState.LIFTED, client="creditgate", operator="creditgate", reason=reason, now=now)
+    return kept
+
+
+async def settle_locks(
+    book: LockBook, verdict: Verdict, targets: Mapping[LockScope, str], held: Sequence[Lock], check: Check
+) -> Settled:
+    """What locks make of a verdict, and it of locks.
+
+    What an entitled person has released for a target locks it no more; a listing that came later does. Raises
+    ``SQLAlchemyError``.
+    """
+    wanted = _wanted(verdict, targets, check)
+    if wanted:
+        released = await book.released_listings([request.target_key for request in wanted])
+        wanted = [w for w in wanted if not w.listings or any((w.target_key, key) not in released for key in w.listings)]
     if held:
         measures = () if verdict.outcome.rank <= Outcome.ALLOW.rank else verdict.measures
         verdict = replace(verdict, outcome=strictest(verdict.outcome, Outcome.LOCK), measures=measures)
     elif verdict.outcome is Outcome.LOCK and not wanted:
         verdict = _freed(verdict)
-    return verdict, held, wanted
+    return Settled(verdict, wanted)
 
 
 def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) -> list[LockRequest]:
     """What the verdict wants held.
 
-    An account lock without an account falls back on the transaction where the outcome is a lock; an
-    intercept needs no lock to be one.
+    An account lock without an account falls back on the transaction where the outcome is a lock; an intercept
+    needs no lock to be one. A lock for not knowing rests on no listing.
     """
     wanted: dict[LockScope, dict[str, None]] = {}
     for party in verdict.parties:
@@ -59,6 +87,8 @@ def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) ->
                 wanted.setdefault(scope, {})[listing.key] = None
             elif verdict.outcome is Outcome.LOCK:
                 wanted.setdefault(LockScope.TRANSACTION, {})[listing.key] = None
+    if verdict.outcome is Outcome.LOCK and not wanted:
+        wanted[LockScope.TRANSACTION] = {}
     names = {LockScope.TRANSACTION: check.transaction_id, LockScope.ACCOUNT: check.account_id or ""}
     return [LockRequest(scope, names[scope], targets[scope], tuple(keys)) for scope, keys in wanted.items()]
 
@@ -66,10 +96,10 @@ def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) ->
 def _freed(verdict: Verdict) -> Verdict:
     """The verdict after the target was released from all these listings: told, not held."""
     parties = tuple(
-        replace(party, outcome=Outcome.WARN, notes=(*party.notes, "lock_released"))
+        replace(party, outcome=Outcome.WARN, weighed=Outcome.WARN, notes=(*party.notes, "lock_released"))
         if party.outcome is Outcome.LOCK
         else party
         for party in verdict.parties
     )
-    outcome = strictest(*(party.outcome for party in parties))
+    outcome = strictest(*(party.weighed for party in parties))
     return replace(verdict, outcome=outcome, parties=parties, measures=())

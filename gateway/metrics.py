@@ -11,6 +11,25 @@ CHECK_SECONDS = Histogram(
 )
 PROBLEMS_ANSWERED = Counter("creditgate_problems", "Requests answered with a problem, by code.", ["code"])
 LOCKS_HELD = Counter("creditgate_locks", "Locks newly held, by scene and scope.", ["scene", "scope"])
+INDETERMINATE = Counter(
+    "creditgate_checks_indeterminate", "Checks answered while something may be missing, by cause.", ["scene", "cause"]
+)
+SHADOW_RULES = Counter(
+    "creditgate_shadow_rules", "Times a rule that is only tried would have fired.", ["rule", "outcome"]
+)
+LOCKS_OVERDUE = Gauge(
+    "creditgate_locks_overdue", "Held locks that nobody decided on in time.", ["scene"], multiprocess_mode="mostrecent"
+)
+POLICY_RELOADS = Counter(
+    "creditgate_policy_reloads", "Times a changed policy file was taken up or refused.", ["result"]
+)
+POLICY_REFUSED = Gauge(
+    "creditgate_policy_refused",
+    "1 while the policy file on disk is refused and the one before it stands.",
+    multiprocess_mode="livemax",
+)
+EVENT_STREAMS = Gauge("creditgate_event_streams", "Open event streams.", multiprocess_mode="livesum")
+TICKETS_VERIFIED = Counter("creditgate_tickets_verified", "Clearance tickets verified, by what was found.", ["result"])
 DELIVERED = Counter(
     "creditgate_feed_deliveries_records",
     "Records at the feed door, by authority and answer.",

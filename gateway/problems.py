@@ -43,9 +43,13 @@ PROBLEMS: dict[str, Kind] = {
     "receipt_unknown": Kind(404, Text("There is no such receipt", "没有该回执")),
     "lock_unknown": Kind(404, Text("There is no such lock", "没有该锁定")),
     "listing_unknown": Kind(404, Text("There is no such listing", "没有该记录")),
+    "decision_unknown": Kind(404, Text("There is no such decision of this client; one just made may take a second", "没有该处置记录；刚作出的处置可能需要片刻")),
+    "webhook_unknown": Kind(404, Text("This client has no webhook", "该客户端没有登记回调地址")),
+    "delivery_unknown": Kind(404, Text("There is no such delivery", "没有该推送")),
     "schema_unknown": Kind(404, Text("There is no such schema", "没有该模式")),
     "method_not_allowed": Kind(405, Text("This method is not offered here", "此处不支持该方法")),
     "lock_not_held": Kind(409, Text("This lock is not held any more", "该锁定已不在锁定状态")),
+    "feedback_given": Kind(409, Text("There is feedback already; a correction names it in `corrects`", "已有反馈；更正时请在 corrects 中写明原反馈编号")),
     "feed_not_held": Kind(409, Text("Nothing of this feed is held", "该单位没有暂存的报送")),
     "body_too_large": Kind(413, Text("The body is larger than the limit", "请求体超过上限")),
     "file_too_large": Kind(413, Text("The file is larger than the limit; send it in parts", "文件超过上限，请分批报送")),
@@ -58,6 +62,12 @@ PROBLEMS: dict[str, Kind] = {
     "operator_missing": Kind(422, Text("Say who asks: operator (or have it fixed in the registration)", "请写明查询人 operator（或在登记时固定）")),
     "purpose_missing": Kind(422, Text("Say what for: purpose (or have it fixed in the registration)", "请写明用途 purpose（或在登记时固定）")),
     "identifier_invalid": Kind(422, Text("An identifier is not valid", "证件号码无效")),
+    "amount_missing": Kind(422, Text("This scene needs the amount of the transaction", "此场景需要填写交易金额 amount")),
+    "region_missing": Kind(422, Text("This scene needs the region of the transaction", "此场景需要填写交易地区 region")),
+    "feedback_incomplete": Kind(422, Text("What was not carried out needs a reason and the person who approved it", "未执行的须写明理由和批准人")),
+    "measure_not_asked": Kind(422, Text("The decision names no such measure", "该处置中没有此项措施")),
+    "ticket_invalid": Kind(422, Text("This is no ticket of ours for this client, scene and transaction", "凭证无效，或不属于该客户端、场景和业务")),
+    "webhook_url_refused": Kind(422, Text("This address may not be called", "不允许回调该地址")),
     "file_missing": Kind(422, Text("Send the file with its name: a form field `file`, or Content-Disposition with filename=", "请附带文件名上传文件：表单字段 file，或 Content-Disposition 的 filename=")),
     "file_unreadable": Kind(422, Text("The file cannot be read", "文件无法读取")),
     "format_unknown": Kind(422, Text("There is no such format", "没有该格式")),
@@ -84,8 +94,8 @@ class Problem(Exception):
         self.more = more
         self.challenge = 'Bearer realm="CreditGate"'
 
-    def response(self, request_id: str) -> web.Response:
-        """The problem document."""
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The problem as a document."""
         kind = PROBLEMS[self.code]
         document: dict[str, Any] = {
             "type": f"urn:creditgate:problem:{self.code}",
@@ -97,12 +107,17 @@ class Problem(Exception):
         }
         document |= {"detail": self.detail} if self.detail else {}
         document |= {"detail_zh": self.detail_zh} if self.detail_zh else {}
+        return document | self.more
+
+    def response(self, request_id: str) -> web.Response:
+        """The problem as an answer."""
+        kind = PROBLEMS[self.code]
         headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
         if kind.status == 401:
             headers["WWW-Authenticate"] = self.challenge
         if kind.status == 503:
             headers["Retry-After"] = "1"
-        return web.Response(status=kind.status, body=orjson.dumps(document | self.more), headers=headers)
+        return web.Response(status=kind.status, body=orjson.dumps(self.document(request_id)), headers=headers)
 
 
 @web.middleware
@@ -111,6 +126,11 @@ async def answer_problems(
 ) -> web.StreamResponse:
     """Turn whatever a handler raises into a problem document; log what is our fault, without the body."""
     try:
+        # No database keeps a NUL, and nobody's id has one.
+        if any("\x00" in part for part in request.match_info.values()):
+            raise Problem("not_found")
+        if any("\x00" in value for value in request.query.values()):
+            raise Problem("request_invalid", "a character that cannot be", path="query")
         return await handler(request)
     except Problem as problem:
         return _answer(request, problem)

@@ -26,15 +26,19 @@ def run_workers(settings: Settings, count: int) -> None:
     stopping = False
     running: list[SpawnProcess] = []
 
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        for process in running:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+
     def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
-        for process in running:
-            if process.pid is not None and process.is_alive():
-                os.kill(process.pid, signal.SIGTERM)
+        pass_on(signal.SIGTERM, None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    signal.signal(signal.SIGHUP, pass_on)  # each takes up a changed policy
     while not stopping:
         while len(running) < count and not stopping:
             process = context.Process(target=_one, args=(settings, os.getpid()), daemon=False)

@@ -88,14 +88,22 @@ def _as_dict(row: Row[Any]) -> dict[str, Any]:
 
 
 def _canonical(table: Table, row: dict[str, Any]) -> bytes:
-    return orjson.dumps([row.get(name) for name in _sealed(table)], default=_digest)
+    said = [row.get(name) for name in _sealed(table)]
+    said += [[name, row[name]] for name in _later(table) if row.get(name) is not None]
+    return orjson.dumps(said, default=_digest)
 
 
 @cache
 def _sealed(table: Table) -> tuple[str, ...]:
     """The columns under the seal: all but the seal, and but a number that the database gives by itself."""
     by_database = ("id",) if "chain_no" in table.c and table.c.id.autoincrement is True else ()
-    return tuple(sorted(column.name for column in table.columns if column.name not in ("chain", *by_database)))
+    left_out = {"chain", *by_database, *_later(table)}
+    return tuple(sorted(column.name for column in table.columns if column.name not in left_out))
+
+
+@cache
+def _later(table: Table) -> tuple[str, ...]:
+    return tuple(sorted(column.name for column in table.columns if column.info.get("later")))
 
 
 def _digest(value: object) -> str:

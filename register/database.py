@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -24,13 +25,15 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 metadata = MetaData()
-_row_id = BigInteger().with_variant(Integer, "sqlite")
+LATER = {"later": True}
+"""Of a column that a chained table got later: a row without it is sealed as rows were before."""
+row_id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _links(table: str) -> tuple[Column[int], Column[str], Index]:
+def links(table: str) -> tuple[Column[int], Column[str], Index]:
     """The place of a row in its table's chain (``register.chain``)."""
     number: Column[int] = Column("chain_no", BigInteger)
     return number, Column("chain", String(32)), Index(f"{table}_by_chain", number, unique=True)
@@ -39,7 +42,7 @@ def _links(table: str) -> tuple[Column[int], Column[str], Index]:
 feed_events = Table(
     "feed_events",
     metadata,
-    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("id", row_id, primary_key=True, autoincrement=True),
     Column("event_id", String(128), nullable=False, unique=True),
     Column("recorded_at", BigInteger, nullable=False),
     Column("authority", String(64), nullable=False),
@@ -72,7 +75,7 @@ receipts = Table(
     Column("client", String(64), nullable=False),
     Column("total", Integer, nullable=False),
     Column("refused", LargeBinary, nullable=False),
-    *_links("receipts"),
+    *links("receipts"),
 )
 
 decisions = Table(
@@ -87,7 +90,8 @@ decisions = Table(
     Column("transaction_id", String(128), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("detail", LargeBinary, nullable=False),
-    *_links("decisions"),
+    Column("feedback_due", BigInteger, index=True, info=LATER),
+    *links("decisions"),
 )
 
 locks = Table(
@@ -102,28 +106,34 @@ locks = Table(
     Column("decision_id", String(40), nullable=False),
     Column("held_by", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("released_at", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
     Index(
         "locks_one_held_per_target",
         "target_key",
         unique=True,
-        sqlite_where=text("released_at IS NULL"),
-        postgresql_where=text("released_at IS NULL"),
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
     ),
     Index("locks_by_target", "target_key", "created_at"),
+    Index("locks_by_client", "client", "created_at", "id"),
+    Index("locks_by_expiry", "state", "expires_at"),
 )
 
 lock_changes = Table(
     "lock_changes",
     metadata,
-    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("id", row_id, primary_key=True, autoincrement=True),
     Column("lock_id", String(40), nullable=False, index=True),
     Column("changed_at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("client", String(64), nullable=False),
     Column("operator", String(128)),
     Column("reason", Text),
-    *_links("lock_changes"),
+    Column("document_no", String(128), info=LATER),
+    *links("lock_changes"),
     UniqueConstraint("lock_id", "state", name="lock_changes_once_each"),
 )
 
@@ -171,26 +181,26 @@ holds = Table(
 hold_changes = Table(
     "hold_changes",
     metadata,
-    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("id", row_id, primary_key=True, autoincrement=True),
     Column("hold_id", String(40), nullable=False, index=True),
     Column("changed_at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("client", String(64), nullable=False),
     Column("operator", String(128), nullable=False),
     Column("reason", Text, nullable=False),
-    *_links("hold_changes"),
+    *links("hold_changes"),
 )
 
 notices = Table(
     "notices",
     metadata,
-    Column("id", _row_id, primary_key=True, autoincrement=True),
+    Column("id", row_id, primary_key=True, autoincrement=True),
     Column("created_at", BigInteger, nullable=False),
     Column("authority", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("listing_key", String(32), nullable=False),
     Column("cause_key", String(32), nullable=False),
-    *_links("notices"),
+    *links("notices"),
     UniqueConstraint("kind", "listing_key", "cause_key", name="notices_once_each"),
     Index("notices_by_authority", "authority", "id"),
 )
@@ -231,7 +241,7 @@ clients = Table(
 
 
 CHAINED = (feed_events, receipts, decisions, lock_changes, hold_changes, notices)
-"""The ledger proper."""
+"""The ledger of both roads; ``platform_tables.ALL_CHAINED`` has every chained table."""
 
 
 def connect(url: str) -> AsyncEngine:
@@ -263,3 +273,8 @@ def _begin(connection: Any) -> None:  # noqa: ANN401
 def writing(engine: AsyncEngine) -> AsyncEngine:
     """The same engine for transactions that will write: SQLite takes its write lock at once."""
     return engine.execution_options(sqlite_begin="IMMEDIATE")
+
+
+def for_update(connection: AsyncConnection, query: Select[Any]) -> Select[Any]:
+    """The query with its rows kept from others until the transaction ends; SQLite has one writer anyway."""
+    return query.with_for_update() if connection.dialect.name == "postgresql" else query

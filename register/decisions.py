@@ -3,15 +3,19 @@
 Details hold subject keys and masked numbers, never a whole identifier of a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from register.chain import Chain
-from register.database import decisions, writing
+from register.consequences import corrections
+from register.database import decisions, listings, writing
+from register.events import tell
+from register.platform_tables import decision_listings
+from rules.life import State
 
 
 class DecisionEntry(Struct, frozen=True):
@@ -26,7 +30,11 @@ class DecisionEntry(Struct, frozen=True):
     transaction_id: str
     outcome: str
     detail: bytes
-    """JSON: roles, subject keys, listing keys, rules, policy, register state."""
+    """JSON: the answer as it went out, what was asked and found (``rules.replay``), and what was only tried."""
+    feedback_due: int | None = None
+    """When the platform's report is due; None where nothing was to be carried out."""
+    listings: tuple[str, ...] = ()
+    """Keys of the listings that counted."""
 
 
 class DecisionLog:
@@ -57,5 +65,26 @@ async def record_decisions(connection: AsyncConnection, chain: Chain, entries: S
     query = select(decisions.c.id).where(decisions.c.id.in_(wanted))
     for known in (await connection.execute(query)).scalars():
         del wanted[known]
-    rows = [{name: getattr(entry, name) for name in entry.__struct_fields__} for entry in wanted.values()]
+    rows = [{name: getattr(entry, name) for name in _COLUMNS} for entry in wanted.values()]
     await chain.append(connection, decisions, rows)
+    rests = [
+        {"listing_key": key, "decision_id": entry.id}
+        for entry in wanted.values()
+        for key in dict.fromkeys(entry.listings)
+    ]
+    if rests:
+        await connection.execute(insert(decision_listings), rests)
+        await _tell_the_late(connection, chain, wanted)
+
+
+async def _tell_the_late(connection: AsyncConnection, chain: Chain, entries: Mapping[str, DecisionEntry]) -> None:
+    """A decision may come here after its listing was annulled: its client is told all the same."""
+    keys = {key for entry in entries.values() for key in entry.listings}
+    query = select(listings).where(listings.c.key.in_(keys), listings.c.state == State.ANNULLED)
+    annulled = {row["key"]: dict(row) for row in (await connection.execute(query)).mappings()}
+    if annulled:
+        now = max(entry.decided_at for entry in entries.values())
+        await tell(connection, chain, await corrections(connection, annulled, entries.keys()), now)
+
+
+_COLUMNS = tuple(name for name in DecisionEntry.__struct_fields__ if name != "listings")

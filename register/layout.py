@@ -1,7 +1,8 @@
 """Names of the register's keys in Redis: writer and reader use these and nothing else."""
 
 MARKER = "cg:register"
-"""Hash: ``epoch`` (set once the register is whole), ``loading``, ``listings``, ``applied``, ``ledger_id``;
+"""Hash: ``epoch`` (set once the register is whole), ``loading``, ``listings``, ``applied``, ``ledger_id``,
+``beat`` (milliseconds since 1970 by Redis: when a worker last said that it is kept up);
 ``generation`` in force; ``building`` and ``building_listings`` while another is made beside it."""
 
 CHANGES = "cg:changes"

@@ -66,6 +66,8 @@ class Recorded:
     """Feeds that were put into quarantine."""
     struck: int
     """Red listings newly struck or held."""
+    lifted: list[tuple[str, str]]
+    """Locks that fell, by target key and id."""
 
 
 def place_of(receipt_index: int | None, offset: int) -> int:
@@ -116,7 +118,7 @@ class Ledger:
             settled = await self._book.settle(connection, keys, version, now, today)
             await self._status.note_listed(connection, settled.listed)
         outcomes = [RecordOutcome(known[arrival.event_id]) for arrival in arrivals]
-        return Recorded(outcomes, settled.changes, opened, settled.struck)
+        return Recorded(outcomes, settled.changes, opened, settled.struck, settled.lifted)
 
     async def _judge_feeds(
         self, connection: AsyncConnection, arrivals: Sequence[Arrival], standing: dict[str, str], now: int

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from register.chain import Chain
+from register.consequences import follow, shown
 from register.database import feed_events, listings, notices
 from rules.admission import content_digest
 from rules.feed_record import FeedRecord, feed_record_from_json
@@ -46,6 +47,8 @@ class Settlement:
     """By authority, how many more of its own listings are in force than before."""
     struck: int
     """Red listings that were newly struck or held."""
+    lifted: list[tuple[str, str]]
+    """Locks that fell, by target key and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class ListingBook:
         standing = {key: row["version"] for key, row in before.items()} | {row["key"]: version for row in changed}
         changes = [register_change(row, standing[key]) for key, row in after.items()]
         new = sum(not before.get(key, {}).get("struck") for key in strikes)
-        return Settlement(changes, _listed(before, after), new)
+        lifted = (await follow(connection, self.chain, before, after, now)).lifted
+        return Settlement(changes, _listed(before, after), new, lifted)
 
     async def reckon(self, connection: AsyncConnection, keys: Collection[str], today: date) -> "Reckoning":
         """What the rows of these listings, and of all that they touch, are and should be. Writes nothing."""
@@ -141,8 +145,7 @@ class ListingBook:
 
 def register_change(row: Mapping[str, Any], version: int) -> RegisterChange:
     """What the register shall hold for a row."""
-    shown = row["listing"] is not None and row["state"] == State.IN_FORCE and row["struck"] is None
-    if not shown:
+    if not shown(row):
         return RegisterChange(version, row["key"])
     places = tuple(place for place in (row["subject_key"], row["name_key"]) if place)
     return RegisterChange(version, row["key"], row["listing"], places)

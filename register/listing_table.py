@@ -16,6 +16,11 @@ class ListingTable:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    async def answers(self) -> None:
+        """Return if the ledger answers; raises what a broken ledger raises."""
+        async with self._engine.connect() as connection:
+            await connection.execute(select(listings.c.key).limit(1))
+
     async def changes_since(self, version: int, page: int = 2000) -> AsyncIterator[list[RegisterChange]]:
         """What the register must be told of every listing that changed after that version, oldest first."""
         last = (version, "")

@@ -1,55 +1,28 @@
-"""Locks: a transaction or an account held until an entitled person releases it.
+"""Locks: a transaction or an account held until somebody or the register lets go of it.
 
 The table is the truth, with one held lock per client and target by a unique index; Redis only shows
 readers which targets are held, and is filled again from here after a loss.
 """
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable, Collection, Sequence
 
-import orjson
-from msgspec import Struct
+import msgspec
 from redis.asyncio import Redis
-from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from redis.exceptions import RedisError
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from register import layout
 from register.chain import Chain
-from register.database import lock_changes, locks, writing
+from register.database import decisions, lock_changes, locks, writing
 from register.decisions import DecisionEntry, record_decisions
-from rules.vocabulary import LockScope
+from register.events import EventType, tell
+from register.lock_changes import LockState, change_row, lock_telling
+from register.lock_rows import Lock, LockRequest, LockTerms, end_overdue, find_lock, hold, keep_standing, lock_of
+from register.platform_tables import lock_listings
 
-
-class LockRequest(Struct, frozen=True):
-    """What a decision wants held, and the listings it rests on."""
-
-    scope: LockScope
-    target: str
-    target_key: str
-    listings: tuple[str, ...]
-
-
-class Lock(Struct, frozen=True):
-    """A lock as it stands."""
-
-    id: str
-    client: str
-    scope: str
-    target: str
-    target_key: str
-    scene: str
-    decision_id: str
-    listings: tuple[str, ...]
-    created_at: int
-    released_at: int | None
-    changes: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def state(self) -> str:
-        """``held`` or ``released``."""
-        return "held" if self.released_at is None else "released"
+_HIDE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+"""Only this lock: the target may have been locked anew in between."""
 
 
 class LockBook:
@@ -60,124 +33,111 @@ class LockBook:
         self._writer = writing(engine)
         self._redis = redis
         self._chain = chain
+        self.unshown = False
+        """Whether a lock is held that Redis could not be told of; ``show_all`` makes up for it."""
 
-    async def decide_and_hold(self, entry: DecisionEntry, requests: Sequence[LockRequest]) -> list[Lock]:
-        """Write the decision and take its locks in one transaction; then show the locks to readers.
+    async def decide_and_hold(
+        self, make_entry: Callable[[Sequence[Lock]], DecisionEntry], requests: Sequence[LockRequest], terms: LockTerms
+    ) -> list[Lock]:
+        """Take locks and write the decision in one transaction; then show the locks to readers.
 
-        A target that is held already keeps its lock, which is returned. Raises ``SQLAlchemyError`` or
-        ``RedisError``, after which the caller must not answer with a lock.
+        A target that is held already keeps its lock, which rests on these listings too from now on. Raises
+        ``ListingsFell``, and ``SQLAlchemyError``, after which the caller must not answer with a lock.
         """
-        held = []
         async with self._writer.begin() as connection:
-            await record_decisions(connection, self._chain, [entry])
-            for request in requests:
-                held.append(await self._hold(connection, entry, request))
-        for lock in held:
-            await self._redis.set(layout.LOCK + lock.target_key, lock.id)
+            await self._chain.take_turn(connection, decisions)
+            await keep_standing(connection, {key for request in requests for key in request.listings})
+            held = [await hold(connection, self._chain, request, terms) for request in requests]
+            await record_decisions(connection, self._chain, [make_entry(held)])
+        await self._show({lock.target_key: lock.id for lock in held})
         return held
 
     async def released_listings(self, target_keys: Sequence[str]) -> set[tuple[str, str]]:
         """Target and listing pairs on which an entitled person has decided: they lock that target no more."""
-        query = select(locks.c.target_key, locks.c.held_by).where(
-            locks.c.target_key.in_(target_keys), locks.c.released_at.is_not(None)
+        query = (
+            select(locks.c.target_key, lock_listings.c.listing_key)
+            .join(lock_listings, lock_listings.c.lock_id == locks.c.id)
+            .where(locks.c.target_key.in_(target_keys), locks.c.state == LockState.RELEASED)
         )
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return {(target, listing) for target, held_by in rows for listing in orjson.loads(held_by)}
+            return {(target, listing) for target, listing in await connection.execute(query)}
 
     async def find(self, lock_id: str) -> Lock | None:
         """A lock with its history, or None."""
         async with self._engine.connect() as connection:
-            return await _find(connection, lock_id)
+            return await find_lock(connection, lock_id)
 
-    async def find_held(self, target_key: str, lock_id: str) -> Lock | None:
-        """The lock that Redis shows, if the ledger holds it; a stale showing is taken away."""
-        lock = await self.find(lock_id)
-        if lock is not None and lock.released_at is None:
-            return lock
-        await self._redis.delete(layout.LOCK + target_key)
-        return None
+    async def held_on(self, target_keys: Collection[str], now: int) -> list[Lock]:
+        """The locks that the ledger holds on these targets; a stale showing is taken away."""
+        query = select(locks).where(locks.c.target_key.in_(target_keys), locks.c.ended_at.is_(None))
+        async with self._engine.connect() as connection:
+            found = [lock_of(row) for row in (await connection.execute(query)).mappings()]
+        return [lock for lock in found if lock.holds(now)]
 
-    async def release(self, lock_id: str, client: str, operator: str, reason: str, now: int) -> Lock | None:
-        """Release a held lock, once; None when it is not held (any more)."""
+    async def end(
+        self,
+        lock_id: str,
+        state: LockState,
+        *,
+        client: str,
+        operator: str,
+        reason: str,
+        now: int,
+        document_no: str | None = None,
+    ) -> Lock | None:
+        """Release or confirm a held lock, or lift one that rested on not knowing; None when it is not held."""
         async with self._writer.begin() as connection:
-            statement = (
-                update(locks).where(locks.c.id == lock_id, locks.c.released_at.is_(None)).values(released_at=now)
-            )
-            if (await connection.execute(statement)).rowcount == 0:
+            held = (locks.c.id == lock_id) & locks.c.ended_at.is_(None)
+            ended = update(locks).where(held).values(ended_at=now, state=state.value)
+            if (await connection.execute(ended)).rowcount == 0:
                 return None
-            change = _change(lock_id, "released", client, now, operator, reason)
+            change = change_row(lock_id, state, client, now, operator, reason, document_no)
             await self._chain.append(connection, lock_changes, [change])
-            lock = await _find(connection, lock_id)
-        assert lock is not None
-        await self._redis.delete(layout.LOCK + lock.target_key)
+            lock = await find_lock(connection, lock_id)
+            assert lock is not None
+            type_ = {LockState.RELEASED: EventType.LOCK_RELEASED, LockState.LIFTED: EventType.LOCK_LIFTED}.get(state)
+            if type_ is not None:
+                await tell(connection, self._chain, [lock_telling(msgspec.structs.asdict(lock), type_, reason)], now)
+        await self.hide([(lock.target_key, lock.id)])
         return lock
+
+    async def expire_due(self, now: int) -> list[Lock]:
+        """End the locks whose term is over, and tell their platforms; empty when none is due."""
+        due = (locks.c.state == LockState.HELD) & (locks.c.expires_at <= now)
+        async with self._engine.connect() as connection:
+            if (await connection.execute(select(locks.c.id).where(due).limit(1))).first() is None:
+                return []
+        async with self._writer.begin() as connection:
+            ended = await end_overdue(connection, self._chain, due, now)
+        await self.hide([(lock.target_key, lock.id) for lock in ended])
+        return ended
+
+    async def hide(self, gone: Sequence[tuple[str, str]]) -> None:
+        """Take away the showing of locks, by target key and id; while Redis is away readers meet the table's word."""
+        try:
+            for target_key, lock_id in gone:
+                await self._redis.eval(_HIDE, 1, layout.LOCK + target_key, lock_id)
+        except (RedisError, OSError):
+            return
 
     async def show_all(self) -> int:
         """Show every held lock in Redis again; how many there were."""
-        query = select(locks.c.target_key, locks.c.id).where(locks.c.released_at.is_(None))
+        self.unshown = False
+        query = select(locks.c.target_key, locks.c.id).where(locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
             held = {layout.LOCK + target: lock_id for target, lock_id in await connection.execute(query)}
-        if held:
-            await self._redis.mset(held)
+        try:
+            if held:
+                await self._redis.mset(held)
+        except (RedisError, OSError):
+            self.unshown = True
+            raise
         return len(held)
 
-    async def _hold(self, connection: AsyncConnection, entry: DecisionEntry, request: LockRequest) -> Lock:
-        row: dict[str, Any] = {
-            "id": f"lock_{uuid4().hex}",
-            "client": entry.client,
-            "scope": request.scope.value,
-            "target": request.target,
-            "target_key": request.target_key,
-            "scene": entry.scene,
-            "decision_id": entry.id,
-            "held_by": orjson.dumps(request.listings),
-            "created_at": entry.decided_at,
-        }
+    async def _show(self, held: dict[str, str]) -> None:
         try:
-            async with connection.begin_nested():
-                await connection.execute(insert(locks), [row])
-        except IntegrityError:
-            query = select(locks).where(locks.c.target_key == request.target_key, locks.c.released_at.is_(None))
-            standing = (await connection.execute(query)).mappings().one()
-            return _lock(standing)
-        change = _change(row["id"], "held", entry.client, entry.decided_at, entry.operator)
-        await self._chain.append(connection, lock_changes, [change])
-        return _lock({**row, "released_at": None})
-
-
-def _change(
-    lock_id: str, state: str, client: str, now: int, operator: str, reason: str | None = None
-) -> dict[str, Any]:
-    return {
-        "lock_id": lock_id,
-        "changed_at": now,
-        "state": state,
-        "client": client,
-        "operator": operator,
-        "reason": reason,
-    }
-
-
-async def _find(connection: AsyncConnection, lock_id: str) -> Lock | None:
-    row = (await connection.execute(select(locks).where(locks.c.id == lock_id))).mappings().first()
-    if row is None:
-        return None
-    changes = select(lock_changes).where(lock_changes.c.lock_id == lock_id).order_by(lock_changes.c.id)
-    return _lock(row, tuple(dict(change) for change in (await connection.execute(changes)).mappings()))
-
-
-def _lock(row: RowMapping | dict[str, Any], changes: tuple[dict[str, Any], ...] = ()) -> Lock:
-    return Lock(
-        id=row["id"],
-        client=row["client"],
-        scope=row["scope"],
-        target=row["target"],
-        target_key=row["target_key"],
-        scene=row["scene"],
-        decision_id=row["decision_id"],
-        listings=tuple(orjson.loads(row["held_by"])),
-        created_at=row["created_at"],
-        released_at=row["released_at"],
-        changes=changes,
-    )
+            if held:
+                await self._redis.mset({layout.LOCK + target: lock_id for target, lock_id in held.items()})
+        except (RedisError, OSError):
+            # The lock stands in the ledger; who cannot reach Redis either asks the ledger.
+            self.unshown = True

@@ -35,6 +35,8 @@ class RegisterState:
     sequence: int
     listings: int
     applied: int
+    age: int | None = None
+    """Milliseconds since a worker last said that the register is kept up; None when none ever did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,16 @@ class RegisterReader:
         """Everything filed under those keys. Raises ``RegisterUnavailable``."""
         try:
             async with asyncio.timeout(self._deadline):
-                marker, last, *found = await self._read(keys, lock_targets)
+                marker, last, clock, *found = await self._read(keys, lock_targets)
                 in_force = (marker.pop() or layout.FIRST_GENERATION.encode()).decode()
                 if in_force != self._generation:
                     # The register was rebuilt beside the one this process knew.
                     self._generation = in_force
-                    marker, last, *found = await self._read(keys, lock_targets)
+                    marker, last, clock, *found = await self._read(keys, lock_targets)
                     marker.pop()
         except (RedisError, OSError, TimeoutError) as error:
             raise RegisterUnavailable("register_unreachable") from error
-        state = _state(marker, last)
+        state = _state(marker, last, clock)
         filed, held = found[: len(keys)], found[len(keys) :]
         return LookUp(
             {key: [decode_listing(value) for value in values] for key, values in zip(keys, filed, strict=True)},
@@ -77,8 +79,9 @@ class RegisterReader:
 
     async def _read(self, keys: Sequence[str], lock_targets: Sequence[str]) -> list[Any]:
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hmget(layout.MARKER, "epoch", "listings", "applied", "generation")
+        pipeline.hmget(layout.MARKER, "epoch", "listings", "applied", "beat", "generation")
         pipeline.xrevrange(layout.CHANGES, count=1)
+        pipeline.time()
         for key in keys:
             pipeline.hvals(layout.subject(self._generation, key))
         for target in lock_targets:
@@ -90,12 +93,13 @@ class RegisterReader:
         return (await self.look_up(())).state
 
 
-def _state(marker: list[bytes | None], last: list[tuple[bytes, object]]) -> RegisterState:
+def _state(marker: list[bytes | None], last: list[tuple[bytes, object]], clock: tuple[int, int]) -> RegisterState:
     """An unloaded register and one that never held anything are both unknown, not "nobody is listed"."""
-    epoch, listings, applied = marker
+    epoch, listings, applied, beat = marker
     if epoch is None:
         raise RegisterUnavailable("register_not_loaded")
     if not applied:
         raise RegisterUnavailable("register_empty")
     sequence = int(last[0][0].split(b"-")[1]) if last else 0
-    return RegisterState(epoch.decode(), sequence, int(listings or 0), int(applied))
+    age = None if beat is None else max(0, clock[0] * 1000 + clock[1] // 1000 - int(beat))
+    return RegisterState(epoch.decode(), sequence, int(listings or 0), int(applied), age)

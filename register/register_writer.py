@@ -13,6 +13,10 @@ from register.listing_book import RegisterChange
 _SCRIPT = (Path(__file__).parent / "apply.lua").read_text()
 _AT_ONCE = 50
 """Changes in one call: fewer calls, and none that keeps a check waiting for long."""
+_BEAT = """
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'beat', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+"""
 _SWAP = (Path(__file__).parent / "swap.lua").read_text()
 
 
@@ -53,6 +57,13 @@ class RegisterWriter:
             sequences += answer
         return sequences
 
+    async def beat(self) -> None:
+        """Say that the register is kept up: whatever was received until now is in it, or held back by a fault.
+
+        By the clock of Redis, so that the clocks of workers and gateways need not agree.
+        """
+        await self._redis.eval(_BEAT, 1, layout.MARKER)
+
     async def is_loaded(self) -> bool:
         """Whether the register is whole."""
         return bool(await self._redis.hexists(layout.MARKER, "epoch"))
@@ -75,6 +86,7 @@ class RegisterWriter:
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hsetnx(layout.MARKER, "epoch", uuid4().hex)
             pipeline.hdel(layout.MARKER, "loading")
+            pipeline.eval(_BEAT, 1, layout.MARKER)
             await pipeline.execute()
 
 

@@ -5,6 +5,7 @@ for it: they go by the clock.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -25,6 +26,19 @@ from rules.life import State
 _PAGE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page of upkeep came to; falsy when nothing was due."""
+
+    changes: list[RegisterChange] = field(default_factory=list)
+    lifted: list[tuple[str, str]] = field(default_factory=list)
+    """Locks that fell, by target key and id."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.changes)
+
+
 class Upkeep:
     """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
 
@@ -37,31 +51,31 @@ class Upkeep:
         self._status = FeedStatusBook(book.cabinet.departments, book.working_days)
         self._reckoned_on: date | None = None
 
-    async def end_due(self, now: int) -> list[RegisterChange]:
+    async def end_due(self, now: int) -> Page:
         """End a page of listings whose last day is over; else reckon a page anew that rests on an unpublished year.
 
         Writes each end into the ledger, once; empty when nothing is due.
         """
         today = civil_day(from_milliseconds(now))
         ended = (listings.c.state == State.IN_FORCE) & (listings.c.last_day < today)
-        changes = await self._take_page(ended, _end, now)
-        if changes or self._reckoned_on == today:
-            return changes
-        changes = await self._take_page(self._not_reckoned(), self._reckon_again, now)
-        if not changes:
+        page = await self._take_page(ended, _end, now)
+        if page or self._reckoned_on == today:
+            return page
+        page = await self._take_page(self._not_reckoned(), self._reckon_again, now)
+        if not page:
             # What comes from here on is reckoned by these tables already; other workers may still know older ones.
             self._reckoned_on = today
-        return changes
+        return page
 
     async def _take_page(
         self, due: ColumnElement[bool], event: Callable[[RowMapping, int], dict[str, Any]], now: int
-    ) -> list[RegisterChange]:
+    ) -> Page:
         query = select(listings.c.key, listings.c.authority, listings.c.version).where(
             listings.c.origin_key.is_(None), due
         )
         async with self._engine.connect() as connection:
             if (await connection.execute(query.limit(1))).first() is None:
-                return []
+                return Page()
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, feed_events)
             rows = [event(row, now) for row in (await connection.execute(query.limit(_PAGE))).mappings()]
@@ -77,23 +91,23 @@ class Upkeep:
         name = _calendar_name(row["key"], self._book.working_days.version)
         return _event(name, "recalculate", row["authority"], row["key"], now)
 
-    async def carry_out_release(self, now: int) -> list[RegisterChange]:
+    async def carry_out_release(self, now: int) -> Page:
         """Send a page of what a released hold kept on its way; empty when no release is waiting."""
         query = select(holds.c.id).where(holds.c.state == HoldState.RELEASED).order_by(holds.c.opened_at).limit(1)
         async with self._engine.connect() as connection:
             if (await connection.execute(query)).first() is None:
-                return []
+                return Page()
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, feed_events)
             hold = (await connection.execute(query)).scalar()
             if hold is None:
-                return []
+                return Page()
             kept = await self._kept(connection, hold)
             if not kept:
                 await self._holds.close(
                     connection, hold, HoldState.SETTLED, now, "creditgate", "creditgate", "all records went their way"
                 )
-                return []
+                return Page()
             rows = [_released(row, now) for row in kept]
             version = await self._chain.append(connection, feed_events, rows)
             return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
@@ -113,12 +127,10 @@ class Upkeep:
         )
         return (await connection.execute(query)).mappings().all()
 
-    async def _settle(
-        self, connection: AsyncConnection, keys: set[str], version: int, now: int
-    ) -> list[RegisterChange]:
+    async def _settle(self, connection: AsyncConnection, keys: set[str], version: int, now: int) -> Page:
         settled = await self._book.settle(connection, keys, version, now, civil_day(from_milliseconds(now)))
         await self._status.note_listed(connection, settled.listed)
-        return settled.changes
+        return Page(settled.changes, settled.lifted)
 
 
 def _twin_name(event_id: Any) -> Any:  # noqa: ANN401 - a column or a text

@@ -21,6 +21,11 @@ def years_after(day: date, years: int) -> date:
         return day.replace(year=day.year + years, day=28)
 
 
+def end_of_day(day: date) -> datetime:
+    """The first moment in Beijing at which that day is over."""
+    return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI) + timedelta(days=1)
+
+
 def rfc3339(moment: datetime) -> str:
     """A moment in Beijing time, milliseconds, with its offset."""
     return moment.astimezone(SHANGHAI).isoformat(timespec="milliseconds")

@@ -40,6 +40,15 @@ class SubjectKeys:
         """Link of the ledger's chain: over the link before it and the row, unforgeable without the pepper."""
         return blake2b(previous.encode() + b"\x1f" + row, digest_size=16, key=self.pepper, person=b"seal").hexdigest()
 
+    def ticket(self, said: bytes) -> bytes:
+        """Signature of a clearance ticket."""
+        return blake2b(said, digest_size=16, key=self.pepper, person=b"ticket").digest()
+
+    def webhook_secret(self, client: str, generation: int) -> bytes:
+        """Secret under which a client's webhook is signed: made anew when needed, so kept nowhere."""
+        said = f"{client}\x1f{generation}".encode()
+        return blake2b(said, digest_size=32, key=self.pepper, person=b"webhook").digest()
+
     def lock_target(self, client: str, scope: str, target: str) -> str:
         """Key of what a lock holds: a client's transaction or account."""
         return self._mac(b"lock", f"{client}\x1f{scope}\x1f{target}")

@@ -24,6 +24,7 @@ from register.register_writer import RegisterWriter
 from register.stream_log import StreamLog
 from register.stream_retention import Retention, trim
 from register.upkeep import Upkeep
+from register.webhooks import WebhookBook
 from rules.admission import AdmissionDesk
 from rules.faults import InvalidRecord
 from rules.subject import SubjectKeys
@@ -35,6 +36,7 @@ from streams.judging import ChangeJudge, RecordJudge
 from streams.recovery import Recovery
 from streams.retry import until_done
 from streams.upkeep_task import keep_up_with_the_clock
+from streams.webhook_task import WebhookCaller
 
 _THIRTY_DAYS = 30 * 86400.0
 _DEAD_LETTERS = Retention(entries=100_000, seconds=90 * 86400.0)
@@ -122,12 +124,16 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
 
     @app.task  # type: ignore[untyped-decorator]
     async def guard_register() -> None:
-        await recovery.guard()
+        await recovery.guard(lambda: app.flow_control.is_active() and not app.rebalancing)
 
     @app.task  # type: ignore[untyped-decorator]
     async def keep_up() -> None:
         await until_done(recovery.make_whole, "register")
-        await keep_up_with_the_clock(upkeep, recovery, clock)
+        await keep_up_with_the_clock(upkeep, recovery, locks, clock)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def call_webhooks() -> None:
+        await WebhookCaller(WebhookBook(engine), keys, settings.webhook_private, clock).keep_calling()
 
     @app.timer(3600.0)  # type: ignore[untyped-decorator]
     async def bound_dead_letters() -> None:

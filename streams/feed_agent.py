@@ -51,6 +51,7 @@ class FeedRoad:
         recorded = await until_done(lambda: self.ledger.record(arrivals, now), "ledger")
         if recorded.changes:
             await until_done(lambda: self.recovery.apply(recorded.changes), "register")
+        await self.recovery.hide(recorded.lifted)
         for authority, cause in recorded.opened.items():
             FEEDS_HELD.labels(authority, cause.value).inc()
             _log.error("feed_held", authority=authority, cause=cause.value)

@@ -5,7 +5,7 @@ the same append-only file, so after a loss the mark tells how far back to go; ap
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from redis.asyncio import Redis
@@ -14,7 +14,7 @@ from register.listing_book import RegisterChange
 from register.listing_table import ListingTable
 from register.locks import LockBook
 from register.register_writer import RegisterNotLoaded, RegisterWriter
-from streams.metrics import REBUILDS
+from streams.metrics import LOCKS_ENDED, REBUILDS
 from streams.retry import until_done
 
 _TAIL = 10_000
@@ -51,10 +51,21 @@ class Recovery:
             await self.make_whole()
             await self._writer.apply(changes)
 
-    async def guard(self, period: float = 1.0) -> None:
-        """Look after the register for as long as the worker runs, also when no feed comes in."""
+    async def hide(self, lifted: Sequence[tuple[str, str]]) -> None:
+        """Take away the showing of locks that fell; whoever meets a stale one asks the ledger."""
+        await self._locks.hide(lifted)
+        LOCKS_ENDED.labels("lifted").inc(len(lifted))
+
+    async def guard(self, hears: Callable[[], bool] = lambda: True, period: float = 1.0) -> None:
+        """Look after the register for as long as the worker runs, also when no feed comes in.
+
+        While the worker ``hears`` its topics and the ledger answers, the register is told that it is kept up.
+        """
         while True:
             await until_done(self.make_whole, "register")
+            await until_done(self._table.answers, "ledger")
+            if hears():
+                await until_done(self._writer.beat, "register")
             await asyncio.sleep(period)
 
     async def _fill(self, after: int, extent: str) -> None:

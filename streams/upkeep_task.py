@@ -4,24 +4,28 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from register.locks import LockBook
 from register.upkeep import Upkeep
 from rules.calendar import to_milliseconds
-from streams.metrics import LISTINGS_ENDED
+from streams.metrics import LISTINGS_ENDED, LOCKS_ENDED
 from streams.recovery import Recovery
 from streams.retry import until_done
 
 
 async def keep_up_with_the_clock(
-    upkeep: Upkeep, recovery: Recovery, clock: Callable[[], datetime], period: float = 1.0
+    upkeep: Upkeep, recovery: Recovery, locks: LockBook, clock: Callable[[], datetime], period: float = 1.0
 ) -> None:
     """Carry out releases and end what is over, for as long as the worker runs. ``period`` is in seconds."""
     while True:
         now = to_milliseconds(clock())
         released = await until_done(lambda now=now: upkeep.carry_out_release(now), "ledger")  # type: ignore[misc]
         ended = await until_done(lambda now=now: upkeep.end_due(now), "ledger")  # type: ignore[misc]
-        for changes in (released, ended):
-            if changes:
-                await until_done(lambda changes=changes: recovery.apply(changes), "register")  # type: ignore[misc]
-        LISTINGS_ENDED.inc(sum(not change.places for change in ended))
+        for settled in (released, ended):
+            if settled.changes:
+                await until_done(lambda changes=settled.changes: recovery.apply(changes), "register")  # type: ignore[misc]
+            await recovery.hide(settled.lifted)
+        LISTINGS_ENDED.inc(sum(not change.places for change in ended.changes))
+        expired = await until_done(lambda now=now: locks.expire_due(now), "ledger")  # type: ignore[misc]
+        LOCKS_ENDED.labels("expired").inc(len(expired))
         if not released and not ended:
             await asyncio.sleep(period)

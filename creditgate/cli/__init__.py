@@ -2,7 +2,20 @@
 
 import typer
 
-from creditgate.cli import check, clients, config_check, feed, feeds, listing, proof, register, repair, running
+from creditgate.cli import (
+    check,
+    clients,
+    config_check,
+    feed,
+    feeds,
+    listing,
+    policy,
+    policy_trial,
+    proof,
+    register,
+    repair,
+    running,
+)
 
 app = typer.Typer(
     name="creditgate",
@@ -24,6 +37,9 @@ register.app.command("verify")(proof.verify)
 app.add_typer(register.app, name="register")
 app.add_typer(proof.ledger_app, name="ledger")
 app.add_typer(listing.app, name="listing")
+policy.app.command("explain")(policy_trial.explain)
+policy.app.command("replay")(policy_trial.replay)
+app.add_typer(policy.app, name="policy")
 app.add_typer(clients.app, name="clients")
 app.add_typer(config_check.app, name="config")
 

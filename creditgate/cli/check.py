@@ -1,15 +1,19 @@
-"""``creditgate check``: ask the gateway about one subject."""
+"""``creditgate check``: ask the gateway about one subject, or about every line of a file."""
 
-import asyncio
 import getpass
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
-import orjson
 import typer
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from rich.table import Table
 
+from creditgate.check_files import Asked, checks_in, result_rows, write_results
+from creditgate.cli.calling import call
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -23,9 +27,12 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
+from intake.tables import FileUnreadable, kind_of
 
-_STOPS = ("review", "lock", "intercept")
+_STOPS = ("review", "lock", "intercept", "problem")
 _COLOURS = {"fast_track": "bold green", "allow": "green", "warn": "yellow", "review": "magenta"}
+_AT_ONCE = 200
+_SHOWN = 50
 
 
 def check(
@@ -34,58 +41,94 @@ def check(
         str | None, typer.Option("--id", help="Identifier; '-' reads it from stdin, out of the history.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name; alone it can at most cause a review.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="CSV, TSV, XLSX, XLS, NDJSON with columns id, name, role, transaction_id, amount."),
+    ] = None,
+    result: Annotated[Path | None, typer.Option("--result", help="Where the answers of a file go.")] = None,
     role: Annotated[str, typer.Option("--role", help="Role of the subject.")] = "applicant",
     transaction: Annotated[str | None, typer.Option("--transaction", help="Id of the transaction.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="The subject's account on the platform.")] = None,
+    amount: Annotated[float | None, typer.Option("--amount", help="Amount in yuan.")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Region, six digits.")] = None,
     operator: Annotated[str | None, typer.Option("--operator", help="Who asks; the login name unless given.")] = None,
     purpose: Annotated[str, typer.Option("--purpose", help="What for.")] = "命令行核查",
     url: UrlOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check one subject; ends with 0 when the transaction may go on, 1 when it may not. / 比对一个主体。"""
+    """Check a subject or a file of them; ends with 0 when all may go on, 1 when one may not. / 比对主体。"""
     settings = settings_or_fail()
-    if id is None and name is None:
-        fail("--id or --name is needed. / 需要 --id 或 --name。", MISUSE)
+    if sum(given is not None for given in (id or name, file)) != 1:
+        fail("Give --id or --name, or --file. / 需要 --id 或 --name，或者 --file。", MISUSE)
+    address, secret = gateway_url(url, settings), api_key(key, settings, "demo")
+    common: dict[str, Any] = {"scene": scene, "operator": operator or getpass.getuser(), "purpose": purpose}
+    if file is not None:
+        _check_file(file, result or file.with_suffix(".result.csv"), common, role, f"{address}/v1", secret, json=json)
+        return
     subject = {"role": role, "id": sys.stdin.readline().strip() if id == "-" else id, "name": name}
-    body = {
-        "scene": scene,
-        "transaction_id": transaction or f"cli-{uuid4().hex[:12]}",
-        "account_id": account,
-        "operator": operator or getpass.getuser(),
-        "purpose": purpose,
-        "subjects": [subject],
-    }
-    status, document = asyncio.run(_post(gateway_url(url, settings), api_key(key, settings, "demo"), body))
+    body = common | {"transaction_id": transaction or f"cli-{uuid4().hex[:12]}", "subjects": [subject]}
+    more = {"account_id": account, "amount": amount, "region": region}
+    body |= {name: value for name, value in more.items() if value is not None}
+    document = call("POST", f"{address}/v1/checks", secret, body=body, as_json=json)
     if json:
         print_json(document)
-    elif status == 200:
+    else:
         _print(document)
-    if status != 200:
-        if json:
-            raise typer.Exit(MISUSE if status < 500 else REFUSED)
-        detail = document.get("detail", "")
-        line = f"{status} {document['code']}: {document['title']} / {document['title_zh']}\n{detail}".strip()
-        fail(line, MISUSE if status < 500 else REFUSED)
     if document["outcome"] in _STOPS:
         raise typer.Exit(REFUSED)
 
 
-async def _post(url: str, key: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+def _check_file(path: Path, result: Path, common: dict[str, Any], role: str, url: str, key: str, *, json: bool) -> None:
+    rows: list[dict[str, str]] = []
     try:
-        async with (
-            ClientSession(timeout=ClientTimeout(total=30)) as session,
-            session.post(f"{url}/v1/checks", data=orjson.dumps(body), headers=headers) as response,
-        ):
-            return response.status, orjson.loads(await response.read())
-    except (ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
-        fail(f"The gateway at {url} does not answer ({type(error).__name__}). / 网关无响应。")
+        with path.open("rb") as file:
+            asked = checks_in(file, kind_of(path.name), common, role)
+            while chunk := list(islice(asked, _AT_ONCE)):
+                rows += _answers(chunk, url, key)
+        written = write_results(result, rows)
+    except FileUnreadable as error:
+        fail(f"{path}: {error}", MISUSE)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", MISUSE)
+    outcomes = Counter(row["outcome"] for row in rows)
+    if json:
+        print_json({"rows": written, "outcomes": outcomes, "result": str(result)})
+    else:
+        _print_table(rows, outcomes, result)
+    if not written or any(outcomes[name] for name in _STOPS):
+        raise typer.Exit(REFUSED)
+
+
+def _answers(chunk: list[Asked], url: str, key: str) -> Iterator[dict[str, str]]:
+    """The rows of one batch; lines that could not be read are told without asking."""
+    sound = [item.body for item in chunk if item.fault is None]
+    results = iter(call("POST", f"{url}/checks/batch", key, body={"checks": sound})["results"] if sound else ())
+    for item in chunk:
+        if item.fault is not None:
+            words = f"{item.fault.code}: {item.fault.text.zh}"
+            yield {"line": str(item.lines[0]), "outcome": "problem", "notes": words}
+        else:
+            yield from result_rows(item, next(results))
+
+
+def _print_table(rows: list[dict[str, str]], outcomes: Counter[str], result: Path) -> None:
+    table = Table("line", "outcome", "id", "measures / problem")
+    for row in [row for row in rows if row["outcome"] != "allow"][:_SHOWN]:
+        style = _COLOURS.get(row["outcome"], "bold red")
+        words = row.get("measures") or row.get("notes", "")
+        table.add_row(row["line"], f"[{style}]{row['outcome']}[/]", row.get("masked_id", ""), words)
+    if table.row_count:
+        out.print(table)
+    out.print(", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())) or "no rows / 没有记录")
+    out.print(f"results / 结果: {result}", highlight=False, soft_wrap=True)
 
 
 def _print(document: dict[str, Any]) -> None:
     outcome = document["outcome"]
     out.print(outcome.upper(), style=_COLOURS.get(outcome, "bold red"))
+    for unknown in document["unknown"]:
+        out.print(f"  indeterminate / 无法确认: {unknown['code']} {unknown['authority'] or ''} {unknown['detail']}")
     for subject in document["subjects"]:
         for listing in subject["listings"]:
             until = listing["valid_until"] or "—"
@@ -97,6 +140,8 @@ def _print(document: dict[str, Any]) -> None:
             )
         for note in subject["notes"]:
             out.print(f"  note: {note}")
+    for message in document["messages"]:
+        out.print(f"  {message['zh']}", highlight=False, markup=False)
     for measure in document["measures"]:
         out.print(f"  {measure['code']} {measure['text']} {measure['basis']}", highlight=False, markup=False)
     for lock in document["locks"]:

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from config.files import ConfigFault, load_departments, load_policy
+from config.files import ConfigFault, load_departments
+from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, JsonOption, err, fail, out, print_json, settings_or_fail
 from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants

@@ -2,7 +2,8 @@
 
 import typer
 
-from config.files import ConfigFault, load_departments, load_policy, load_working_days
+from config.files import ConfigFault, load_departments, load_working_days
+from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from intake.change_sources import change_sources

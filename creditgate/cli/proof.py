@@ -10,7 +10,8 @@ from creditgate.cli.backends import Backends, with_backends
 from creditgate.cli.terminal import REFUSED, JsonOption, err, fail, out, print_json, settings_or_fail
 from register import layout
 from register.comparison import MOST_NAMED, Comparison
-from register.database import CHAINED, feed_events
+from register.database import feed_events
+from register.platform_tables import ALL_CHAINED
 from register.rebuild import Rebuild, RebuildRunning, Rebuilt
 from register.register_writer import RegisterNotLoaded
 from register.verify import Verification
@@ -43,10 +44,10 @@ def verify_ledger(json: JsonOption = False) -> None:
 
 async def _ledger_faults(backends: Backends) -> tuple[dict[str, int], list[str]]:
     chain = backends.book.chain
-    faults = [fault for table in CHAINED async for fault in chain.verify(backends.engine, table)]
+    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
     checked = {}
     async with backends.engine.connect() as connection:
-        for table in CHAINED:
+        for table in ALL_CHAINED:
             checked[table.name], _ = await chain.head(connection, table)
     # The chain cannot tell that its end was cut off; the register remembers how far it once was.
     mark = int(await backends.redis.hget(layout.MARKER, "ledger_id") or 0)

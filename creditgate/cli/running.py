@@ -10,8 +10,9 @@ import typer
 import uvloop
 from pydantic import ValidationError
 
-from config.files import ConfigFault, load_departments, load_policy
+from config.files import ConfigFault, load_departments
 from config.logs import set_up_logs
+from config.policy_file import load_policy
 from config.settings import Settings, load_settings
 from creditgate.cli.terminal import MISUSE, err, fail, out, settings_or_fail
 from creditgate.embedded import (

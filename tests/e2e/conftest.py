@@ -11,7 +11,7 @@ from tests.e2e.program import Program
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """The program as ``make run`` starts it."""
-    started = Program(tmp_path_factory.mktemp("up") / "var").start("--seed")
+    started = Program(tmp_path_factory.mktemp("up") / "var", CREDITGATE_WEBHOOK_PRIVATE="1").start("--seed")
     yield started
     assert started.stop() == 0
 

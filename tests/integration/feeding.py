@@ -51,7 +51,8 @@ class Road:
         self.desk = AdmissionDesk(departments, KEYS)
         self.book = ListingBook(self.desk.cabinet, WORKING_DAYS, CHAIN)
         self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingTable(engine)
-        self.recovery = Recovery(redis, self.table, self.writer, LockBook(engine, redis, CHAIN))
+        self.locks = LockBook(engine, redis, CHAIN)
+        self.recovery = Recovery(redis, self.table, self.writer, self.locks)
         self.upkeep = Upkeep(engine, self.book)
         self.dead = Kept()
         self.road = FeedRoad(
@@ -69,6 +70,7 @@ class Road:
     async def feed(self, *values: Any) -> None:  # noqa: ANN401
         """Carry records in one batch."""
         await self.road.carry([self.message(value) for value in values])
+        await self.writer.beat()
 
     async def advance(self, **duration: float) -> None:
         """Move the clock on, and let upkeep do what is due."""
@@ -78,8 +80,13 @@ class Road:
     async def keep_up(self) -> None:
         """Releases and ends, until nothing is due."""
         now = to_milliseconds(self.now)
-        while changes := [*await self.upkeep.carry_out_release(now), *await self.upkeep.end_due(now)]:
-            await self.recovery.apply(changes)
+        while True:
+            pages = [await self.upkeep.carry_out_release(now), await self.upkeep.end_due(now)]
+            for page in pages:
+                await self.recovery.apply(page.changes)
+                await self.recovery.hide(page.lifted)
+            if not any(pages):
+                return
 
     async def shown(self, who: str = ORGANISATION) -> list[Listing]:
         """What the register shows under a number."""

@@ -1,7 +1,10 @@
-"""Locks: made once whatever the concurrency, released once, remembered, and shown again after a loss."""
+"""Locks: made once whatever the concurrency, ended once, lifted with their last listing, shown again after a loss."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,23 +12,67 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from register import layout
 from register.database import decisions, lock_changes, locks
 from register.decisions import DecisionEntry, DecisionLog
-from register.locks import LockBook, LockRequest
+from register.events import EventBook
+from register.lock_changes import LockState
+from register.lock_pages import LockFilter, LockPages
+from register.lock_rows import ListingsFell, Lock, LockRequest, LockTerms
+from rules.calendar import to_milliseconds
 from rules.vocabulary import LockScope
-from tests.integration.feeding import CHAIN
+from tests.integration.feeding import CHAIN, NOON, Road
+from tests.unit.desk import KEYS
+from tests.unit.records import record, removal
 
-REQUEST = LockRequest(LockScope.ACCOUNT, "bidder-17", "t" * 32, ("l" * 32,))
+DAY = 86_400_000
+NOW = to_milliseconds(NOON)
+COURT, TAX = KEYS.listing("court", "R-1"), KEYS.listing("taxation", "R-2")
+TAXED = {"authority": "taxation", "record_no": "R-2", "category": "C04"}
+
+
+@pytest.fixture
+async def road(redis: "Redis", engine: AsyncEngine) -> Road:
+    """A register with two severe listings of one company: the court's and the taxation bureau's."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await road.feed(record(), record(**TAXED))
+    return road
+
+
+def request(target: str = "bidder-17", *listings: str) -> LockRequest:
+    key = KEYS.lock_target("shop", LockScope.ACCOUNT, target)
+    return LockRequest(LockScope.ACCOUNT, target, key, listings or (COURT,))
 
 
 def entry(number: int) -> DecisionEntry:
-    return DecisionEntry(f"dec_{number}", 1_700_000_000_000 + number, "c", "o", "p", "s", "T", "lock", b"{}")
+    return DecisionEntry(f"dec_{number}", NOW, "shop", "o", "p", "s", "T", "lock", b"{}", listings=(COURT,))
 
 
-async def test_two_hundred_at_once_make_one_lock(redis: "Redis", engine: AsyncEngine) -> None:
+def entries(number: int) -> Callable[[Sequence[Lock]], DecisionEntry]:
+    return lambda _locks: entry(number)
+
+
+def terms(number: int = 1, now: int = NOW) -> LockTerms:
+    return LockTerms("shop", "o", "s", f"dec_{number}", now, now + DAY, now + 30 * DAY)
+
+
+async def held(road: Road, *requests: LockRequest, number: int = 1, now: int = NOW) -> list[Lock]:
+    return await road.locks.decide_and_hold(entries(number), requests, terms(number, now))
+
+
+async def end(road: Road, lock: Lock, state: LockState = LockState.RELEASED, operator: str = "o") -> Lock | None:
+    return await road.locks.end(
+        lock.id, state, client="c", operator=operator, reason="身份核实有误", now=NOW + 1, document_no="函〔2026〕7号"
+    )
+
+
+async def told(road: Road, client: str = "shop") -> list[str]:
+    return [event.type for event in await EventBook(road.engine).after(client, 0)]
+
+
+async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
     """One lock per client and target under any concurrency; every decision is in the ledger."""
-    book = LockBook(engine, redis, CHAIN)
-    held = await asyncio.gather(*(book.decide_and_hold(entry(n), [REQUEST]) for n in range(200)))
-    assert len({lock.id for (lock,) in held}) == 1
-    async with engine.connect() as connection:
+    found = await asyncio.gather(*(held(road, request(), number=n) for n in range(200)))
+    assert len({lock.id for (lock,) in found}) == 1
+    async with road.engine.connect() as connection:
         counts = [
             (await connection.execute(select(func.count()).select_from(table))).scalar_one()
             for table in (locks, lock_changes, decisions)
@@ -33,41 +80,184 @@ async def test_two_hundred_at_once_make_one_lock(redis: "Redis", engine: AsyncEn
     assert counts == [1, 1, 200]
 
 
-async def test_release_once_with_its_reason(redis: "Redis", engine: AsyncEngine) -> None:
-    """Two people releasing at once: one does, the other is told it is not held; the reason is kept."""
-    book = LockBook(engine, redis, CHAIN)
-    (lock,) = await book.decide_and_hold(entry(1), [REQUEST])
-    assert await redis.get(layout.LOCK + REQUEST.target_key) == lock.id.encode()
-    done = await asyncio.gather(*(book.release(lock.id, "c", f"officer-{n}", "身份核实有误", 2) for n in range(5)))
+async def test_release_once_with_its_reason(road: Road) -> None:
+    """Five people releasing at once: one does, the others are told it is not held; reason and document are kept."""
+    (lock,) = await held(road, request())
+    assert await road.redis.get(layout.LOCK + lock.target_key) == lock.id.encode()
+    done = await asyncio.gather(*(end(road, lock, operator=f"officer-{n}") for n in range(5)))
     assert sum(item is not None for item in done) == 1
-    assert await redis.get(layout.LOCK + REQUEST.target_key) is None
-    found = await book.find(lock.id)
+    assert await road.redis.get(layout.LOCK + lock.target_key) is None
+    found = await road.locks.find(lock.id)
     assert found is not None
     assert [change["state"] for change in found.changes] == ["held", "released"]
-    assert found.changes[1]["reason"] == "身份核实有误"
-    assert await book.released_listings([REQUEST.target_key]) == {(REQUEST.target_key, "l" * 32)}
+    assert (found.changes[1]["reason"], found.changes[1]["document_no"]) == ("身份核实有误", "函〔2026〕7号")
+    assert await road.locks.released_listings([lock.target_key]) == {(lock.target_key, COURT)}
+    assert await told(road) == ["lock.released"]
 
 
-async def test_shown_again_after_redis_lost_them(redis: "Redis", engine: AsyncEngine) -> None:
+@pytest.mark.parametrize("state", [LockState.CONFIRMED, LockState.LIFTED])
+async def test_only_a_release_is_remembered(road: Road, state: LockState) -> None:
+    """A lock that did its work, or that the register let go, makes room for another on the same listing."""
+    (lock,) = await held(road, request())
+    assert await end(road, lock, state)
+    assert await road.locks.released_listings([lock.target_key]) == set()
+    (again,) = await held(road, request(), number=2)
+    assert again.id != lock.id
+
+
+async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
+    """Two listings hold one lock: it outlives the first, falls with the second, at once, and the platform is told."""
+    (lock,) = await held(road, request("bidder-17", COURT))
+    (same,) = await held(road, request("bidder-17", TAX), number=2)
+    assert (same.id, set(same.listings)) == (lock.id, {COURT, TAX})
+    await road.feed(removal())
+    assert await road.locks.held_on([lock.target_key], NOW) != []
+    await road.feed(removal(**{k: TAXED[k] for k in ("authority", "record_no")}))
+    found = await road.locks.find(lock.id)
+    assert found is not None
+    assert (found.state, found.changes[-1]["state"]) == ("lifted", "lifted")
+    assert TAX in found.changes[-1]["reason"]
+    assert await road.redis.get(layout.LOCK + lock.target_key) is None
+    (event,) = await EventBook(road.engine).after("shop", 0)
+    assert (event.type, lock.id.encode() in event.data, b"removed" in event.data) == ("lock.lifted", True, True)
+
+
+REPAIR = {
+    "operation": "repair",
+    "publicity_from": "2026-11-02",
+    "document_no": "修复1号",
+    "determined_on": "2026-11-02",
+}
+OBJECTION = {"operation": "object", "objection_no": "YY-1", "concerns": "listing", "determined_on": "2026-11-10"}
+UPHELD = {
+    "operation": "object_resolve",
+    "objection_no": "YY-1",
+    "result": "upheld",
+    "document_no": "更正1号",
+    "determined_on": "2026-11-18",
+}
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([REPAIR], "repaired"),
+        ([OBJECTION, UPHELD], "annulled"),
+        (
+            [
+                record(
+                    operation="correct",
+                    severity="general",
+                    version=3,
+                    correction_document_no="更正2号",
+                    corrected_on="2026-11-20",
+                )
+            ],
+            "in_force",
+        ),
+    ],
+)
+async def test_whatever_takes_the_ground_away_lifts_it(road: Road, events: list[dict[str, Any]], state: str) -> None:
+    """Repair, an upheld objection, and a correction to what may only warn: the lock falls with each."""
+    (lock,) = await held(road, request())
+    own = {"record_no": "R-1", "authority": "court", "version": 2}
+    await road.feed(*(own | event for event in events))
+    found = await road.locks.find(lock.id)
+    assert found is not None
+    assert found.state == "lifted"
+    row = await road.table.find(COURT)
+    assert row is not None
+    assert row["state"] == state
+
+
+async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
+    """Nobody need do anything: at the end of the last day the sweep ends the listing, and the lock with it."""
+    await road.feed(record(record_no="R-3", determined_on="2023-11-23"))
+    key = KEYS.listing("court", "R-3")
+    (lock,) = await held(road, request("bidder-18", key))
+    await road.advance(hours=11)
+    assert await road.locks.held_on([lock.target_key], NOW) != []
+    await road.advance(hours=2)
+    assert await road.locks.held_on([lock.target_key], NOW) == []
+    assert await told(road) == ["lock.lifted"]
+
+
+async def test_no_lock_rests_on_what_fell_meanwhile(road: Road) -> None:
+    """The register was read before the listing fell: the lock is not made, and nothing is written."""
+    await road.feed(removal())
+    with pytest.raises(ListingsFell) as caught:
+        await held(road, request("bidder-19", COURT, TAX))
+    assert caught.value.keys == {COURT}
+    assert await DecisionLog(road.engine, CHAIN).find("dec_1") is None
+
+
+async def test_locks_and_removals_side_by_side_leave_none_behind(road: Road) -> None:
+    """However the making of locks and the fall of their listing interleave, no lock outlives its ground."""
+
+    async def lock(number: int) -> None:
+        try:
+            await held(road, request(f"account-{number}"), number=number)
+        except ListingsFell:
+            return
+
+    await asyncio.gather(*(lock(n) for n in range(20)), road.feed(removal()), *(lock(n) for n in range(20, 40)))
+    async with road.engine.connect() as connection:
+        states = set((await connection.execute(select(locks.c.state))).scalars())
+    assert states <= {"lifted"}
+
+
+async def test_its_term_ends_it(road: Road) -> None:
+    """Past its term it holds nothing, before any sweep; then it is expired, told, and may be made anew."""
+    (lock,) = await held(road, request())
+    over = lock.expires_at
+    assert await road.locks.held_on([lock.target_key], over - 1) != []
+    assert await road.locks.held_on([lock.target_key], over) == []
+    (anew,) = await held(road, request(), number=2, now=over)
+    assert anew.id != lock.id
+    found = await road.locks.find(lock.id)
+    assert found is not None
+    assert found.state == "expired"
+    assert [item.id for item in await road.locks.expire_due(anew.expires_at)] == [anew.id]
+    assert await road.locks.expire_due(anew.expires_at) == []
+    assert await told(road) == ["lock.expired", "lock.expired"]
+
+
+async def test_shown_again_after_redis_lost_them(road: Road) -> None:
     """The table is the truth: held locks come back to Redis, released ones do not."""
-    book = LockBook(engine, redis, CHAIN)
-    (kept,) = await book.decide_and_hold(entry(1), [REQUEST])
-    other = LockRequest(LockScope.TRANSACTION, "T-9", "u" * 32, ("l" * 32,))
-    (gone,) = await book.decide_and_hold(entry(2), [other])
-    await book.release(gone.id, "c", "o", "误锁", 3)
-    await redis.flushall()
-    assert await book.show_all() == 1
-    assert await redis.get(layout.LOCK + kept.target_key) == kept.id.encode()
+    kept, gone = await held(road, request(), request("other"))
+    await end(road, gone)
+    await road.redis.flushall()
+    assert await road.locks.show_all() == 1
+    assert await road.redis.get(layout.LOCK + kept.target_key) == kept.id.encode()
 
 
-async def test_a_stale_showing_is_taken_away(redis: "Redis", engine: AsyncEngine) -> None:
-    """Redis may still show a lock whose release it missed: readers ask the table."""
-    book = LockBook(engine, redis, CHAIN)
-    (lock,) = await book.decide_and_hold(entry(1), [REQUEST])
-    await book.release(lock.id, "c", "o", "误锁", 3)
-    await redis.set(layout.LOCK + lock.target_key, lock.id)
-    assert await book.find_held(lock.target_key, lock.id) is None
-    assert await redis.get(layout.LOCK + lock.target_key) is None
+async def test_hiding_spares_a_newer_lock(road: Road) -> None:
+    """A late word that one lock ended takes away only that lock's showing."""
+    (first,) = await held(road, request())
+    await end(road, first, LockState.CONFIRMED)
+    (second,) = await held(road, request(), number=2)
+    await road.locks.hide([(first.target_key, first.id)])
+    assert await road.redis.get(layout.LOCK + second.target_key) == second.id.encode()
+
+
+async def test_pages_and_filters(road: Road) -> None:
+    """Every lock stands on exactly one page, newest first; overdue is held past its date."""
+    found = [(await held(road, request(f"a-{n}"), number=n, now=NOW + n // 2))[0] for n in range(7)]
+    await end(road, found[0])
+    pages = LockPages(road.engine)
+    seen: list[str] = []
+    place = None
+    while page := await pages.page(LockFilter(client="shop"), NOW, place, 3):
+        seen += [lock.id for lock in page]
+        place = page[-1].created_at, page[-1].id
+    assert len(seen) == len(set(seen)) == 7
+    assert {lock.id for lock in found[-1:]} < set(seen[:2])
+    late = NOW + 2 * DAY
+    assert len(await pages.page(LockFilter(overdue=True), late, None, 50)) == 6
+    assert await pages.page(LockFilter(overdue=True), NOW, None, 50) == []
+    assert [lock.id for lock in await pages.page(LockFilter(state=LockState.RELEASED), NOW, None, 9)] == [found[0].id]
+    assert await pages.page(LockFilter(client="another"), NOW, None, 50) == []
+    assert await pages.overdue(late) == {"s": 6}
 
 
 async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:

@@ -1,15 +1,19 @@
 """The verdict: the table of the shipped policy, and the bounds that no policy can pass."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pytest
 
-from config.files import load_policy
+from config.policy_file import load_policy
 from config.settings import Settings
-from rules.decision import Match, Party, Verdict, decide, matches_of
+from rules.decision import Match, Party, Verdict, matches_of, visible_matches
+from rules.decision import decide as decide_with
 from rules.identifiers import Identifier, MaskedNumber, parse_identifier
 from rules.listing import Listing
+from rules.policy import Policy, Transaction
+from rules.unknown import under_doubt
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
 from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, person, record
@@ -25,6 +29,19 @@ def number(text: str) -> Identifier | MaskedNumber:
 
 def listing(**changes: Any) -> Listing:  # noqa: ANN401
     return filed(record(**changes))[0].listing
+
+
+def decide(
+    policy: Policy,
+    scene: str,
+    parties: Sequence[tuple[Party, Sequence[Match]]],
+    *,
+    visible: frozenset[DataClass],
+    today: date,
+) -> Verdict:
+    """As the gateway does: what the caller may not see is gone before anything is judged."""
+    judged = [(party.standing, visible_matches(matches, visible, today)) for party, matches in parties]
+    return decide_with(policy, Transaction(scene), judged, today)
 
 
 def verdict(
@@ -132,9 +149,9 @@ def test_strictest_party_decides() -> None:
 
 def test_fast_track_needs_every_party() -> None:
     """A red bidder with an unknown partner is not sent through faster."""
-    parties = [
+    parties: list[tuple[Party, list[Match]]] = [
         (Party(Role.BIDDER, number(ORGANISATION)), [Match(listing(**RED), certain=True)]),
-        (Party(Role.CONSORTIUM_MEMBER, number(OTHER_ORGANISATION)), list[Match]()),
+        (Party(Role.CONSORTIUM_MEMBER, number(OTHER_ORGANISATION)), []),
     ]
     found = decide(POLICY, "bidding.qualification", parties, visible=ALL, today=TODAY)
     assert (found.outcome, found.measures) == (Outcome.ALLOW, ())
@@ -180,3 +197,73 @@ def test_several_listings_all_stand_in_the_answer() -> None:
     """Claims, not flags: two authorities' listings are two listings."""
     both = (listing(), listing(**MARKET, record_no="M-9"))
     assert len(verdict("bidding.qualification", *both).parties[0].listings) == 2
+
+
+def test_a_number_known_under_another_name_is_reviewed() -> None:
+    """Whose number or whose name is wrong nobody knows: neither block nor pass, and no measure (个人意见三（一）)."""
+    party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
+    for found, outcome in ((listing(), Outcome.REVIEW), (listing(**RED), Outcome.REVIEW)):
+        matches = matches_of(party, [found], [])
+        got = decide(POLICY, "bidding.qualification", [(party, matches)], visible=ALL, today=TODAY)
+        assert (got.outcome, got.measures, got.parties[0].locking) == (outcome, (), ())
+        assert got.parties[0].notes == ("name_mismatch",)
+
+
+def test_one_agreeing_name_is_enough() -> None:
+    """A company that was renamed is known under both names: the listing under the name given settles it."""
+    party = Party(Role.BIDDER, number(ORGANISATION), "淮安云岫建材有限公司")
+    old, new = listing(), listing(**MARKET, record_no="M-9")
+    matches = matches_of(party, [old, new], [new])
+    assert [match.same_name for match in matches] == [False, True]
+    got = decide(POLICY, "bidding.qualification", [(party, matches)], visible=ALL, today=TODAY)
+    assert (got.outcome, got.parties[0].notes) == (Outcome.INTERCEPT, ())
+
+
+def test_what_a_caller_may_not_see_makes_no_mismatch() -> None:
+    """A hidden listing under another name moves nothing."""
+    party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
+    matches = matches_of(party, [listing(data_class="government")], [])
+    public = frozenset({DataClass.PUBLIC})
+    got = decide(POLICY, "bidding.qualification", [(party, matches)], visible=public, today=TODAY)
+    assert (got.outcome, got.parties[0].notes) == (Outcome.ALLOW, ())
+
+
+def test_a_role_weighs_what_the_scene_says() -> None:
+    """A listed agent is judged as anybody, and brings at most a review upon the whole: no measure, no lock."""
+    parties = [
+        (Party(Role.BIDDER, number(OTHER_ORGANISATION)), list[Match]()),
+        (Party(Role.AGENT, number(ORGANISATION)), [Match(listing(), certain=True)]),
+    ]
+    found = decide(POLICY, "bidding.qualification", parties, visible=ALL, today=TODAY)
+    agent = found.parties[1]
+    assert (agent.outcome, agent.weighed, agent.locking) == (Outcome.INTERCEPT, Outcome.REVIEW, ())
+    assert (found.outcome, found.measures) == (Outcome.REVIEW, ())
+
+
+def test_the_trustworthy_keep_the_fast_lane_when_somebody_comes_along() -> None:
+    """An agent without any listing neither earns nor spoils the faster way; a listed one does spoil it."""
+    red = (Party(Role.BIDDER, number(ORGANISATION)), [Match(listing(**RED), certain=True)])
+    for more, outcome in (([], Outcome.FAST_TRACK), ([Match(listing(**PENALTY), certain=True)], Outcome.WARN)):
+        agent = (Party(Role.AGENT, number(PERSON)), more)
+        found = decide(POLICY, "bidding.qualification", [red, agent], visible=ALL, today=TODAY)
+        assert found.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("scene", "changes", "outcome", "measures"),
+    [
+        ("bidding.qualification", None, Outcome.REVIEW, ()),
+        ("bidding.qualification", COURT, Outcome.INTERCEPT, ("P05",)),
+        ("bidding.qualification", RED, Outcome.REVIEW, ()),
+        ("finance.loan", None, Outcome.ALLOW, ()),
+        ("finance.loan", RED, Outcome.ALLOW, ()),
+    ],
+)
+def test_not_knowing_is_a_line_of_policy(
+    scene: str, changes: dict[str, Any] | None, outcome: Outcome, measures: tuple[str, ...]
+) -> None:
+    """What was found stands; what was not is the scene's own answer; nobody goes faster on doubt."""
+    items = [] if changes is None else [listing(**changes)]
+    found = under_doubt(verdict(scene, *items), POLICY.pack.scenes[scene])
+    assert (found.outcome, found.measures) == (outcome, measures)
+    assert found.parties[0].outcome is outcome

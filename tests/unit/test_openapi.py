@@ -15,24 +15,34 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 import gateway.pages
-from config.files import load_departments, load_policy
+from config.files import load_departments
+from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.app import build_app
-from gateway.check_answer import answer
+from gateway.check_answer import Answered, answer
+from gateway.check_handler import BatchAsked
 from gateway.check_request import CheckAsked, SubjectAsked, check_from
+from gateway.decision_handlers import FeedbackAsked
 from gateway.intake import judge_delivery
 from gateway.pages import openapi_document
 from gateway.problems import PROBLEMS, Problem
-from gateway.reason import ReasonAsked
+from gateway.reason import ReasonAsked, ReleaseAsked
+from gateway.ticket_handler import VerifyAsked
+from gateway.watch_handlers import WatchAsked, WatchesAsked
+from gateway.webhook_handlers import WebhookAsked
 from register.clients import Client, Grants
+from register.events import EventType
 from register.ledger import RecordOutcome
-from register.locks import Lock
+from register.lock_changes import LockState
+from register.lock_rows import Lock
 from register.register_reader import CAUSES, RegisterState
 from rules.admission import AdmissionDesk, Claim
 from rules.decision import Match, decide
 from rules.faults import RECORD_FAULTS
 from rules.identifier_forms import FAULTS
+from rules.life import State
 from rules.subject import SubjectKeys
+from rules.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
 from tests.unit.desk import filed
 from tests.unit.records import record
@@ -72,7 +82,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
     for path, item in DOCUMENT["paths"].items():
-        for method in item.keys() - {"parameters"}:
+        for method in sorted(item.keys() - {"parameters"}):
             yield f"{method.upper()} {path}", item[method]
 
 
@@ -178,6 +188,11 @@ def test_basic_is_for_pages_only() -> None:
         (enum("Outcome"), set(Outcome)),
         (enum("Role"), set(Role)),
         (enum("LockScope"), set(LockScope)),
+        (enum("LockState"), set(LockState)),
+        (enum("EventType"), set(EventType)),
+        (DOCUMENT["webhooks"].keys(), set(EventType)),
+        (enum("ListingCause"), {*State, "struck", "corrected"} - {State.IN_FORCE}),
+        (enum("UnknownCause"), {*REGISTER_CAUSES, *FEED_CAUSES}),
         (set(SCHEMAS["Scene"]["examples"]), POLICY.pack.scenes.keys()),
         (enum("IdentifierFaultCode"), FAULTS.keys()),
         (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
@@ -185,7 +200,14 @@ def test_basic_is_for_pages_only() -> None:
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
         (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckAsked.__struct_fields__)),
         (SCHEMAS["SubjectAsked"]["properties"].keys(), set(SubjectAsked.__struct_fields__)),
-        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReasonAsked.__struct_fields__)),
+        (SCHEMAS["BatchRequest"]["properties"].keys(), set(BatchAsked.__struct_fields__)),
+        (SCHEMAS["VerifyRequest"]["properties"].keys(), set(VerifyAsked.__struct_fields__)),
+        (SCHEMAS["FeedbackRequest"]["properties"].keys(), set(FeedbackAsked.__struct_fields__)),
+        (SCHEMAS["WatchesRequest"]["properties"].keys(), set(WatchesAsked.__struct_fields__)),
+        (SCHEMAS["WatchAsked"]["properties"].keys(), set(WatchAsked.__struct_fields__)),
+        (SCHEMAS["WebhookRequest"]["properties"].keys(), set(WebhookAsked.__struct_fields__)),
+        (SCHEMAS["ReasonRequest"]["properties"].keys(), set(ReasonAsked.__struct_fields__)),
+        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseAsked.__struct_fields__)),
     ],
 )
 def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
@@ -205,7 +227,7 @@ def test_each_example_is_of_its_schema(schema: dict[str, Any], value: object) ->
 @pytest.mark.parametrize(("_media_type", "value"), requests("POST /v1/checks"))
 def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
     """The gateway itself finds nothing to mend in them."""
-    check = check_from(orjson.dumps(value), CLIENT, POLICY, TODAY)
+    check = check_from(value, CLIENT, POLICY, TODAY)
     assert all(party.number for party in check.parties)
 
 
@@ -237,7 +259,7 @@ def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> No
     value = requests("POST /v1/checks")[0][1] | bent
     assert faults(value, named("CheckRequest"))
     with pytest.raises(Problem) as caught:
-        check_from(orjson.dumps(value), CLIENT, POLICY, TODAY)
+        check_from(value, CLIENT, POLICY, TODAY)
     assert PROBLEMS[caught.value.code].status == 422
 
 
@@ -248,15 +270,18 @@ def test_a_decision_has_the_described_form() -> None:
     """The answer that the gateway makes for a listed bidder and for a bare name is a Decision."""
     asked = requests("POST /v1/checks")[0][1]
     asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
-    check = check_from(orjson.dumps(asked), CLIENT, POLICY, TODAY)
+    check = check_from(asked, CLIENT, POLICY, TODAY)
     listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
-    parties = list(zip(check.parties, matches, strict=True))
-    verdict = decide(POLICY, check.scene, parties, visible=CLIENT.grants.classes, today=TODAY)
+    judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]
+    verdict = decide(POLICY, check.transaction, judged, TODAY)
     decision, lock_id = f"dec_{'0' * 32}", f"lock_{'0' * 32}"
-    lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, None)
-    state = RegisterState("epoch", 3, 2, 4)
-    document = answer(decision, check, verdict, [lock], policy=POLICY, departments=DEPARTMENTS, state=state, now=NOON)
+    lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, "held", 2, 3)
+    unknown = [Unknown("feed_held", "court", "snapshot_empty")]
+    state = RegisterState("epoch", 3, 2, 4, 5)
+    ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}
+    found = Answered(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
+    document = answer(found, POLICY, DEPARTMENTS)
     shown = orjson.loads(orjson.dumps(document))
     assert shown["outcome"] == "intercept"
     assert shown["subjects"][1]["notes"]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from config.files import ConfigFault, load_departments, load_policy
+from config.files import ConfigFault, load_departments
+from config.policy_file import load_policy
 from config.settings import Settings
-from rules.policy import PolicyFault, policy_from
+from rules.policy_faults import PolicyFault, policy_from
 
 SOURCE = Settings().policy.read_bytes()
 PACK = {key: value for key, value in yaml.safe_load(SOURCE).items() if not key.startswith("x-")}
@@ -37,6 +38,13 @@ def bent(change: Any) -> dict[str, Any]:  # noqa: ANN401
         (lambda p: rule(p, "lender-told")["then"].update(lock="account"), "only lock and intercept may lock"),
         (lambda p: rule(p, "red-last-rule")["then"].update(outcome="warn"), "a red listing can only help"),
         (lambda p: rule(p, "black-last-rule").update(scenes=["funds.grant"]), "no last rule for every black"),
+        (lambda p: rule(p, "black-last-rule").update(shadow=True), "no last rule for every black"),
+        (lambda p: rule(p, "black-last-rule").update(until="2027-01-01"), "no last rule for every black"),
+        (lambda p: rule(p, "bidder-refused")["then"].pop("message"), "message"),
+        (lambda p: p["scenes"]["funds.grant"].update(on_unknown="warn"), "one of allow, review, lock, intercept"),
+        (lambda p: p["scenes"]["funds.grant"].pop("owner"), "owner"),
+        (lambda p: p["precedence"].update(outcomes=["allow", "intercept"]), "the strictest wins"),
+        (lambda p: p["precedence"].update(red="always"), "red"),
         (lambda p: p["documents"].pop("e-commerce"), "no document e-commerce"),
         (lambda p: p["rules"].append(p["rules"][0]), "stands twice"),
         (lambda p: p.update(scenes={}), "scenes"),

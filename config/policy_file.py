@@ -1,0 +1,65 @@
+"""Load a policy pack and its examples from YAML, with the line of every fault."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from config.files import ConfigFault, read_yaml
+from rules.policy import Policy
+from rules.policy_examples import Example, Examples
+from rules.policy_faults import PolicyFault, policy_from
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy pack in that file. Raises ``ConfigFault`` with one line for each fault.
+
+    Top-level ``x-…`` keys are for YAML anchors.
+    """
+    source, value = read_yaml(path)
+    try:
+        return policy_from({k: v for k, v in value.items() if not str(k).startswith("x-")}, source)
+    except PolicyFault as error:
+        root = yaml.compose(source, Loader=yaml.SafeLoader)
+        lines = [f"{path}:{_line(root, fault.path)}: {fault.text}" for fault in error.faults]
+        raise ConfigFault("\n".join(lines)) from None
+
+
+def examples_path(pack: Path) -> Path:
+    """Where the examples of a pack are kept: beside it."""
+    return pack.with_name(f"{pack.stem}.examples.yaml")
+
+
+def load_examples(path: Path, pack: str) -> tuple[Example, ...]:
+    """The examples in that file. Raises ``ConfigFault``, also where they are another pack's."""
+    _, value = read_yaml(path)
+    try:
+        kept = msgspec.convert({k: v for k, v in value.items() if not str(k).startswith("x-")}, Examples)
+    except msgspec.ValidationError as error:
+        raise ConfigFault(f"{path}: {error}") from None
+    if kept.pack != pack:
+        raise ConfigFault(f"{path}: holds examples of {kept.pack}, not of {pack}")
+    return kept.examples
+
+
+def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
+    """The line of the deepest part of the path that the file has."""
+    line = node.start_mark.line + 1 if node is not None else 1
+    for step in path:
+        found = _child(node, step)
+        if found is None:
+            break
+        node, line = found
+    return line
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        child = node.value[step]
+        return child, child.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, child in node.value:
+            if key.value == str(step):
+                return child, key.start_mark.line + 1
+    return None

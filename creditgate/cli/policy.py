@@ -1,0 +1,122 @@
+"""``creditgate policy``: look at a pack and try it before it bites."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from config.files import ConfigFault, load_departments
+from config.policy_file import examples_path, load_examples, load_policy
+from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
+from rules.calendar import civil_day
+from rules.policy import Policy
+from rules.policy_diff import case_diffs, part_diffs
+from rules.policy_examples import Tried, try_example
+from rules.policy_review import review
+
+PackOption = Annotated[Path | None, typer.Option("--pack", help="The pack; the one in force unless given.")]
+app = typer.Typer(no_args_is_help=True, help="Policy packs. / 策略包。")
+
+
+@app.callback()
+def policy() -> None:
+    """Policy packs. / 策略包。"""
+
+
+@app.command()
+def check(pack: PackOption = None, json: JsonOption = False) -> None:
+    """Is a pack well formed, and does each rule ever act; ends with 1 on a remark, 2 on a fault. / 检查策略包。"""
+    settings = settings_or_fail()
+    found = load_or_fail(pack or settings.policy)
+    remarks = review(found, load_departments(settings.departments), today())
+    if json:
+        print_json({"policy": found.named(), "remarks": [remark._asdict() for remark in remarks]})
+    else:
+        pack_ = found.pack
+        counts = f"{len(pack_.scenes)} scenes, {len(pack_.rules)} rules, {len(pack_.measures)} measures"
+        out.print(f"{pack_.pack} {pack_.version} {found.digest}: {counts}", highlight=False, soft_wrap=True)
+        for remark in remarks:
+            out.print(f"  {remark.code} {remark.rule}: {remark.text}", style="yellow", highlight=False, soft_wrap=True)
+    if remarks:
+        raise typer.Exit(REFUSED)
+
+
+@app.command("test")
+def run_examples(
+    pack: PackOption = None,
+    examples: Annotated[Path | None, typer.Option("--examples", help="The file beside the pack unless given.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the examples kept beside a pack; ends with 1 when one comes out otherwise. / 运行策略示例。"""
+    path = pack or settings_or_fail().policy
+    found = load_or_fail(path)
+    try:
+        tried = [
+            try_example(found, item, today())
+            for item in load_examples(examples or examples_path(path), found.pack.pack)
+        ]
+    except ConfigFault as error:
+        fail(str(error), MISUSE)
+    wrong = [item for item in tried if item.differs]
+    fired = {rule for item in tried for rule in item.fired}
+    unseen = [rule.id for rule in found.pack.rules if rule.id not in fired and not rule.shadow]
+    if json:
+        failures = [{"name": item.example.name, "differs": item.differs} for item in wrong]
+        print_json({"policy": found.named(), "examples": len(tried), "failed": failures, "rules_without": unseen})
+    else:
+        _print_tried(tried, wrong, unseen)
+    if wrong or not tried:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The pack before.")],
+    new: Annotated[Path, typer.Argument(help="The pack after.")],
+    json: JsonOption = False,
+) -> None:
+    """What changes from one pack to another, in parts and in outcomes; ends with 1 when an outcome does. / 比较。"""
+    before, after = load_or_fail(old), load_or_fail(new)
+    parts, cases = part_diffs(before, after), case_diffs(before, after, today())
+    if json:
+        print_json({"parts": [part._asdict() for part in parts], "outcomes": [case._asdict() for case in cases]})
+    else:
+        for part in parts:
+            for what, names in (("added", part.added), ("removed", part.removed), ("changed", part.changed)):
+                for name in names:
+                    out.print(f"{part.kind} {what}: {name}", highlight=False)
+        for case in cases:
+            line = f"{case.scene}: {case.before} → {case.after}, {case.cases} cases, as {case.example}"
+            out.print(line, style="yellow", highlight=False, soft_wrap=True)
+        if not parts and not cases:
+            out.print("no difference / 无差异", style="green")
+    if cases:
+        raise typer.Exit(REFUSED)
+
+
+def load_or_fail(path: Path) -> Policy:
+    """The pack of a file; ends with 2 and every fault with its line."""
+    try:
+        return load_policy(path)
+    except ConfigFault as error:
+        fail(str(error), MISUSE)
+
+
+def today() -> date:
+    """The civil day in Beijing."""
+    return civil_day(datetime.now(UTC))
+
+
+def _print_tried(tried: list[Tried], wrong: list[Tried], unseen: list[str]) -> None:
+    for item in wrong:
+        place: Any = f"{item.example.name} ({item.example.scene}, {item.example.article or '—'})"
+        out.print(f"✗ {place}", style="red", highlight=False, soft_wrap=True)
+        for line in item.differs:
+            out.print(f"    {line}", highlight=False, soft_wrap=True)
+    if unseen:
+        out.print(f"no example shows / 无示例: {', '.join(unseen)}", style="yellow", highlight=False, soft_wrap=True)
+    style = "red" if wrong or not tried else "green"
+    out.print(
+        f"{len(tried) - len(wrong)} of {len(tried)} examples as expected / 示例通过", style=style, highlight=False
+    )

@@ -1,0 +1,36 @@
+"""Locks: a transaction or an account held until an entitled person releases it."""
+
+from msgspec import Struct
+
+
+class LockChange(Struct, frozen=True, kw_only=True):
+    """One step in the history of a lock."""
+
+    state: str
+    at: str
+    client: str | None = None
+    operator: str | None = None
+    reason: str | None = None
+    document_no: str | None = None
+
+
+class Lock(Struct, frozen=True, kw_only=True):
+    """A lock as it stands. ``history`` is given where one lock is asked for."""
+
+    id: str
+    state: str
+    scope: str
+    target: str
+    scene: str
+    decision_id: str
+    held_since: str
+    client: str | None = None
+    listings: int | None = None
+    history: tuple[LockChange, ...] = ()
+
+
+class LockPage(Struct, frozen=True, kw_only=True):
+    """Some locks, and the cursor of the next page, if there is one."""
+
+    locks: tuple[Lock, ...]
+    next: str | None = None

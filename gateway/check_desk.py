@@ -1,0 +1,243 @@
+"""From checks to decisions: look up, doubt, decide, lock, put on record. Knows nothing of HTTP.
+
+checks ─▶ one look-up ─▶ each: matches ─▶ verdict ─▶ doubts ─▶ locks ─▶ ledger ─▶ answer
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.audit import Audit
+from gateway.check_answer import Answered, answer
+from gateway.check_record import PartyKeys, decision_entry
+from gateway.check_request import Check
+from gateway.doubts import Doubts
+from gateway.lock_settlement import Settled, held_locks, lock_targets, settle_locks
+from gateway.metrics import CHECKS, INDETERMINATE, LOCKS_HELD, SHADOW_RULES
+from gateway.policy_shelf import PolicyShelf
+from gateway.problems import Problem
+from gateway.tickets import Clearance, TicketDesk, expiry, seen
+from register.clients import Client
+from register.decisions import DecisionEntry
+from register.lock_rows import ListingsFell, Lock, LockTerms
+from register.locks import LockBook
+from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
+from rules.calendar import civil_day, end_of_day, to_milliseconds
+from rules.decision import Match, Party, Verdict, decide, matches_of, visible_matches
+from rules.departments import Departments
+from rules.identifiers import Identifier
+from rules.names import normalise_name
+from rules.policy import Policy
+from rules.subject import SubjectKeys
+from rules.unknown import Unknown, under_doubt
+from rules.vocabulary import LockScope, Outcome
+from rules.working_days import WorkingDays
+
+_RETRIES = 4
+"""Times that a decision is made again because what it rested on fell while it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A check with what it is looked up by."""
+
+    check: Check
+    party_keys: list[PartyKeys]
+    targets: dict[LockScope, str]
+
+    @property
+    def keys(self) -> list[str]:
+        """Everything that the register is asked for."""
+        return [key for keys in self.party_keys for key in keys if key]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDesk:
+    """Answers checks. ``clock`` gives the moment, with its zone."""
+
+    reader: RegisterReader
+    locks: LockBook
+    audit: Audit
+    keys: SubjectKeys
+    shelf: PolicyShelf
+    departments: Departments
+    doubts: Doubts
+    tickets: TicketDesk
+    working_days: WorkingDays
+    clock: Callable[[], datetime]
+
+    async def answer(self, client: Client, check: Check) -> dict[str, Any]:
+        """Answer one check. Raises ``Problem``."""
+        (found,) = await self.answer_all(client, [check])
+        if isinstance(found, Problem):
+            raise found
+        return found
+
+    async def answer_all(self, client: Client, checks: Sequence[Check]) -> list[dict[str, Any] | Problem]:
+        """Answer checks in their order from one look-up; what fails harms no other."""
+        questions = [self._question(client, check) for check in checks]
+        found, unreadable = await self._look_up(questions)
+        answers: list[dict[str, Any] | Problem] = []
+        for question in questions:
+            try:
+                answers.append(await self._decide(client, question, found, unreadable))
+            except Problem as problem:
+                answers.append(problem)
+            except (SQLAlchemyError, RedisError, OSError):
+                answers.append(Problem("ledger_unavailable"))
+        return answers
+
+    def _question(self, client: Client, check: Check) -> Question:
+        return Question(check, [self.keys_of(p) for p in check.parties], lock_targets(self.keys, client.id, check))
+
+    def keys_of(self, party: Party) -> PartyKeys:
+        """Where this party may be filed: under its number, and under its name."""
+        number = self.keys.subject(party.number.canonical) if isinstance(party.number, Identifier) else None
+        return number, self.keys.name(normalise_name(party.name)) if party.name else None
+
+    async def _look_up(self, questions: Sequence[Question]) -> tuple[LookUp | None, tuple[Unknown, ...]]:
+        """What the register shows, or why it could not be read."""
+        keys = dict.fromkeys(key for question in questions for key in question.keys)
+        targets = dict.fromkeys(target for question in questions for target in question.targets.values())
+        try:
+            return await self.reader.look_up(list(keys), list(targets)), ()
+        except RegisterUnavailable as error:
+            return None, (Unknown(error.code),)
+
+    async def _decide(
+        self, client: Client, question: Question, found: LookUp | None, unreadable: tuple[Unknown, ...]
+    ) -> dict[str, Any]:
+        policy, now = self.shelf.current, self.clock()
+        check, scene = question.check, policy.pack.scenes.get(question.check.scene)
+        if scene is None:
+            raise Problem("scene_unknown", path="$.scene")  # the policy was swapped since it was read
+        shown = None
+        unknown, state = unreadable, None
+        if found is not None:
+            await self.doubts.look_again(scene)
+            shown = {t: found.locks[t] for t in question.targets.values() if t in found.locks}
+            unknown, state = self.doubts.about(scene, found.state, check.max_staleness_ms), found.state
+        milliseconds = to_milliseconds(now)
+        held = await held_locks(self.locks, question.targets, shown, milliseconds, certain=not unknown)
+        fell: frozenset[str] = frozenset()
+        for _ in range(_RETRIES):
+            verdict = self._verdict(client, question, found, policy, now, fell)
+            verdict = under_doubt(verdict, scene) if unknown else verdict
+            settled = await settle_locks(self.locks, verdict, question.targets, held, check)
+            answered = Answered(
+                f"dec_{uuid4().hex}", check, settled.verdict, verdict.outcome, held, unknown, state, now
+            )
+            answered = replace(answered, feedback_due=self._due(policy, check, settled.verdict, now))
+            if found is not None and check.ticket:
+                answered = replace(answered, ticket=self._ticket(client, question, found, answered, policy))
+            try:
+                return await self._put_on_record(client, question, answered, settled, policy)
+            except ListingsFell as gone:
+                fell |= gone.keys
+        raise Problem("ledger_unavailable")
+
+    def _verdict(
+        self,
+        client: Client,
+        question: Question,
+        found: LookUp | None,
+        policy: Policy,
+        now: datetime,
+        fell: frozenset[str],
+    ) -> Verdict:
+        today = civil_day(now)
+        judged = []
+        for party, keys in zip(question.check.parties, question.party_keys, strict=True):
+            matches = _matches(party, keys, found) if found is not None else []
+            matches = [match for match in matches if match.listing.key not in fell]
+            judged.append((party.standing, visible_matches(matches, client.grants.classes, today)))
+        return decide(policy, question.check.transaction, judged, today)
+
+    async def _put_on_record(
+        self, client: Client, question: Question, answered: Answered, settled: Settled, policy: Policy
+    ) -> dict[str, Any]:
+        """Locks and intercepts are in the ledger before the answer goes out; the rest follows at once.
+
+        Raises ``ListingsFell`` with nothing written, ``Problem``, and what the ledger raises.
+        """
+        document: dict[str, Any] = {}
+
+        def entry_with(locks: Sequence[Lock]) -> DecisionEntry:
+            together = {lock.id: lock for lock in (*answered.locks, *locks)}
+            whole = replace(answered, locks=list(together.values()))
+            document.update(answer(whole, policy, self.departments))
+            return decision_entry(client, whole, question.party_keys, document)
+
+        if settled.verdict.outcome.rank < Outcome.LOCK.rank and not settled.wanted:
+            self.audit.put(entry_with(()))
+        else:
+            terms = self._terms(client, answered, policy)
+            for lock in await self.locks.decide_and_hold(entry_with, settled.wanted, terms):
+                if lock.decision_id == answered.decision_id:
+                    LOCKS_HELD.labels(lock.scene, lock.scope).inc()
+        _count(answered)
+        return document
+
+    def _terms(self, client: Client, answered: Answered, policy: Policy) -> LockTerms:
+        check, scene = answered.check, policy.pack.scenes[answered.check.scene]
+        today = civil_day(answered.now)
+        due = self.working_days.after(today, scene.feedback_working_days).day
+        return LockTerms(
+            client.id,
+            check.operator,
+            check.scene,
+            answered.decision_id,
+            to_milliseconds(answered.now),
+            to_milliseconds(end_of_day(due)),
+            to_milliseconds(end_of_day(today + timedelta(days=scene.lock_days))),
+        )
+
+    def _due(self, policy: Policy, check: Check, verdict: Verdict, now: datetime) -> datetime | None:
+        """When the platform's report is due; None where there was nothing to carry out."""
+        if not verdict.measures:
+            return None
+        days = policy.pack.scenes[check.scene].feedback_working_days
+        return end_of_day(self.working_days.after(civil_day(now), days).day)
+
+    def _ticket(
+        self, client: Client, question: Question, found: LookUp, answered: Answered, policy: Policy
+    ) -> dict[str, str] | None:
+        """A ticket for an answer that lets the transaction go on without any doubt."""
+        check = question.check
+        if answered.unknown or answered.verdict.outcome.rank > Outcome.WARN.rank:
+            return None
+        return self.tickets.make(
+            Clearance(
+                decision=answered.decision_id,
+                client=client.id,
+                scene=check.scene,
+                transaction=question.targets[LockScope.TRANSACTION],
+                account=question.targets.get(LockScope.ACCOUNT),
+                operator=check.operator,
+                purpose=check.purpose,
+                seen=seen(question.party_keys, found, client.grants.classes, civil_day(answered.now)),
+                epoch=found.state.epoch,
+                policy=policy.digest,
+                expires=expiry(policy, check.scene, answered.now),
+            )
+        )
+
+
+def _count(answered: Answered) -> None:
+    scene = answered.check.scene
+    CHECKS.labels(scene, answered.verdict.outcome).inc()
+    for cause in {unknown.code for unknown in answered.unknown}:
+        INDETERMINATE.labels(scene, cause).inc()
+    shadow = answered.verdict.shadow
+    for rule in shadow.rules if shadow else ():
+        SHADOW_RULES.labels(rule, shadow.outcome if shadow else "").inc()
+
+
+def _matches(party: Party, keys: PartyKeys, found: LookUp) -> list[Match]:
+    by_number, by_name = (found.listings.get(key, []) if key else [] for key in keys)
+    return matches_of(party, by_number, by_name)

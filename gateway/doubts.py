@@ -1,0 +1,67 @@
+"""What this process knows of what it may not know: how old the register is, and which feeds are in doubt."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from register.feed_doubts import FeedDoubts
+from register.register_reader import RegisterState
+from rules.calendar import to_milliseconds
+from rules.policy import Scene
+from rules.unknown import Unknown
+
+_PERIOD = 2.0
+_SOONEST = 0.1
+"""Seconds between looks that checks cause, so that many of them in doubt cost the ledger little."""
+_log = structlog.get_logger("gateway.doubts")
+
+
+class Doubts:
+    """Feeds in doubt, refreshed from the ledger; the last known ones stay while it is away."""
+
+    def __init__(self, feeds: FeedDoubts, clock: Callable[[], datetime]) -> None:
+        self._feeds = feeds
+        self._clock = clock
+        self._known: Mapping[str, Unknown] = {}
+        self._looked = 0.0
+        self._looking = asyncio.Lock()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for as long as the process runs."""
+        while True:
+            try:
+                await self.refresh()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("feed_doubts_not_refreshed", error=type(error).__name__)
+            await asyncio.sleep(_PERIOD)
+
+    async def refresh(self) -> None:
+        """Look once."""
+        self._looked = monotonic()
+        self._known = await self._feeds.now(to_milliseconds(self._clock()))
+
+    async def look_again(self, scene: Scene) -> None:
+        """Before an answer is put in doubt for a feed: it may be in order again by now."""
+        if not any(code in self._known for code in scene.relies_on):
+            return
+        async with self._looking:
+            if monotonic() - self._looked >= _SOONEST:
+                with suppress(SQLAlchemyError, OSError):
+                    await self.refresh()
+
+    def about(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
+        """Why an answer in that scene may not be all; nothing when it is.
+
+        The caller may ask for fresher data than the scene does, never for older.
+        """
+        found = [self._known[code] for code in scene.relies_on if code in self._known]
+        limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
+        if state.age is None or state.age > limit:
+            age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"
+            found.append(Unknown("register_stale", None, age))
+        return tuple(found)

@@ -1,0 +1,98 @@
+"""Feedback: once or corrected, in the ledger; and feeds that cannot be relied on."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register.decisions import DecisionEntry, DecisionLog
+from register.feed_doubts import FeedDoubts
+from register.feedback import AlreadyReported, FeedbackBook, Report
+from register.holds import Quarantine
+from register.platform_tables import ALL_CHAINED
+from rules.calendar import to_milliseconds
+from rules.feed_bounds import Cause
+from tests.integration.feeding import CHAIN, NOON, Road
+from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
+from tests.unit.records import record
+
+NOW = to_milliseconds(NOON)
+DAY = 86_400_000
+DONE = Report("shop", "clerk-7", True, ("P05",))
+NOT_DONE = Report("shop", "clerk-7", False, (), "申请人已履行完毕，凭证在卷", "主任-1")
+
+
+def decision(number: int, due: int | None = NOW, client: str = "shop") -> DecisionEntry:
+    return DecisionEntry(f"dec_{number}", NOW - DAY, client, "o", "p", "s", "T", "intercept", b"{}", due)
+
+
+@pytest.fixture
+async def book(engine: AsyncEngine) -> FeedbackBook:
+    """Three decisions of a shop and one of a hall wait for feedback; one of the shop's never did."""
+    entries = [decision(1), decision(2, NOW + 1), decision(3), decision(4, None), decision(5, client="hall")]
+    await DecisionLog(engine, CHAIN).record(entries)
+    return FeedbackBook(engine, CHAIN)
+
+
+async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackBook) -> None:
+    """A second report is refused with the id of the first; a correction names it, and only the last can be named."""
+    first = await book.give("dec_1", DONE, NOW)
+    with pytest.raises(AlreadyReported) as caught:
+        await book.give("dec_1", DONE, NOW)
+    assert caught.value.standing == first["id"]
+    with pytest.raises(AlreadyReported):
+        await book.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
+    corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first["id"])
+    second = await book.give("dec_1", corrected, NOW + 1)
+    with pytest.raises(AlreadyReported):
+        await book.give("dec_1", Report("shop", "o", True, corrects=first["id"]), NOW + 2)
+    assert [row["id"] for row in await book.of("dec_1")] == [first["id"], second["id"]]
+
+
+async def test_ten_at_once_make_one(book: FeedbackBook) -> None:
+    """However many report at the same moment, one stands."""
+    found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
+    assert sum(isinstance(item, dict) for item in found) == 1
+    assert all(isinstance(item, dict | AlreadyReported) for item in found)
+
+
+async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackBook) -> None:
+    """Due and not reported, of this client; what had nothing to carry out is never overdue."""
+
+    async def waiting(client: str | None, now: int) -> list[str]:
+        found, place = list[str](), None
+        while page := await book.waiting(client, now, place, 1):
+            found.append(page[0]["id"])
+            place = page[0]["feedback_due"], page[0]["id"]
+        return found
+
+    assert await waiting("shop", NOW) == []
+    assert await waiting("shop", NOW + 1) == ["dec_1", "dec_3"]
+    assert await waiting(None, NOW + 2) == ["dec_1", "dec_3", "dec_5", "dec_2"]
+    await book.give("dec_1", NOT_DONE, NOW)
+    assert await waiting("shop", NOW + 2) == ["dec_3", "dec_2"]
+
+
+async def test_every_chained_table_verifies(book: FeedbackBook, engine: AsyncEngine) -> None:
+    """Feedback and its decisions, with columns that came later, are sealed like the rest."""
+    await book.give("dec_1", DONE, NOW)
+    for table in ALL_CHAINED:
+        assert [fault async for fault in CHAIN.verify(engine, table)] == []
+
+
+async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
+    """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await road.feed(record())
+    doubts = FeedDoubts(engine, DEPARTMENTS, WORKING_DAYS)
+    found = await doubts.now(NOW)
+    assert "court" not in found
+    assert found["taxation"].code == "feed_silent"
+    later = await doubts.now(NOW + 7 * DAY)
+    assert "court" not in later, "five working days are its rhythm, and not yet over"
+    assert (await doubts.now(NOW + 8 * DAY))["court"].code == "feed_silent"
+    await Quarantine(engine, CHAIN).hold("court", Cause.SNAPSHOT_EMPTY, NOW)
+    held = (await doubts.now(NOW))["court"]
+    assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

@@ -1,0 +1,91 @@
+"""Locks on PostgreSQL, where writers really run side by side: one lock each, and none that outlives its ground."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register.database import connect, decisions, lock_changes, locks
+from register.events import EventBook
+from register.lock_changes import LockState
+from register.lock_rows import ListingsFell
+from register.migrate import migrate
+from register.platform_tables import ALL_CHAINED
+from rules.listing import decode_listing
+from tests.integration.feeding import CHAIN, Road
+from tests.integration.test_locks import COURT, TAX, TAXED, end, held, request
+from tests.postgresql import PostgreSQLServer
+from tests.servers import require
+from tests.unit.records import record, removal
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQLServer]:
+    """One PostgreSQL for these tests."""
+    require(PostgreSQLServer.available())
+    with PostgreSQLServer(tmp_path_factory.mktemp("postgresql")) as running:
+        yield running
+
+
+@pytest.fixture
+async def pg_engine(server: PostgreSQLServer) -> AsyncIterator[AsyncEngine]:
+    """A ledger on it."""
+    made = connect(server.url)
+    await migrate(made)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+async def road(redis: "Redis", pg_engine: AsyncEngine) -> Road:
+    """The court's and the taxation bureau's listings of one company."""
+    road = Road(redis, pg_engine)
+    await road.recovery.make_whole()
+    await road.feed(record(), record(**TAXED))
+    return road
+
+
+async def count(road: Road, table: object) -> int:
+    async with road.engine.connect() as connection:
+        found: int = (await connection.execute(select(func.count()).select_from(table))).scalar_one()  # type: ignore[arg-type]
+        return found
+
+
+async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> None:
+    """Two hundred at once make one; then forty are made while the listing falls: each is lifted, or never was."""
+    found = await asyncio.gather(*(held(road, request(), number=n) for n in range(200)))
+    assert len({lock.id for (lock,) in found}) == 1
+    assert [await count(road, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
+    row = await road.table.find(COURT)
+    assert row is not None
+    assert decode_listing(row["listing"]).authority == "court"
+
+    async def lock(number: int) -> None:
+        await asyncio.sleep(number / 2000)
+        try:
+            await held(road, request(f"account-{number}"), number=1000 + number)
+        except ListingsFell:
+            return
+
+    await asyncio.gather(*(lock(n) for n in range(20)), road.feed(removal()), *(lock(n) for n in range(20, 40)))
+    async with road.engine.connect() as connection:
+        states = set((await connection.execute(select(locks.c.state))).scalars())
+    assert states == {"lifted"}
+    told = await EventBook(road.engine).after("shop", 0)
+    assert len(told) == await count(road, locks), "each of them was told"
+
+    # Joined, released and lifted at the same moment: the second listing keeps the lock, or it is made anew.
+    both = [request("account-both", TAX) for _ in range(10)]
+    await asyncio.gather(*(held(road, item, number=2000 + n) for n, item in enumerate(both)))
+    (first,) = await road.locks.held_on([both[0].target_key], 0)
+    await asyncio.gather(
+        end(road, first, LockState.CONFIRMED), *(held(road, both[0], number=3000 + n) for n in range(9))
+    )
+    assert len(await road.locks.held_on([both[0].target_key], 0)) <= 1
+    for table in ALL_CHAINED:
+        assert [fault async for fault in CHAIN.verify(road.engine, table)] == []

@@ -1,0 +1,210 @@
+"""Who is told what of a listing's life: watchers, and those whose earlier answer turned out wrong (办法一 Art. 16)."""
+
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register.clients import ClientRegistry, Grants
+from register.decisions import DecisionEntry, DecisionLog
+from register.events import ClientEvent, EventBook
+from register.watches import WatchBook
+from rules.calendar import to_milliseconds
+from rules.identifiers import Identifier, parse_identifier
+from rules.vocabulary import DataClass
+from tests.integration.feeding import CHAIN, NOON, Road
+from tests.unit.desk import KEYS
+from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, record, removal
+
+NOW = to_milliseconds(NOON)
+COURT = KEYS.listing("court", "R-1")
+OWN = {"record_no": "R-1", "authority": "court", "version": 2}
+OBJECTION = OWN | {"operation": "object", "objection_no": "YY-1", "determined_on": "2026-11-10"}
+UPHELD = OWN | {
+    "operation": "object_resolve",
+    "objection_no": "YY-1",
+    "result": "upheld",
+    "document_no": "更正1号",
+    "determined_on": "2026-11-18",
+}
+REPAIR = OWN | {
+    "operation": "repair",
+    "publicity_from": "2026-11-02",
+    "document_no": "修复1号",
+    "determined_on": "2026-11-02",
+}
+
+
+def key(number: str) -> str:
+    found = parse_identifier(number, today=NOON.date())
+    assert isinstance(found, Identifier)
+    return KEYS.subject(found.canonical)
+
+
+@pytest.fixture
+async def road(redis: "Redis", engine: AsyncEngine) -> Road:
+    """A shop that sees public data and a hall that sees all; both watch the organisation of the test records."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    registry = ClientRegistry(engine)
+    await registry.add("shop", Grants())
+    await registry.add("hall", Grants(classes=frozenset(DataClass)))
+    watches = WatchBook(engine)
+    for client in ("shop", "hall"):
+        counts = await watches.put(client, {f"{client}-17": key(ORGANISATION)}, [], NOW)
+        assert counts == {"set": 1, "removed": 0, "total": 1}
+    return road
+
+
+async def told(road: Road, client: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(event.type, orjson.loads(event.data)) for event in await EventBook(road.engine).after(client, 0)]
+
+
+async def types(road: Road, client: str) -> list[str]:
+    return [type_ for type_, _ in await told(road, client)]
+
+
+async def test_listed_then_removed(road: Road) -> None:
+    """The platform is told under its own reference, with ground and cause, and without any identifier."""
+    await road.feed(record())
+    await road.feed(removal())
+    (listed, removed) = await told(road, "shop")
+    assert (listed[0], removed[0]) == ("listing.listed", "listing.removed")
+    assert removed[1]["reference"] == "shop-17"
+    assert (removed[1]["cause"], removed[1]["listing"]["document_no"]) == ("removed", "（2026）苏0811执1234号")
+    everything = orjson.dumps([listed, removed]).decode()
+    assert ORGANISATION not in everything
+    assert "云岫" not in everything
+
+
+async def test_repeated_and_late_deliveries_tell_nothing_new(road: Road) -> None:
+    """The same again, and the older word after the newer, change nothing and are not told."""
+    await road.feed(record())
+    await road.feed(record(), record())
+    await road.feed(removal())
+    await road.feed(record(), removal())
+    assert await types(road, "shop") == ["listing.listed", "listing.removed"]
+
+
+async def test_who_may_not_see_is_not_told(road: Road) -> None:
+    """A government listing is told to the hall; the shop learns nothing, not even that there is something."""
+    await road.feed(record(data_class="government"))
+    assert await types(road, "hall") == ["listing.listed"]
+    assert await types(road, "shop") == []
+
+
+async def test_a_revoked_client_is_not_told(road: Road) -> None:
+    """Who may not ask any more is not told any more."""
+    await ClientRegistry(road.engine).revoke("shop")
+    await road.feed(record())
+    assert await types(road, "shop") == []
+
+
+@pytest.mark.parametrize(
+    ("events", "last", "cause"),
+    [
+        ([REPAIR], "listing.repaired", "repaired"),
+        ([OBJECTION, UPHELD], "listing.removed", "annulled"),
+        ([record(severity="serious", version=3, valid_until="2027-08-12")], "listing.changed", "corrected"),
+    ],
+)
+async def test_each_end_has_its_name(road: Road, events: list[dict[str, Any]], last: str, cause: str) -> None:
+    """Repaired, annulled, changed: the type and the cause say which."""
+    await road.feed(record())
+    await road.feed(*events)
+    type_, data = (await told(road, "shop"))[-1]
+    assert (type_, data["cause"]) == (last, cause)
+
+
+async def test_the_end_of_its_time_is_told(road: Road) -> None:
+    """A listing that ends by the clock frees its subject: told after the sweep, once."""
+    await road.feed(record(determined_on="2023-11-23"))
+    await road.advance(hours=13)
+    await road.advance(hours=24)
+    (_, ended) = await told(road, "shop")
+    assert (ended[0], ended[1]["cause"]) == ("listing.removed", "expired")
+
+
+async def test_a_correction_to_another_subject_tells_both(road: Road) -> None:
+    """It was the wrong company: who watches the one is told of its freeing, who watches the other of the listing."""
+    await WatchBook(road.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
+    await road.feed(record())
+    await road.feed(record(version=3, subject={"id": OTHER_ORGANISATION}))
+    found = [(type_, data["reference"]) for type_, data in await told(road, "shop")]
+    assert found == [
+        ("listing.listed", "shop-17"),
+        ("listing.removed", "shop-17"),
+        ("listing.listed", "shop-18"),
+    ]
+
+
+def decision(name: str, client: str = "bidding") -> DecisionEntry:
+    return DecisionEntry(
+        name, NOW, client, "o", "p", "bidding.qualification", "T-9", "intercept", b"{}", None, (COURT,)
+    )
+
+
+async def test_an_upheld_objection_reaches_every_answer_that_rested_on_it(road: Road) -> None:
+    """Corrected wherever it was given: each client once, with its own decisions; others hear nothing."""
+    log = DecisionLog(road.engine, CHAIN)
+    await road.feed(record())
+    await log.record([decision("dec_1"), decision("dec_2"), decision("dec_3", "hall")])
+    await road.feed(OBJECTION)
+    assert await types(road, "bidding") == [], "an objection that is open changes nothing"
+    await road.feed(UPHELD)
+    ((type_, data),) = await told(road, "bidding")
+    assert (type_, data["cause"], data["listing"]) == ("decision.corrected", "annulled", COURT)
+    assert [item["id"] for item in data["decisions"]] == ["dec_1", "dec_2"]
+    assert (await types(road, "hall")).count("decision.corrected") == 1
+    assert "decision.corrected" not in await types(road, "shop")
+
+
+async def test_a_decision_that_reaches_the_ledger_late_is_told_too(road: Road) -> None:
+    """The answer went out, then the objection was upheld, then the decision came to the ledger."""
+    await road.feed(record(), OBJECTION, UPHELD)
+    await DecisionLog(road.engine, CHAIN).record([decision("dec_9")])
+    ((type_, data),) = await told(road, "bidding")
+    assert (type_, data["decisions"][0]["id"]) == ("decision.corrected", "dec_9")
+
+
+async def test_a_listing_that_simply_ends_makes_no_answer_wrong(road: Road) -> None:
+    """Removal and repair look forward: what was answered before was right."""
+    await road.feed(record())
+    await DecisionLog(road.engine, CHAIN).record([decision("dec_1")])
+    await road.feed(removal())
+    assert await types(road, "bidding") == []
+
+
+async def test_a_red_listing_struck_by_a_black_one_is_told(road: Road) -> None:
+    """Who relied on the red list learns that it no longer counts (办法一 Art. 4)."""
+    red = {"list": "red", "category": "R04", "severity": "unspecified", "authority": "taxation", "record_no": "R-5"}
+    await road.feed(record(**red, determined_on="2026-01-05"))
+    await road.feed(record())
+    found = [(type_, data["cause"], data["listing"]["list"]) for type_, data in await told(road, "shop")]
+    assert ("listing.removed", "struck", "red") in found
+
+
+async def test_events_come_in_one_order_and_resume(road: Road) -> None:
+    """Ids grow with what became true; asking after one gives exactly the rest."""
+    for number in range(5):
+        await road.feed(record(record_no=f"N-{number}"))
+    book = EventBook(road.engine)
+    events: list[ClientEvent] = await book.after("shop", 0)
+    ids = [event.id for event in events]
+    assert ids == sorted(set(ids))
+    assert [event.id for event in await book.after("shop", ids[2])] == ids[3:]
+    assert await book.last_id() >= ids[-1]
+    assert orjson.loads(events[0].body())["type"] == "listing.listed"
+
+
+async def test_watches_are_set_by_reference_and_keep_no_number(road: Road) -> None:
+    """A reference names one subject, may be pointed at another, and leaves no number in the table."""
+    book = WatchBook(road.engine)
+    counts = await book.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)
+    assert counts == {"set": 1, "removed": 0, "total": 1}
+    await road.feed(record())
+    assert await types(road, "shop") == []
+    assert [row["reference"] for row in await book.page("shop", "", 10)] == ["shop-17"]
+    assert (await book.put("shop", {}, ["shop-17"], NOW))["total"] == 0

@@ -1,0 +1,227 @@
+"""Webhooks: signed by the Standard Webhooks convention, at least once, parked after a day, replayed by hand."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from standardwebhooks.webhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from register.events import EventType, Telling, tell
+from register.webhook_address import OpenInternetResolver, refusal
+from register.webhooks import BACKOFF, LEASE, WebhookBook
+from rules.calendar import to_milliseconds
+from streams.webhook_task import WebhookCaller
+from tests.e2e.program import free_port
+from tests.integration.feeding import CHAIN
+from tests.unit.desk import KEYS
+
+
+class Receiver:
+    """A platform's endpoint on loopback, and a clock that the test sets."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine, self.book = engine, WebhookBook(engine)
+        self.now = datetime.now().astimezone()
+        self.status = 200
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.url = f"http://127.0.0.1:{free_port()}/hook"
+        self.caller = WebhookCaller(self.book, KEYS, private_allowed=True, clock=lambda: self.now)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.taken.append((dict(request.headers), await request.read()))
+        headers = {"Location": "http://127.0.0.1:1/elsewhere"} if self.status == 302 else {}
+        return web.Response(status=self.status, headers=headers)
+
+    async def tell(self, client: str = "shop") -> None:
+        """Something happens that the client is to be told."""
+        telling = Telling(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
+        async with self.engine.begin() as connection:
+            await tell(connection, CHAIN, [telling], self.milliseconds)
+
+    @property
+    def milliseconds(self) -> int:
+        return to_milliseconds(self.now)
+
+    async def call(self, **later: float) -> int:
+        """Let the caller do what is due now, or some time later."""
+        self.now += timedelta(**later)
+        async with self.caller.session() as session:
+            return await self.caller.call_due(session)
+
+    async def states(self) -> list[tuple[str, int, str | None]]:
+        rows = await self.book.page("shop", None, 0, 50)
+        return [(row["state"], row["attempts"], row["last_answer"]) for row in rows]
+
+
+@pytest.fixture
+async def receiver(engine: AsyncEngine) -> AsyncIterator[Receiver]:
+    """A receiver that listens, and is the webhook of the client ``shop``."""
+    made = Receiver(engine)
+    app = web.Application()
+    app.router.add_post("/hook", made.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(made.url.split(":")[2].split("/")[0])).start()
+    await made.book.put("shop", made.url, made.milliseconds)
+    yield made
+    await runner.cleanup()
+
+
+def verified(call: tuple[dict[str, str], bytes], generation: int) -> Any:  # noqa: ANN401
+    """What the convention's own library makes of a call under the secret of that generation."""
+    headers, body = call
+    return Verifier(KEYS.webhook_secret("shop", generation)).verify(body, headers)
+
+
+async def test_a_call_is_signed_and_made_once(receiver: Receiver) -> None:
+    """The convention's own library verifies it; a body that was touched fails; a taken call is not made again."""
+    await receiver.tell()
+    assert await receiver.call() == 1
+    (call,) = receiver.taken
+    document = verified(call, 1)
+    assert document.keys() == {"type", "timestamp", "data"}
+    assert (document["type"], document["data"]["target"]) == ("lock.lifted", "店铺-17")
+    assert call[0]["webhook-id"].startswith("evt_")
+    with pytest.raises(WebhookVerificationError):
+        verified((call[0], call[1].replace(b"lock_1", b"lock_2")), 1)
+    assert await receiver.call(days=2) == 0
+    assert await receiver.states() == [("delivered", 1, "200")]
+
+
+async def test_only_the_clients_own_webhook_is_called(receiver: Receiver) -> None:
+    """What another client is told goes nowhere near this one."""
+    await receiver.tell("somebody-else")
+    assert await receiver.call() == 0
+    assert receiver.taken == []
+
+
+async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) -> None:
+    """The platform may change over at its leisure; then the old secret is worth nothing."""
+    await receiver.book.rotate("shop", receiver.milliseconds)
+    await receiver.tell()
+    await receiver.call()
+    assert verified(receiver.taken[0], 1)
+    assert verified(receiver.taken[0], 2)
+    webhook = await receiver.book.find("shop")
+    assert webhook is not None
+    assert webhook.old_secret_until - receiver.milliseconds == 86_400_000
+    signatures = receiver.taken[0][0]["webhook-signature"].split(" ")
+    receiver.now += timedelta(days=1)
+    await receiver.tell()
+    await receiver.call()
+    assert (len(signatures), len(receiver.taken[1][0]["webhook-signature"].split(" "))) == (2, 1)
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+async def test_what_is_not_taken_comes_again(receiver: Receiver, status: int) -> None:
+    """Anything but 2xx is no taking, a redirect least of all; the same id comes again after a while."""
+    receiver.status = status
+    await receiver.tell()
+    assert await receiver.call() == 1
+    assert await receiver.call(seconds=4) == 0
+    receiver.status = 204
+    assert await receiver.call(seconds=2) == 1
+    first, second = (headers["webhook-id"] for headers, _ in receiver.taken)
+    assert first == second
+    assert await receiver.states() == [("delivered", 2, "204")]
+
+
+async def test_a_day_of_failing_parks_it_and_a_person_replays_it(receiver: Receiver) -> None:
+    """Never silently dropped: parked with the last answer, in sight, and sent again when asked."""
+    receiver.status = 503
+    await receiver.tell()
+    await receiver.call()
+    for pause in BACKOFF:
+        assert await receiver.call(milliseconds=pause) == 1
+    assert sum(BACKOFF) > 23 * 3_600_000
+    assert await receiver.states() == [("parked", len(BACKOFF) + 1, "503")]
+    assert await receiver.call(days=3) == 0
+    (parked,) = await receiver.book.page("shop", "parked", 0, 10)
+    assert not await receiver.book.replay("another", parked["event_id"], receiver.milliseconds)
+    assert await receiver.book.replay("shop", parked["event_id"], receiver.milliseconds)
+    receiver.status = 200
+    assert await receiver.call() == 1
+    assert (await receiver.states())[0][0] == "delivered"
+
+
+async def test_an_endpoint_that_is_away_is_waited_for(receiver: Receiver) -> None:
+    """No connection is an answer like any other."""
+    await receiver.book.put("shop", "http://127.0.0.1:1/away", receiver.milliseconds)
+    await receiver.tell()
+    await receiver.call()
+    assert (await receiver.states())[0][:2] == ("pending", 1)
+
+
+async def test_a_call_that_was_taken_up_is_left_alone_for_a_while(receiver: Receiver) -> None:
+    """Two workers make one call; when the one dies in it, the other makes it after the lease."""
+    await receiver.tell()
+    assert len(await receiver.book.take_due(receiver.milliseconds)) == 1
+    assert await receiver.book.take_due(receiver.milliseconds) == []
+    assert len(await receiver.book.take_due(receiver.milliseconds + LEASE)) == 1
+
+
+async def test_without_a_webhook_nothing_waits(receiver: Receiver) -> None:
+    """Who takes its webhook away is called no more; its events still stand in the stream."""
+    await receiver.tell()
+    assert await receiver.book.remove("shop")
+    assert not await receiver.book.remove("shop")
+    await receiver.tell()
+    assert await receiver.call() == 0
+
+
+async def test_no_secret_is_kept(receiver: Receiver) -> None:
+    """The table holds a number of the secret, never the secret: it is made from the pepper when needed."""
+    async with receiver.engine.connect() as connection:
+        row = (await connection.execute(text("SELECT * FROM webhooks"))).mappings().one()
+    assert set(row) == {"client", "url", "generation", "old_secret_until", "created_at"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://shop.example/hook",
+        "https://127.0.0.1/hook",
+        "https://10.1.2.3/hook",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/hook",
+        "https://[fd00::1]/hook",
+        "https://[::ffff:10.0.0.1]/hook",
+        "https://localhost/hook",
+        "https://2130706433/hook",
+        "https://0x7f000001/hook",
+        "https://127.1/hook",
+        "https://user:word@shop.example/hook",
+        "https://shop.example/hook#part",
+        "ftp://shop.example/hook",
+        "https:///hook",
+        "https://shop.example:99999/hook",
+        "https://shop.example/a b",
+        "",
+    ],
+)
+def test_addresses_inside_the_walls_are_refused(url: str) -> None:
+    """Plain http, private and link-local addresses in any spelling, passwords, and what is no URL."""
+    assert refusal(url, private_allowed=False)
+
+
+def test_an_open_address_and_a_permitted_inner_one() -> None:
+    """https to a public host always; one's own network only where the operator says so."""
+    assert refusal("https://shop.example/hook", private_allowed=False) is None
+    assert refusal("http://10.1.2.3:8080/hook", private_allowed=True) is None
+
+
+async def test_a_name_that_leads_inside_is_found_out_at_the_call(receiver: Receiver) -> None:
+    """A public name may point at a private address by the time of the call: then there is no call."""
+    with pytest.raises(OSError, match="open Internet"):
+        await OpenInternetResolver().resolve("localhost", 80)
+    strict = WebhookCaller(receiver.book, KEYS, private_allowed=False, clock=lambda: receiver.now)
+    await receiver.tell()
+    async with strict.session() as session:
+        assert await strict.call_due(session) == 1
+    assert receiver.taken == []
+    assert (await receiver.states())[0][2] == "address_refused"
