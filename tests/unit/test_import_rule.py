@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "streams": {"rules", "register", "config", "intake"},
     "gateway": {"rules", "register", "config", "intake"},
     "creditgate": ROOMS,
+    "creditgate_client": set(),
 }
 
 
