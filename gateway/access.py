@@ -41,14 +41,18 @@ class Access:
 
     async def client_of(self, request: web.Request) -> Client:
         """The calling client. Raises ``Problem`` 401."""
-        key = _bearer(request)
+        return await self.client_with(request.headers.get("Authorization", ""))
+
+    async def client_with(self, authorization: str) -> Client:
+        """The client that calls with that ``Authorization``. Raises ``Problem`` 401."""
+        key = _bearer(authorization)
         if key is None:
             raise Problem("key_missing")
         return await self._by_key(key)
 
     async def reader_of(self, request: web.Request) -> Client:
         """The calling client of a page, where a browser may give the key as the password of HTTP Basic."""
-        key = _bearer(request) or _basic(request)
+        key = _bearer(request.headers.get("Authorization", "")) or _basic(request)
         try:
             if key is None:
                 raise Problem("key_missing")
@@ -80,8 +84,8 @@ class Access:
         self._looked = began
 
 
-def _bearer(request: web.Request) -> str | None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+def _bearer(authorization: str) -> str | None:
+    scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 

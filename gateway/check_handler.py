@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -19,13 +19,13 @@ from gateway.metrics import CHECK_SECONDS
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
 from gateway.reason import body_as
-from gateway.responses import answer_json
 from register.clients import Client
 from rules.calendar import civil_day
 
 MOST = 1000
 """Checks in one batch."""
 _AT_ONCE = 100
+_JSON = "application/json"
 _LONGEST_LINE = 64 * 1024
 
 
@@ -33,6 +33,14 @@ class BatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks/batch``: each check as it would be asked alone."""
 
     checks: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=MOST)]
+
+
+class Reply(NamedTuple):
+    """An answer before any HTTP server: the same bytes whichever one sends it."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +54,33 @@ class CheckHandler:
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one check."""
-        started = perf_counter()
         client = await self.access.client_of(request)
-        check = self._read(decoded(await request.read()), client)
-        document = await self.desk.answer(client, check)
-        CHECK_SECONDS.labels(check.scene).observe(perf_counter() - started)
-        return answer_json(document)
+        return _sent(await self.reply_to_check(client, await request.read()))
 
     async def post_batch(self, request: web.Request) -> web.StreamResponse:
         """Answer many, each with its own result or its own problem; lines are answered as they come."""
         client = await self.access.client_of(request)
         if request.content_type in NDJSON:
             return await self._stream(request, client)
-        asked = body_as(BatchAsked, await request.read())
+        return _sent(await self.reply_to_batch(client, await request.read()))
+
+    async def reply_to_check(self, client: Client, body: bytes) -> Reply:
+        """The answer to one check. Raises ``Problem``."""
+        started = perf_counter()
+        check = self._read(decoded(body), client)
+        document = await self.desk.answer(client, check)
+        CHECK_SECONDS.labels(check.scene).observe(perf_counter() - started)
+        return Reply(200, _JSON, orjson.dumps(document))
+
+    async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
+        """The answers to a batch. Raises ``Problem`` when it is none."""
+        asked = body_as(BatchAsked, body)
         results: list[dict[str, Any]] = []
         for start in range(0, len(asked.checks), _AT_ONCE):
             results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
         decided = sum("decision" in result for result in results)
         counts = {"checks": len(results), "decided": decided, "problems": len(results) - decided}
-        return answer_json({"results": results, "counts": counts})
+        return Reply(200, _JSON, orjson.dumps({"results": results, "counts": counts}))
 
     async def _stream(self, request: web.Request, client: Client) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
@@ -94,6 +110,11 @@ class CheckHandler:
 
     def _read(self, value: Any, client: Client) -> Check:  # noqa: ANN401
         return check_from(value, client, self.shelf.current, civil_day(self.clock()))
+
+
+def _sent(reply: Reply) -> web.Response:
+    headers = {"Content-Type": reply.content_type, "Cache-Control": "no-store"}
+    return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
 def _value(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds, or the problem

@@ -120,6 +120,26 @@ class Problem(Exception):
         return web.Response(status=kind.status, body=orjson.dumps(self.document(request_id)), headers=headers)
 
 
+def problem_of(error: Exception) -> Problem | None:
+    """What went wrong as a problem to be answered; None for what is a bug. Told by the kind of the error."""
+    match error:
+        case Problem():
+            return error
+        case RegisterUnavailable():
+            return Problem(error.code)
+        case web.HTTPRequestEntityTooLarge():
+            return Problem("body_too_large")
+        case web.HTTPNotFound():
+            return Problem("not_found")
+        case BrokerUnavailable():
+            return Problem("broker_unavailable")
+        case RedisError():
+            return Problem("register_unreachable")
+        case SQLAlchemyError() | OSError():
+            return Problem("ledger_unavailable")
+    return None
+
+
 @web.middleware
 async def answer_problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -132,27 +152,16 @@ async def answer_problems(
         if any("\x00" in value for value in request.query.values()):
             raise Problem("request_invalid", "a character that cannot be", path="query")
         return await handler(request)
-    except Problem as problem:
-        return _answer(request, problem)
-    except RegisterUnavailable as error:
-        return _answer(request, Problem(error.code))
-    except web.HTTPRequestEntityTooLarge:
-        return _answer(request, Problem("body_too_large"))
     except web.HTTPMethodNotAllowed as error:
         response = _answer(request, Problem("method_not_allowed"))
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
         return response
-    except web.HTTPNotFound:
-        return _answer(request, Problem("not_found"))
-    except web.HTTPException:
-        raise
-    except BrokerUnavailable:
-        return _answer(request, Problem("broker_unavailable"))
-    except RedisError:
-        return _answer(request, Problem("register_unreachable"))
-    except (SQLAlchemyError, OSError):
-        return _answer(request, Problem("ledger_unavailable"))
-    except Exception:
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is not None:
+            return _answer(request, problem)
+        if isinstance(error, web.HTTPException):
+            raise
         _log.exception("internal_error", route=_route(request))
         return _answer(request, Problem("internal_error"))
 
