@@ -9,6 +9,9 @@ from datetime import datetime
 import redis.asyncio as redis_client
 import structlog
 from aiohttp import web
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.files import load_departments, load_working_days
@@ -32,6 +35,7 @@ from gateway.pages import Pages
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import answer_problems
 from gateway.repair_handler import RepairHandler
+from gateway.replica_shown import show_replica
 from gateway.snapshot_delivery import SnapshotDelivery
 from gateway.ticket_handler import TicketHandler
 from gateway.tickets import TicketDesk
@@ -54,6 +58,8 @@ from register.lock_pages import LockPages
 from register.locks import LockBook
 from register.publisher import BrokerUnavailable, Publisher, publisher_for
 from register.register_reader import RegisterReader
+from register.replica import Replica
+from register.replica_reader import ReplicaReader
 from register.snapshots import SnapshotBook
 from register.watches import WatchBook
 from register.webhooks import WebhookBook
@@ -77,11 +83,12 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     engine = connect(settings.ledger_url.get_secret_value())
     publisher = publisher_for(settings.broker_url.get_secret_value())
     access, audit, chain = Access(ClientRegistry(engine)), Audit(publisher), Chain(keys)
-    reader, locks = RegisterReader(redis, settings.look_up_deadline), LockBook(engine, redis, chain)
+    replica, locks = Replica(lambda: _one_connection(settings)), LockBook(engine, redis, chain)
+    reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk, working_days = AdmissionDesk(departments, keys), load_working_days(settings.holidays)
     doubts = Doubts(FeedDoubts(engine, departments, working_days), clock)
     tickets = TicketDesk(keys)
-    counter = CheckDesk(reader, locks, audit, keys, shelf, departments, doubts, tickets, working_days, clock)
+    counter = CheckDesk(reader, replica, locks, audit, keys, shelf, departments, doubts, tickets, working_days, clock)
     checks = CheckHandler(access, counter, shelf, clock)
     authz = AuthzHandler(access, counter, shelf, HeaderNames.of(settings), clock)
     verifier = TicketHandler(access, tickets, reader, keys, shelf, audit, clock)
@@ -103,7 +110,7 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     repairs = RepairHandler(access, table, working_days, Regime(settings.regime), audit, clock)
     lock_pages = LockPages(engine)
     holds = LockHandlers(access, locks, lock_pages, clock)
-    health, pages = HealthHandlers(access, reader, engine, shelf), Pages(access)
+    health, pages = HealthHandlers(access, reader, replica, engine, shelf), Pages(access)
 
     app = web.Application(middlewares=[answer_problems], client_max_size=settings.body_limit)
     app.add_routes(
@@ -152,6 +159,8 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
+                ("replica", replica.follow()),
+                ("replica_shown", show_replica(replica)),
                 ("clients", access.keep_fresh()),
                 ("audit", audit.keep_sending()),
                 ("locks", _show_locks(locks)),
@@ -174,6 +183,12 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     app.cleanup_ctx.append(life)
     app.on_shutdown.append(end_streams)
     return app
+
+
+def _one_connection(settings: Settings) -> "Redis":
+    """A client that fails when its connection does."""
+    url = settings.redis_url.get_secret_value()
+    return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))
 
 
 async def _show_locks(locks: LockBook) -> None:

@@ -1,7 +1,7 @@
 """From a verdict to the answer: the measure, article and document behind every denial."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,8 @@ class Answered:
     now: datetime
     feedback_due: datetime | None = None
     ticket: dict[str, str] | None = None
+    watermarks: Mapping[str, int] = field(default_factory=dict)
+    """When each authority whose listing counted was last heard, in milliseconds."""
 
 
 def answer(found: Answered, policy: Policy, departments: Departments) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def answer(found: Answered, policy: Policy, departments: Departments) -> dict[st
         "remedy": None,
         "ticket": found.ticket,
         "feedback_due": rfc3339(found.feedback_due) if found.feedback_due else None,
-        "as_of": _as_of(found.state, found.now),
+        "as_of": as_of(found.state, found.now, found.watermarks),
         "policy": policy.named(),
     }
     if verdict.outcome.rank > Outcome.ALLOW.rank:
@@ -65,11 +67,18 @@ def answer(found: Answered, policy: Policy, departments: Departments) -> dict[st
     return document
 
 
-def _as_of(state: RegisterState | None, now: datetime) -> dict[str, Any]:
-    read_at = rfc3339(now)
+def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """How old the data was: by the register's own clock, by this process, and by the authorities that counted."""
+    heard = {code: rfc3339(from_milliseconds(at)) for code, at in (watermarks or {}).items()}
+    when = {"read_at": rfc3339(now), "watermarks": heard}
     if state is None:
-        return {"epoch": None, "sequence": None, "age_ms": None, "read_at": read_at}
-    return {"epoch": state.epoch, "sequence": state.sequence, "age_ms": state.age, "read_at": read_at}
+        return {"epoch": None, "sequence": None, "age_ms": None, "heard_ms": None} | when
+    return {
+        "epoch": state.epoch,
+        "sequence": state.sequence,
+        "age_ms": state.age,
+        "heard_ms": state.heard,
+    } | when
 
 
 def masked(party: Party) -> str | None:

@@ -26,7 +26,9 @@ from register.clients import Client
 from register.decisions import DecisionEntry
 from register.lock_rows import ListingsFell, Lock, LockTerms
 from register.locks import LockBook
-from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
+from register.register_reader import LookUp, RegisterUnavailable
+from register.replica import Replica
+from register.replica_reader import ReplicaReader
 from rules.calendar import civil_day, end_of_day, to_milliseconds
 from rules.decision import Match, Party, Verdict, decide, matches_of, visible_matches
 from rules.departments import Departments
@@ -60,7 +62,8 @@ class Question:
 class CheckDesk:
     """Answers checks. ``clock`` gives the moment, with its zone."""
 
-    reader: RegisterReader
+    reader: ReplicaReader
+    replica: Replica
     locks: LockBook
     audit: Audit
     keys: SubjectKeys
@@ -105,7 +108,8 @@ class CheckDesk:
         keys = dict.fromkeys(key for question in questions for key in question.keys)
         targets = dict.fromkeys(target for question in questions for target in question.targets.values())
         try:
-            return await self.reader.look_up(list(keys), list(targets)), ()
+            fresh = any(question.check.max_staleness_ms is not None for question in questions)
+            return await self.reader.look_up(list(keys), list(targets), fresh=fresh), ()
         except RegisterUnavailable as error:
             return None, (Unknown(error.code),)
 
@@ -132,7 +136,12 @@ class CheckDesk:
             answered = Answered(
                 f"dec_{uuid4().hex}", check, settled.verdict, verdict.outcome, held, unknown, state, now
             )
-            answered = replace(answered, feedback_due=self._due(policy, check, settled.verdict, now))
+            counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
+            answered = replace(
+                answered,
+                feedback_due=self._due(policy, check, settled.verdict, now),
+                watermarks=self.doubts.watermarks(counted),
+            )
             if found is not None and check.ticket:
                 answered = replace(answered, ticket=self._ticket(client, question, found, answered, policy))
             try:
@@ -178,6 +187,7 @@ class CheckDesk:
         else:
             terms = self._terms(client, answered, policy)
             for lock in await self.locks.decide_and_hold(entry_with, settled.wanted, terms):
+                self.replica.note_lock(lock.target_key)
                 if lock.decision_id == answered.decision_id:
                     LOCKS_HELD.labels(lock.scene, lock.scope).inc()
         _count(answered)

@@ -1,7 +1,7 @@
 """What this process knows of what it may not know: how old the register is, and which feeds are in doubt."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from register.feed_doubts import FeedDoubts
+from register.feed_doubts import FeedDoubts, FeedsKnown
 from register.register_reader import RegisterState
 from rules.calendar import to_milliseconds
 from rules.policy import Scene
@@ -27,7 +27,7 @@ class Doubts:
     def __init__(self, feeds: FeedDoubts, clock: Callable[[], datetime]) -> None:
         self._feeds = feeds
         self._clock = clock
-        self._known: Mapping[str, Unknown] = {}
+        self._known = FeedsKnown({}, {})
         self._looked = 0.0
         self._looking = asyncio.Lock()
 
@@ -47,19 +47,25 @@ class Doubts:
 
     async def look_again(self, scene: Scene) -> None:
         """Before an answer is put in doubt for a feed: it may be in order again by now."""
-        if not any(code in self._known for code in scene.relies_on):
+        if not any(code in self._known.doubts for code in scene.relies_on):
             return
         async with self._looking:
             if monotonic() - self._looked >= _SOONEST:
                 with suppress(SQLAlchemyError, OSError):
                     await self.refresh()
 
+    def watermarks(self, authorities: Iterable[str]) -> dict[str, int]:
+        """When each of these authorities was last heard, in milliseconds; those never heard are left out."""
+        heard = self._known.heard
+        return {code: heard[code] for code in dict.fromkeys(authorities) if heard.get(code)}
+
     def about(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
         """Why an answer in that scene may not be all; nothing when it is.
 
         The caller may ask for fresher data than the scene does, never for older.
         """
-        found = [self._known[code] for code in scene.relies_on if code in self._known]
+        doubts = self._known.doubts
+        found = [doubts[code] for code in scene.relies_on if code in doubts]
         limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
         if state.age is None or state.age > limit:
             age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"

@@ -15,7 +15,9 @@ from gateway.access import Access
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
-from register.register_reader import RegisterReader, RegisterUnavailable
+from register.register_reader import RegisterUnavailable
+from register.replica import Replica, ReplicaState
+from register.replica_reader import ReplicaReader
 
 _LEDGER_DEADLINE = 2.0
 
@@ -25,7 +27,8 @@ class HealthHandlers:
     """Health and metrics of one gateway process."""
 
     access: Access
-    reader: RegisterReader
+    reader: ReplicaReader
+    replica: Replica
     engine: AsyncEngine
     shelf: PolicyShelf
 
@@ -38,6 +41,7 @@ class HealthHandlers:
         policy = self.shelf.current
         components = {
             "register": await self._register(),
+            "replica": self.replica.state,
             "ledger": await self._ledger(),
             "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
             # A refused file stops nothing: the policy before it stands.
@@ -45,6 +49,8 @@ class HealthHandlers:
         }
         # A register that waits for its first feed takes feeds in; its checks say that they do not know.
         failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
+        # Only a replica that never was is waited for: without a current one checks ask the register itself.
+        failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
         status = "not_ready" if failing else "ready"
         return _json({"status": status, "failing": failing, "components": components}, 503 if failing else 200)
 

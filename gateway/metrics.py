@@ -28,6 +28,15 @@ POLICY_REFUSED = Gauge(
     "1 while the policy file on disk is refused and the one before it stands.",
     multiprocess_mode="livemax",
 )
+REPLICA_STATE = Gauge(
+    "creditgate_replica_state", "Processes whose replica is in that state.", ["state"], multiprocess_mode="livesum"
+)
+REPLICA_HEARD = Histogram(
+    "creditgate_replica_heard_seconds",
+    "Seconds since the replica last heard from Redis, looked at each second.",
+    buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+REPLICA_LOADS = Counter("creditgate_replica_loads", "Times a replica was loaded, by cause.", ["cause"])
 EVENT_STREAMS = Gauge("creditgate_event_streams", "Open event streams.", multiprocess_mode="livesum")
 TICKETS_VERIFIED = Counter("creditgate_tickets_verified", "Clearance tickets verified, by what was found.", ["result"])
 DELIVERED = Counter(

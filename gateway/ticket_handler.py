@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from gateway.access import Access
 from gateway.audit import Audit
+from gateway.check_answer import as_of
 from gateway.metrics import TICKETS_VERIFIED
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
@@ -20,7 +21,8 @@ from gateway.responses import answer_json
 from gateway.tickets import Clearance, TicketDesk, seen, why_void
 from register.clients import Client
 from register.decisions import DecisionEntry
-from register.register_reader import LookUp, RegisterReader
+from register.register_reader import LookUp
+from register.replica_reader import ReplicaReader
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.subject import SubjectKeys
 from rules.vocabulary import LockScope
@@ -42,7 +44,7 @@ class TicketHandler:
 
     access: Access
     tickets: TicketDesk
-    reader: RegisterReader
+    reader: ReplicaReader
     keys: SubjectKeys
     shelf: PolicyShelf
     audit: Audit
@@ -68,12 +70,7 @@ class TicketHandler:
                 "reason": reason,
                 "decision_id": clearance.decision,
                 "expires_at": rfc3339(from_milliseconds(clearance.expires)),
-                "as_of": {
-                    "epoch": found.state.epoch,
-                    "sequence": found.state.sequence,
-                    "age_ms": found.state.age,
-                    "read_at": rfc3339(now),
-                },
+                "as_of": as_of(found.state, now),
             }
         )
 

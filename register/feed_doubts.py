@@ -1,6 +1,7 @@
 """Which authorities' feeds cannot be relied on now: held in quarantine, or silent beyond their own rhythm."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,13 @@ from rules.unknown import Unknown
 from rules.working_days import WorkingDays
 
 
+class FeedsKnown(NamedTuple):
+    """What is known of feeds: doubts by authority, and when each was last heard, in milliseconds."""
+
+    doubts: Mapping[str, Unknown]
+    heard: Mapping[str, int]
+
+
 class FeedDoubts:
     """Reads them. ``now`` is in milliseconds."""
 
@@ -22,8 +30,8 @@ class FeedDoubts:
         self._departments = departments
         self._working_days = working_days
 
-    async def now(self, now: int) -> Mapping[str, Unknown]:
-        """Why the feed of an authority is in doubt, by authority; those in order are left out."""
+    async def now(self, now: int) -> FeedsKnown:
+        """Why the feed of an authority is in doubt, those in order left out; and when each was heard."""
         async with self._engine.connect() as connection:
             status = select(feed_status.c.authority, feed_status.c.last_record_at)
             last = {row[0]: row[1] for row in await connection.execute(status)}
@@ -40,4 +48,4 @@ class FeedDoubts:
             silent = working_days_between(self._working_days, since, today)
             if silent > department.rhythm_days:
                 doubts[code] = Unknown("feed_silent", code, f"{silent} working days")
-        return doubts
+        return FeedsKnown(doubts, last)

@@ -6,7 +6,9 @@ MARKER = "cg:register"
 ``generation`` in force; ``building`` and ``building_listings`` while another is made beside it."""
 
 CHANGES = "cg:changes"
-"""Stream of changes with contiguous ids 0-1, 0-2, …; the id's second part is the register's sequence."""
+"""Stream of changes with contiguous ids 0-1, 0-2, …; the id's second part is the register's sequence.
+
+A change tells a ``listing`` with its ``places`` and ``value``, a ``lock`` on a target, or another ``generation``."""
 
 FIRST_GENERATION = "0"
 

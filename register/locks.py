@@ -21,6 +21,13 @@ from register.lock_changes import LockState, change_row, lock_telling
 from register.lock_rows import Lock, LockRequest, LockTerms, end_overdue, find_lock, hold, keep_standing, lock_of
 from register.platform_tables import lock_listings
 
+_AT_ONCE = 500
+_SHOW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '1000000', '0-*', 'lock', ARGV[2])
+return 1
+"""
 _HIDE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 """Only this lock: the target may have been locked anew in between."""
 
@@ -125,10 +132,9 @@ class LockBook:
         self.unshown = False
         query = select(locks.c.target_key, locks.c.id).where(locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
-            held = {layout.LOCK + target: lock_id for target, lock_id in await connection.execute(query)}
+            held = {row[0]: row[1] for row in await connection.execute(query)}
         try:
-            if held:
-                await self._redis.mset(held)
+            await self._tell(held)
         except (RedisError, OSError):
             self.unshown = True
             raise
@@ -136,8 +142,16 @@ class LockBook:
 
     async def _show(self, held: dict[str, str]) -> None:
         try:
-            if held:
-                await self._redis.mset({layout.LOCK + target: lock_id for target, lock_id in held.items()})
+            await self._tell(held)
         except (RedisError, OSError):
             # The lock stands in the ledger; who cannot reach Redis either asks the ledger.
             self.unshown = True
+
+    async def _tell(self, held: dict[str, str]) -> None:
+        """Show locks, and put into the change log that there are locks to be seen."""
+        items = list(held.items())
+        for start in range(0, len(items), _AT_ONCE):
+            pipeline = self._redis.pipeline(transaction=True)
+            for target, lock_id in items[start : start + _AT_ONCE]:
+                pipeline.eval(_SHOW, 2, layout.LOCK + target, layout.CHANGES, lock_id, target)
+            await pipeline.execute()

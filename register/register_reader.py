@@ -37,6 +37,8 @@ class RegisterState:
     applied: int
     age: int | None = None
     """Milliseconds since a worker last said that the register is kept up; None when none ever did."""
+    heard: int = 0
+    """Milliseconds since Redis was heard: none when it was asked for this."""
 
 
 @dataclass(frozen=True, slots=True)

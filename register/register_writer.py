@@ -78,7 +78,7 @@ class RegisterWriter:
 
     async def swap_in(self, generation: str) -> None:
         """Put the generation that was built in force, in one step. Raises ``RegisterNotLoaded`` if it is not there."""
-        if not await self._redis.eval(_SWAP, 1, layout.MARKER, generation):
+        if not await self._redis.eval(_SWAP, 2, layout.MARKER, layout.CHANGES, generation):
             raise RegisterNotLoaded
 
     async def finish_loading(self) -> None:

@@ -87,12 +87,13 @@ async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     await road.recovery.make_whole()
     await road.feed(record())
     doubts = FeedDoubts(engine, DEPARTMENTS, WORKING_DAYS)
-    found = await doubts.now(NOW)
+    found = (await doubts.now(NOW)).doubts
     assert "court" not in found
+    assert (await doubts.now(NOW)).heard["court"] == NOW
     assert found["taxation"].code == "feed_silent"
-    later = await doubts.now(NOW + 7 * DAY)
+    later = (await doubts.now(NOW + 7 * DAY)).doubts
     assert "court" not in later, "five working days are its rhythm, and not yet over"
-    assert (await doubts.now(NOW + 8 * DAY))["court"].code == "feed_silent"
+    assert (await doubts.now(NOW + 8 * DAY)).doubts["court"].code == "feed_silent"
     await Quarantine(engine, CHAIN).hold("court", Cause.SNAPSHOT_EMPTY, NOW)
-    held = (await doubts.now(NOW))["court"]
+    held = (await doubts.now(NOW)).doubts["court"]
     assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

@@ -1,0 +1,272 @@
+"""The register as one gateway process knows it: what is under nothing, by the change log, without asking.
+
+    load: marker, last change ─▶ SCAN of all keys ─▶ follow the changes after it, one by one, without a gap
+
+A gap, another epoch or generation, another server or fewer changes than were seen: the replica is lost, says so,
+and is loaded anew aside; meanwhile whoever asks reads the register itself. So it may know of too much, never of
+too little.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from time import monotonic
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from register import layout
+from register.presence import Presence, packed
+from register.register_reader import RegisterState
+
+_BLOCK = 200
+"""Milliseconds that Redis keeps a question for changes when there are none."""
+_POLL = 0.5
+"""Seconds between looks at the marker."""
+_DEADLINE = 2.0
+_CURRENT_WITHIN = 1.0
+"""Seconds without a word from Redis after which the replica is stale."""
+_AT_ONCE = 5000
+_SCANNED = 20_000
+_MOST_SINCE = 1_000_000
+"""Keys since the load beyond which it is loaded anew: they take more room than those of a load."""
+_FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
+_log = structlog.get_logger("register.replica")
+
+
+class ReplicaState(StrEnum):
+    """``loading``: never loaded yet. ``stale``: Redis is not heard. ``lost``: there may be a hole."""
+
+    LOADING = "loading"
+    CURRENT = "current"
+    STALE = "stale"
+    LOST = "lost"
+
+
+class Hole(Exception):
+    """What was followed is not whole any more; ``cause`` says why."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass(slots=True)
+class Marker:
+    """The register's marker as it was last read, and when."""
+
+    epoch: str
+    generation: str
+    listings: int
+    applied: int
+    beat_age: int | None
+    read_at: float
+
+
+class Replica:
+    """Follows one register for as long as the process runs.
+
+    ``connect`` makes a client of one connection that is never healed unseen (no retries): behind another
+    connection there may be another server.
+    """
+
+    def __init__(self, connect: "Callable[[], Redis]") -> None:
+        self._connect = connect
+        self._presence = Presence()
+        self._locks: set[str] = set()
+        self._marker: Marker | None = None
+        self._heard = 0.0
+        self._whole = False
+        self._server = ""
+        self.sequence = 0
+        self.reloads: Counter[str] = Counter()
+        """Loads by their cause; the first is ``start``."""
+        self.load_seconds = 0.0
+
+    @property
+    def state(self) -> ReplicaState:
+        """How far it can be relied on, now."""
+        if self._marker is None:
+            return ReplicaState.LOADING
+        if not self._whole:
+            return ReplicaState.LOST
+        return ReplicaState.CURRENT if monotonic() - self._heard <= _CURRENT_WITHIN else ReplicaState.STALE
+
+    @property
+    def heard_ms(self) -> int:
+        """Milliseconds since Redis was last heard."""
+        return round((monotonic() - self._heard) * 1000)
+
+    def register_state(self) -> RegisterState:
+        """The register's state as of the last change that was followed. Only for a replica that was loaded."""
+        marker = self._marker
+        assert marker is not None
+        since = round((monotonic() - marker.read_at) * 1000)
+        age = None if marker.beat_age is None else marker.beat_age + since
+        return RegisterState(marker.epoch, self.sequence, marker.listings, marker.applied, age, self.heard_ms)
+
+    def may_hold(self, key: str) -> bool:
+        """Whether the register may hold a listing under that key. A no is certain while the state is current."""
+        return self._presence.may_hold(key)
+
+    def may_be_locked(self, target: str) -> bool:
+        """Whether that target may be locked. A no is certain while the state is current."""
+        return target in self._locks
+
+    def note_lock(self, target: str) -> None:
+        """A lock of this process: known here before the change log comes round."""
+        self._locks.add(target)
+
+    async def follow(self) -> None:
+        """Load and follow, and again whenever there may be a hole."""
+        cause, delay = "start", _FIRST_DELAY
+        while True:
+            connection = self._connect()
+            try:
+                await self._load(connection, cause)
+                delay = _FIRST_DELAY
+                await self._keep_up(connection)
+            except Hole as hole:
+                if hole.cause != cause:
+                    _log.warning("replica_lost", cause=hole.cause)
+                cause = hole.cause
+            except (RedisError, OSError, TimeoutError) as error:
+                cause = "unreachable"
+                _log.warning("replica_cut_off", error=type(error).__name__)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
+            finally:
+                self._whole = self._whole and cause == "unreachable"
+                await _close(connection)
+
+    async def _load(self, connection: "Redis", cause: str) -> None:
+        """Take the register in, aside; then put it in the place of what was known."""
+        async with asyncio.timeout(_DEADLINE):
+            server = (await connection.info("server"))["run_id"]
+            marker = await _read_marker(connection)
+            sequence = await _last_sequence(connection)
+        if marker is None:
+            self._whole = False
+            await asyncio.sleep(_POLL)
+            raise Hole("not_loaded")
+        if self._same(server, marker, sequence):
+            # The same server with the same content: nothing was missed that the log does not still hold.
+            self._heard = monotonic()
+            return
+        began = monotonic()
+        self._whole = False
+        prefix = layout.subject(marker.generation, "")
+        found = [packed(keys, len(prefix)) async for keys in _scan(connection, prefix) if keys]
+        locks = {
+            key.decode().removeprefix(layout.LOCK) async for keys in _scan(connection, layout.LOCK) for key in keys
+        }
+        # Sorting many keys takes a while: not on the loop that answers checks.
+        presence = await asyncio.to_thread(Presence, found)
+        self._presence, self._locks, self._server = presence, locks, server
+        self.sequence, self._marker, self._heard, self._whole = sequence, marker, monotonic(), True
+        self.load_seconds = monotonic() - began
+        self.reloads[cause] += 1
+        _log.info("replica_loaded", cause=cause, keys=len(presence), seconds=round(self.load_seconds, 3))
+
+    def _same(self, server: str, marker: Marker, sequence: int) -> bool:
+        known = self._marker
+        return (
+            self._whole
+            and known is not None
+            and server == self._server
+            and (marker.epoch, marker.generation) == (known.epoch, known.generation)
+            and sequence >= self.sequence
+        )
+
+    async def _keep_up(self, connection: "Redis") -> None:
+        polled, task = 0.0, asyncio.current_task()
+        while True:
+            # The client library was seen to swallow a cancellation now and then.
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            if monotonic() - polled > _POLL:
+                polled = monotonic()
+                await self._look_at_marker(connection)
+            async with asyncio.timeout(_DEADLINE):
+                last: Any = {layout.CHANGES: f"0-{self.sequence}"}
+                answer = await connection.xread(last, count=_AT_ONCE, block=_BLOCK)
+            for _, entries in _streams(answer):
+                self._take(entries)
+            self._heard = monotonic()
+
+    def _take(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        """Take changes in their order. Raises ``Hole`` where one is missing or the register was made anew."""
+        for name, fields in entries:
+            number = int(name.split(b"-")[1])
+            if number != self.sequence + 1:
+                raise Hole("gap")
+            if b"generation" in fields:
+                raise Hole("generation")
+            places = fields.get(b"places")
+            if places:
+                self._presence.add(places.decode().split(" "))
+            lock = fields.get(b"lock")
+            if lock is not None:
+                self._locks.add(lock.decode())
+            self.sequence = number
+        if self._presence.since > _MOST_SINCE:
+            raise Hole("grown")
+
+    async def _look_at_marker(self, connection: "Redis") -> None:
+        async with asyncio.timeout(_DEADLINE):
+            marker = await _read_marker(connection)
+            last = await _last_sequence(connection)
+        known = self._marker
+        if marker is None or known is None or marker.epoch != known.epoch:
+            raise Hole("epoch")
+        if marker.generation != known.generation:
+            raise Hole("generation")
+        if last < self.sequence:
+            raise Hole("log_shorter")
+        self._marker = marker
+
+
+async def _read_marker(connection: "Redis") -> Marker | None:
+    pipeline = connection.pipeline(transaction=True)
+    pipeline.hmget(layout.MARKER, "epoch", "generation", "listings", "applied", "beat")
+    pipeline.time()
+    (epoch, generation, listings, applied, beat), (seconds, micros) = await pipeline.execute()
+    if epoch is None:
+        return None
+    age = None if beat is None else max(0, seconds * 1000 + micros // 1000 - int(beat))
+    generation = (generation or layout.FIRST_GENERATION.encode()).decode()
+    return Marker(epoch.decode(), generation, int(listings or 0), int(applied or 0), age, monotonic())
+
+
+async def _last_sequence(connection: "Redis") -> int:
+    last: Any = await connection.xrevrange(layout.CHANGES, count=1)
+    return int(last[0][0].split(b"-")[1]) if last else 0
+
+
+async def _scan(connection: "Redis", prefix: str) -> AsyncIterator[list[bytes]]:
+    """All keys that begin so: every one that is there throughout, some more than once."""
+    cursor = 0
+    while True:
+        async with asyncio.timeout(_DEADLINE):
+            answer: Any = await connection.scan(cursor, match=f"{prefix}*", count=_SCANNED)
+        cursor = int(answer[0])
+        yield answer[1]
+        if cursor == 0:
+            return
+
+
+def _streams(answer: Any) -> list[Any]:  # noqa: ANN401 - a list, or a mapping under RESP3
+    if isinstance(answer, dict):
+        return [(name, [entry for part in parts for entry in part]) for name, parts in answer.items()]
+    return list(answer or ())
+
+
+async def _close(connection: "Redis") -> None:
+    try:
+        await connection.aclose()
+    except (RedisError, OSError):
+        return

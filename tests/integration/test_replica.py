@@ -1,0 +1,297 @@
+"""The replica: never a key too few, whatever happens to Redis, the log or the register under it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis.asyncio as redis_client
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from register import layout, rebuild
+from register.presence import Presence, packed
+from register.rebuild import Rebuild
+from register.register_reader import RegisterReader, RegisterUnavailable
+from register.replica import Replica, ReplicaState
+from register.replica_reader import CoalescedReader, ReplicaReader
+from rules.calendar import civil_day, to_milliseconds
+from rules.identifiers import Identifier, parse_identifier
+from tests.e2e.program import credit_code
+from tests.integration.feeding import NOON, Road
+from tests.integration.test_locks import held, request
+from tests.integration.valkey_server import ValkeyServer
+from tests.unit.desk import KEYS
+from tests.unit.records import record, removal
+
+
+def key(number: int) -> str:
+    found = parse_identifier(credit_code(number), today=NOON.date())
+    assert isinstance(found, Identifier)
+    return KEYS.subject(found.canonical)
+
+
+def listed(number: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return record(record_no=f"L-{number}", subject={"id": credit_code(number)}, **more)
+
+
+class Followed:
+    """A replica that follows, beside the road that feeds it."""
+
+    def __init__(self, url: str) -> None:
+        def connect() -> "Redis":
+            return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))
+
+        self.replica = Replica(connect)
+        self.direct = redis_client.from_url(url)
+        self.reader = ReplicaReader(self.replica, RegisterReader(self.direct, 1))
+        self.task = asyncio.create_task(self.replica.follow())
+
+    async def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
+        async with asyncio.timeout(seconds):
+            while not holds():  # noqa: ASYNC110 - what is waited for is another task's state
+                await asyncio.sleep(0.005)
+
+    async def current(self) -> None:
+        await self.until(lambda: self.replica.state is ReplicaState.CURRENT)
+
+    async def caught_up(self) -> None:
+        """Until the replica has seen the last change there is."""
+        last: Any = await self.direct.xrevrange(layout.CHANGES, count=1)
+        number = int(last[0][0].split(b"-")[1]) if last else 0
+        await self.until(lambda: self.replica.sequence >= number)
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.direct.aclose()
+
+
+@pytest.fixture
+async def road(redis: "Redis", engine: AsyncEngine) -> Road:
+    """A register with one listing."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await road.feed(listed(1))
+    return road
+
+
+@pytest.fixture
+async def followed(road: Road, valkey: ValkeyServer) -> AsyncIterator[Followed]:
+    """A replica of that register, current."""
+    made = Followed(valkey.url)
+    await made.current()
+    yield made
+    await made.stop()
+
+
+async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
+    """Commands that Redis ran for keys of the register while something was done."""
+    before = int((await redis.info("commandstats")).get("cmdstat_hvals", {}).get("calls", 0))
+    await work()
+    return int((await redis.info("commandstats")).get("cmdstat_hvals", {}).get("calls", 0)) - before
+
+
+# ---------------------------------------------------------------- the index
+
+
+@given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
+def test_presence_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
+    """Loaded or added, at any place of the number line: there; anything else: not there."""
+    presence = Presence([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
+    presence.add(f"{number:016x}{'0' * 16}" for number in added)
+    for number in loaded | added:
+        assert presence.may_hold(f"{number:016x}{'f' * 16}")
+    for number in {0, 1, 2**63, 2**64 - 1, *(n ^ 1 for n in loaded)} - loaded - added:
+        assert not presence.may_hold(f"{number:016x}{'f' * 16}")
+
+
+def test_keys_are_packed_by_their_first_eight_bytes() -> None:
+    """What SCAN brings becomes numbers; nothing is nothing."""
+    name = b"cg:0:subject:" + b"00112233445566778899aabbccddeeff"
+    assert packed([name], len(b"cg:0:subject:")).tolist() == [0x0011223344556677]
+    assert packed([], 3).tolist() == []
+
+
+# ---------------------------------------------------------------- following
+
+
+async def test_what_is_not_listed_costs_no_round_trip(road: Road, followed: Followed) -> None:
+    """A miss is answered from memory with the sequence it rests on; a hit is confirmed by the register itself."""
+    found = None
+
+    async def miss() -> None:
+        nonlocal found
+        found = await followed.reader.look_up([key(2)], ["t" * 32])
+
+    assert await counted(road.redis, miss) == 0
+    assert found is not None
+    assert (found.listings, found.locks, found.state.sequence) == ({}, {}, followed.replica.sequence)
+    assert found.state.age is not None
+    hit = await followed.reader.look_up([key(1), key(2)])
+    assert [len(hit.listings.get(key(n), [])) for n in (1, 2)] == [1, 0]
+
+
+async def test_listed_and_taken_off_while_it_follows(road: Road, followed: Followed) -> None:
+    """A new listing is known a moment later; one that was taken off is confirmed away, never a false listing."""
+    await road.feed(listed(3))
+    await followed.caught_up()
+    assert len((await followed.reader.look_up([key(3)])).listings[key(3)]) == 1
+    await road.feed(removal(record_no="L-3"))
+    await followed.caught_up()
+    assert (await followed.reader.look_up([key(3)])).listings[key(3)] == []
+
+
+async def test_a_lock_of_another_process_is_known(road: Road, followed: Followed) -> None:
+    """Locks come by the same log; a lock of its own process is known at once."""
+    (lock,) = await held(road, request("bidder-17", KEYS.listing("court", "L-1")))
+    await followed.caught_up()
+    found = await followed.reader.look_up([], [lock.target_key, "x" * 32])
+    assert found.locks == {lock.target_key: lock.id}
+    followed.replica.note_lock("y" * 32)
+    assert followed.replica.may_be_locked("y" * 32)
+
+
+async def test_everything_there_before_the_load_is_known(road: Road, valkey: ValkeyServer) -> None:
+    """Listings and locks from before, and all changes while it loads: nothing falls between."""
+    await road.feed(*(listed(n) for n in range(100, 400)))
+    (lock,) = await held(road, request("bidder-17", KEYS.listing("court", "L-1")))
+    late = Followed(valkey.url)
+    await road.feed(*(listed(n) for n in range(400, 600)))
+    await late.current()
+    await late.caught_up()
+    assert all(late.replica.may_hold(key(n)) for n in range(100, 600))
+    assert not any(late.replica.may_hold(key(n)) for n in range(600, 700))
+    assert late.replica.may_be_locked(lock.target_key)
+    await late.stop()
+
+
+async def test_a_register_made_anew_is_loaded_anew(
+    road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swap stands in the log: from there on nothing is answered from the old knowledge."""
+    monkeypatch.setattr(rebuild, "GRACE", 0.05)
+    await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
+    await followed.until(lambda: followed.replica.reloads["generation"] == 1)
+    await followed.current()
+    await road.feed(listed(5))
+    await followed.caught_up()
+    assert len((await followed.reader.look_up([key(5)])).listings[key(5)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "cause"),
+    [
+        (lambda redis: redis.xadd(layout.CHANGES, {"places": key(7)}, id="0-5000"), "gap"),
+        (lambda redis: redis.hset(layout.MARKER, "epoch", "another"), "epoch"),
+        (lambda redis: redis.delete(layout.CHANGES), "log_shorter"),
+    ],
+)
+async def test_a_hole_is_noticed_and_answered_by_a_load(
+    road: Road, followed: Followed, harm: Callable[["Redis"], Awaitable[Any]], cause: str
+) -> None:
+    """A missing change, another epoch, a log that lost its end: lost, loaded aside, current again."""
+    await road.feed(listed(6))
+    await followed.caught_up()
+    await harm(road.redis)
+    await followed.until(lambda: followed.replica.reloads[cause] == 1)
+    await followed.current()
+    assert len((await followed.reader.look_up([key(1)])).listings[key(1)]) == 1
+
+
+async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: Followed) -> None:
+    """After FLUSHALL nobody is called unlisted: the register itself is asked, and says that it is not loaded."""
+    await road.redis.flushall()
+    await followed.until(lambda: followed.replica.state is ReplicaState.LOST)
+    with pytest.raises(RegisterUnavailable) as caught:
+        await followed.reader.look_up([key(2)])
+    assert caught.value.code == "register_not_loaded"
+    await road.recovery.make_whole()
+    await followed.current()
+    assert (await followed.reader.look_up([key(1)])).listings[key(1)]
+
+
+async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(tmp_path: Path) -> None:
+    """Silence is stale within a second, and asked for; the server that comes back is another one: loaded anew."""
+    server = ValkeyServer(tmp_path)
+    server.start()
+    client = redis_client.from_url(server.url)
+    await client.hset(layout.MARKER, mapping={"epoch": "e", "applied": 1, "listings": 1})
+    await client.hset(layout.subject("0", key(1)), "l", "x")
+    await client.xadd(layout.CHANGES, {"places": key(1)}, id="0-*")
+    followed = Followed(server.url)
+    await followed.current()
+    server.kill()
+    await followed.until(lambda: followed.replica.state is ReplicaState.STALE)
+    with pytest.raises(RegisterUnavailable):
+        await followed.reader.look_up([key(2)])
+    assert followed.replica.may_hold(key(1)), "what was known is still known"
+    server.start()
+    await followed.until(lambda: followed.replica.reloads["unreachable"] == 1)
+    await followed.current()
+    assert (await followed.reader.look_up([key(2)])).listings == {}
+    await followed.stop()
+    await client.aclose()
+    server.stop()
+
+
+async def test_an_unloaded_or_empty_register_answers_nothing(
+    redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer
+) -> None:
+    """Not loaded: still loading. Loaded and never fed: empty, which is not "nobody is listed"."""
+    followed = Followed(valkey.url)
+    await asyncio.sleep(0.2)
+    assert followed.replica.state is ReplicaState.LOADING
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await followed.current()
+    with pytest.raises(RegisterUnavailable) as caught:
+        await followed.reader.look_up([key(1)])
+    assert caught.value.code == "register_empty"
+    await road.feed(listed(1))
+    await followed.until(lambda: followed.replica.register_state().applied > 0)
+    assert (await followed.reader.look_up([key(2)])).listings == {}
+    await followed.stop()
+
+
+async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) -> None:
+    """A caller who wants it fresher than a replica can promise gets the register's own word."""
+
+    async def miss() -> None:
+        await followed.reader.look_up([key(2)], fresh=True)
+
+    assert await counted(road.redis, miss) == 1
+
+
+# ---------------------------------------------------------------- one round trip for many
+
+
+async def test_many_hits_share_round_trips_and_get_their_own_answers(road: Road) -> None:
+    """A hundred look-ups at once take a few round trips; each gets exactly what it asked for."""
+    await road.feed(*(listed(n) for n in range(10, 60)))
+    reader = CoalescedReader(RegisterReader(road.redis, 1))
+    before = (await road.redis.info("commandstats"))["cmdstat_xrevrange"]["calls"]
+    found = await asyncio.gather(*(reader.look_up([key(n)], [f"{n:032x}"]) for n in range(10, 110)))
+    after = (await road.redis.info("commandstats"))["cmdstat_xrevrange"]["calls"]
+    assert after - before < 10
+    for number, answer in zip(range(10, 110), found, strict=True):
+        assert list(answer.listings) == [key(number)]
+        assert len(answer.listings[key(number)]) == (number < 60)
+
+
+async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
+    """Nobody waits for ever: each look-up of a round trip that failed is told so, and the next ones are asked anew."""
+    reader = CoalescedReader(RegisterReader(redis, 1))
+    found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(5)), return_exceptions=True)
+    assert [getattr(item, "code", None) for item in found] == ["register_not_loaded"] * 5
+    given_up = asyncio.create_task(reader.look_up([key(1)], []))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    with pytest.raises(RegisterUnavailable):
+        await reader.look_up([key(2)], [])
