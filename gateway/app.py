@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.files import load_departments, load_working_days
 from config.settings import Settings
 from gateway.access import Access
-from gateway.audit import Audit
+from gateway.audit import Audit, Spool
 from gateway.authz_handler import AuthzHandler, HeaderNames
 from gateway.check_desk import CheckDesk
 from gateway.check_handler import CheckHandler
@@ -82,7 +82,7 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine = connect(settings.ledger_url.get_secret_value())
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, audit, chain = Access(ClientRegistry(engine)), Audit(publisher), Chain(keys)
+    access, audit, chain = Access(ClientRegistry(engine)), Audit(publisher, Spool(settings.data / "spool")), Chain(keys)
     replica, locks = Replica(lambda: _one_connection(settings)), LockBook(engine, redis, chain)
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk, working_days = AdmissionDesk(departments, keys), load_working_days(settings.holidays)
@@ -223,7 +223,9 @@ async def _stop(tasks: list[asyncio.Task[None]], audit: Audit, publisher: Publis
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    with suppress(BrokerUnavailable, TimeoutError):
+    try:
         async with asyncio.timeout(_FLUSH_DEADLINE):
             await audit.flush()
+    except (BrokerUnavailable, TimeoutError):
+        audit.keep()
     await publisher.stop()

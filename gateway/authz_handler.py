@@ -9,13 +9,14 @@ from datetime import datetime
 from urllib.parse import unquote
 from uuid import uuid4
 
+import orjson
 import structlog
 from aiohttp import web
 
 from config.settings import Settings
 from gateway.access import Access
 from gateway.check_desk import CheckDesk
-from gateway.check_request import check_from
+from gateway.check_request import CheckAsked, asked_from, check_from
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import PROBLEMS, Problem
 from gateway.responses import answer_json
@@ -62,10 +63,10 @@ class AuthzHandler:
         try:
             client = await self.access.client_of(request)
             check = check_from(self._asked(request), client, self.shelf.current, civil_day(self.clock()))
-            document = await self.desk.answer(client, check)
+            decided = await self.desk.answer(client, check)
         except Problem as problem:
             return _refused(problem)
-        outcome = Outcome(document["outcome"])
+        document, outcome = orjson.loads(decided.body), decided.outcome
         may_go_on = outcome.rank <= Outcome.WARN.rank
         short = {name: document[name] for name in ("decision_id", "outcome", "indeterminate", "messages", "remedy")}
         response = answer_json(short, status=200 if may_go_on else 403)
@@ -73,18 +74,19 @@ class AuthzHandler:
         response.headers[OUTCOME] = outcome
         return response
 
-    def _asked(self, request: web.Request) -> dict[str, object]:
+    def _asked(self, request: web.Request) -> CheckAsked:
         given = {name: request.headers.get(getattr(self.names, name), "").strip() for name in HeaderNames.__slots__}
         subject = {"role": given["role"] or "applicant", "id": given["subject"] or None}
         # Header values are Latin-1 to HTTP; a name in Chinese is percent-encoded UTF-8.
         subject["name"] = unquote(given["name"]) or None
-        return {
+        form = {
             "scene": given["scene"],
             "transaction_id": given["transaction"] or f"authz-{uuid4().hex}",
             "operator": given["operator"] or None,
             "purpose": unquote(given["purpose"]) or None,
             "subjects": [subject],
         }
+        return asked_from(orjson.dumps(form))
 
 
 def _refused(problem: Problem) -> web.Response:

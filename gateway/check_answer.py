@@ -60,7 +60,7 @@ def answer(found: Answered, policy: Policy, departments: Departments) -> dict[st
         "ticket": found.ticket,
         "feedback_due": rfc3339(found.feedback_due) if found.feedback_due else None,
         "as_of": as_of(found.state, found.now, found.watermarks),
-        "policy": policy.named(),
+        "policy": policy.named,
     }
     if verdict.outcome.rank > Outcome.ALLOW.rank:
         document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}

@@ -6,9 +6,9 @@ checks ─▶ one look-up ─▶ each: matches ─▶ verdict ─▶ doubts ─�
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from typing import NamedTuple
 
+import orjson
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,9 +16,10 @@ from gateway.audit import Audit
 from gateway.check_answer import Answered, answer
 from gateway.check_record import PartyKeys, decision_entry
 from gateway.check_request import Check
+from gateway.clearing import clear_document, clear_entry, is_clear, new_decision_id
 from gateway.doubts import Doubts
 from gateway.lock_settlement import Settled, held_locks, lock_targets, settle_locks
-from gateway.metrics import CHECKS, INDETERMINATE, LOCKS_HELD, SHADOW_RULES
+from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES, count_outcome
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
 from gateway.tickets import Clearance, TicketDesk, expiry, seen
@@ -26,7 +27,7 @@ from register.clients import Client
 from register.decisions import DecisionEntry
 from register.lock_rows import ListingsFell, Lock, LockTerms
 from register.locks import LockBook
-from register.register_reader import LookUp, RegisterUnavailable
+from register.register_reader import LookUp, RegisterState, RegisterUnavailable
 from register.replica import Replica
 from register.replica_reader import ReplicaReader
 from rules.calendar import civil_day, end_of_day, to_milliseconds
@@ -58,6 +59,13 @@ class Question:
         return [key for keys in self.party_keys for key in keys if key]
 
 
+class Decided(NamedTuple):
+    """An answer: its outcome, and itself as it goes out."""
+
+    outcome: Outcome
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class CheckDesk:
     """Answers checks. ``clock`` gives the moment, with its zone."""
@@ -74,18 +82,18 @@ class CheckDesk:
     working_days: WorkingDays
     clock: Callable[[], datetime]
 
-    async def answer(self, client: Client, check: Check) -> dict[str, Any]:
+    async def answer(self, client: Client, check: Check) -> Decided:
         """Answer one check. Raises ``Problem``."""
         (found,) = await self.answer_all(client, [check])
         if isinstance(found, Problem):
             raise found
         return found
 
-    async def answer_all(self, client: Client, checks: Sequence[Check]) -> list[dict[str, Any] | Problem]:
+    async def answer_all(self, client: Client, checks: Sequence[Check]) -> list[Decided | Problem]:
         """Answer checks in their order from one look-up; what fails harms no other."""
         questions = [self._question(client, check) for check in checks]
         found, unreadable = await self._look_up(questions)
-        answers: list[dict[str, Any] | Problem] = []
+        answers: list[Decided | Problem] = []
         for question in questions:
             try:
                 answers.append(await self._decide(client, question, found, unreadable))
@@ -115,7 +123,7 @@ class CheckDesk:
 
     async def _decide(
         self, client: Client, question: Question, found: LookUp | None, unreadable: tuple[Unknown, ...]
-    ) -> dict[str, Any]:
+    ) -> Decided:
         policy, now = self.shelf.current, self.clock()
         check, scene = question.check, policy.pack.scenes.get(question.check.scene)
         if scene is None:
@@ -126,6 +134,8 @@ class CheckDesk:
             await self.doubts.look_again(scene)
             shown = {t: found.locks[t] for t in question.targets.values() if t in found.locks}
             unknown, state = self.doubts.about(scene, found.state, check.max_staleness_ms), found.state
+            if not unknown and is_clear(check, question.keys, found):
+                return self._clear(client, question, found.state, policy, now)
         milliseconds = to_milliseconds(now)
         held = await held_locks(self.locks, question.targets, shown, milliseconds, certain=not unknown)
         fell: frozenset[str] = frozenset()
@@ -133,9 +143,7 @@ class CheckDesk:
             verdict = self._verdict(client, question, found, policy, now, fell)
             verdict = under_doubt(verdict, scene) if unknown else verdict
             settled = await settle_locks(self.locks, verdict, question.targets, held, check)
-            answered = Answered(
-                f"dec_{uuid4().hex}", check, settled.verdict, verdict.outcome, held, unknown, state, now
-            )
+            answered = Answered(new_decision_id(), check, settled.verdict, verdict.outcome, held, unknown, state, now)
             counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
             answered = replace(
                 answered,
@@ -149,6 +157,15 @@ class CheckDesk:
             except ListingsFell as gone:
                 fell |= gone.keys
         raise Problem("ledger_unavailable")
+
+    def _clear(
+        self, client: Client, question: Question, state: RegisterState, policy: Policy, now: datetime
+    ) -> Decided:
+        check, decision_id = question.check, new_decision_id()
+        body = orjson.dumps(clear_document(decision_id, check, state, now, policy))
+        self.audit.put(clear_entry(client, check, question.party_keys, decision_id, body, now))
+        count_outcome(check.scene, Outcome.ALLOW)
+        return Decided(Outcome.ALLOW, body)
 
     def _verdict(
         self,
@@ -169,17 +186,18 @@ class CheckDesk:
 
     async def _put_on_record(
         self, client: Client, question: Question, answered: Answered, settled: Settled, policy: Policy
-    ) -> dict[str, Any]:
+    ) -> Decided:
         """Locks and intercepts are in the ledger before the answer goes out; the rest follows at once.
 
         Raises ``ListingsFell`` with nothing written, ``Problem``, and what the ledger raises.
         """
-        document: dict[str, Any] = {}
+        bodies: list[bytes] = []
 
         def entry_with(locks: Sequence[Lock]) -> DecisionEntry:
             together = {lock.id: lock for lock in (*answered.locks, *locks)}
             whole = replace(answered, locks=list(together.values()))
-            document.update(answer(whole, policy, self.departments))
+            document = answer(whole, policy, self.departments)
+            bodies.append(orjson.dumps(document))
             return decision_entry(client, whole, question.party_keys, document)
 
         if settled.verdict.outcome.rank < Outcome.LOCK.rank and not settled.wanted:
@@ -191,7 +209,7 @@ class CheckDesk:
                 if lock.decision_id == answered.decision_id:
                     LOCKS_HELD.labels(lock.scene, lock.scope).inc()
         _count(answered)
-        return document
+        return Decided(settled.verdict.outcome, bodies[-1])
 
     def _terms(self, client: Client, answered: Answered, policy: Policy) -> LockTerms:
         check, scene = answered.check, policy.pack.scenes[answered.check.scene]
@@ -240,7 +258,7 @@ class CheckDesk:
 
 def _count(answered: Answered) -> None:
     scene = answered.check.scene
-    CHECKS.labels(scene, answered.verdict.outcome).inc()
+    count_outcome(scene, answered.verdict.outcome)
     for cause in {unknown.code for unknown in answered.unknown}:
         INDETERMINATE.labels(scene, cause).inc()
     shadow = answered.verdict.shadow

@@ -7,18 +7,18 @@ from time import perf_counter
 from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
 
+import msgspec
 import orjson
 from aiohttp import StreamReader, web
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from gateway.access import Access
-from gateway.check_desk import CheckDesk
-from gateway.check_request import Check, check_from, decoded
+from gateway.check_desk import CheckDesk, Decided
+from gateway.check_request import Check, CheckAsked, asked_from, check_from, decoded
 from gateway.intake import NDJSON
-from gateway.metrics import CHECK_SECONDS
+from gateway.metrics import check_seconds
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
-from gateway.reason import body_as
 from register.clients import Client
 from rules.calendar import civil_day
 
@@ -32,7 +32,7 @@ _LONGEST_LINE = 64 * 1024
 class BatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks/batch``: each check as it would be asked alone."""
 
-    checks: Annotated[tuple[Any, ...], Meta(min_length=1, max_length=MOST)]
+    checks: Annotated[tuple[Raw, ...], Meta(min_length=1, max_length=MOST)]
 
 
 class Reply(NamedTuple):
@@ -67,14 +67,15 @@ class CheckHandler:
     async def reply_to_check(self, client: Client, body: bytes) -> Reply:
         """The answer to one check. Raises ``Problem``."""
         started = perf_counter()
-        check = self._read(decoded(body), client)
-        document = await self.desk.answer(client, check)
-        CHECK_SECONDS.labels(check.scene).observe(perf_counter() - started)
-        return Reply(200, _JSON, orjson.dumps(document))
+        check = self._read(asked_from(body), client)
+        decided = await self.desk.answer(client, check)
+        check_seconds(check.scene).observe(perf_counter() - started)
+        return Reply(200, _JSON, decided.body)
 
     async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
         """The answers to a batch. Raises ``Problem`` when it is none."""
-        asked = body_as(BatchAsked, body)
+        decoded(body)  # says where JSON is broken, before its parts are taken one by one
+        asked = _batch(body)
         results: list[dict[str, Any]] = []
         for start in range(0, len(asked.checks), _AT_ONCE):
             results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
@@ -87,29 +88,30 @@ class CheckHandler:
         await response.prepare(request)
         index = 0
         async for lines in _pages(request.content):
-            values = [_value(line) for line in lines]
-            results = await self._answer(client, values, index)
+            results = await self._answer(client, lines, index)
             index += len(lines)
             await response.write(b"".join(orjson.dumps(result) + b"\n" for result in results))
         await response.write_eof()
         return response
 
-    async def _answer(self, client: Client, values: Sequence[Any], start: int) -> list[dict[str, Any]]:
-        read = [self._try(value, client) for value in values]
+    async def _answer(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
+        read = [self._try(part, client) for part in parts]
         answers = iter(await self.desk.answer_all(client, [check for check in read if isinstance(check, Check)]))
         return [
             _result(start + number, found if isinstance(found, Problem) else next(answers))
             for number, found in enumerate(read)
         ]
 
-    def _try(self, value: Any, client: Client) -> Check | Problem:  # noqa: ANN401
+    def _try(self, part: bytes | Raw, client: Client) -> Check | Problem:
         try:
-            return self._read(value, client) if not isinstance(value, Problem) else value
+            if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
+                raise Problem("body_too_large")
+            return self._read(asked_from(part), client)
         except Problem as problem:
             return problem
 
-    def _read(self, value: Any, client: Client) -> Check:  # noqa: ANN401
-        return check_from(value, client, self.shelf.current, civil_day(self.clock()))
+    def _read(self, asked: CheckAsked, client: Client) -> Check:
+        return check_from(asked, client, self.shelf.current, civil_day(self.clock()))
 
 
 def _sent(reply: Reply) -> web.Response:
@@ -117,20 +119,19 @@ def _sent(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
-def _value(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds, or the problem
-    if len(line) > _LONGEST_LINE:
-        return Problem("body_too_large")
+def _batch(body: bytes) -> BatchAsked:
     try:
-        return decoded(line)
-    except Problem as problem:
-        return problem
+        return msgspec.json.decode(body, type=BatchAsked)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `")
+        raise Problem("request_invalid", detail, path=path.rstrip("`") or "$") from None
 
 
-def _result(index: int, found: dict[str, Any] | Problem) -> dict[str, Any]:
+def _result(index: int, found: Decided | Problem) -> dict[str, Any]:
     if isinstance(found, Problem):
         document = found.document(str(uuid4()))
         return {"index": index, "status": document["status"], "problem": document}
-    return {"index": index, "status": 200, "decision": found}
+    return {"index": index, "status": 200, "decision": orjson.Fragment(found.body)}
 
 
 async def _pages(content: StreamReader) -> AsyncIterator[list[bytes]]:

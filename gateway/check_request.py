@@ -77,12 +77,22 @@ def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
 
 
-def check_from(value: Any, client: Client, policy: Policy, today: date) -> Check:  # noqa: ANN401
-    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+_decoder = msgspec.json.Decoder(CheckAsked)
+
+
+def asked_from(body: bytes | msgspec.Raw) -> CheckAsked:
+    """The form of a check that a body holds. Raises ``Problem`` saying what is wrong and where."""
     try:
-        asked = msgspec.convert(value, CheckAsked)
+        return _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        decoded(bytes(body))
+        raise Problem("json_invalid") from None  # what one reader of JSON lets pass and the other does not
+
+
+def check_from(asked: CheckAsked, client: Client, policy: Policy, today: date) -> Check:
+    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
     if asked.scene not in policy.pack.scenes:
         raise Problem("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
     if not client.grants.may_check(asked.scene):

@@ -1,8 +1,11 @@
 """The closed list of the gateway's metrics. Labels come from configuration, never from a request."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 CHECKS = Counter("creditgate_checks", "Checks answered, by scene and outcome.", ["scene", "outcome"])
+
 CHECK_SECONDS = Histogram(
     "creditgate_check_duration_seconds",
     "Time to answer a check.",
@@ -56,4 +59,22 @@ REGISTER_LOADED = Gauge(
     "1 when the register is whole and reachable.",
     multiprocess_mode="mostrecent",
 )
+AUDIT_SPOOLED = Counter("creditgate_audit_spooled", "Decisions kept on disk while the broker was away.")
 AUDIT_WAITING = Gauge("creditgate_audit_waiting", "Decisions not yet on their topic.", multiprocess_mode="livesum")
+
+
+@lru_cache(maxsize=1024)
+def _outcomes(scene: str, outcome: str) -> Counter:
+    """The counter itself: finding it by its labels costs more than counting."""
+    return CHECKS.labels(scene, outcome)
+
+
+@lru_cache(maxsize=256)
+def check_seconds(scene: str) -> Histogram:
+    """The histogram of a scene of the policy."""
+    return CHECK_SECONDS.labels(scene)
+
+
+def count_outcome(scene: str, outcome: str) -> None:
+    """Count an answer in a scene of the policy."""
+    _outcomes(scene, outcome).inc()

@@ -6,6 +6,7 @@ Details hold subject keys and masked numbers, never a whole identifier of a pers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -85,6 +86,23 @@ async def _tell_the_late(connection: AsyncConnection, chain: Chain, entries: Map
     if annulled:
         now = max(entry.decided_at for entry in entries.values())
         await tell(connection, chain, await corrections(connection, annulled, entries.keys()), now)
+
+
+_decoder = msgspec.msgpack.Decoder(list[DecisionEntry])
+_one = msgspec.json.Decoder(DecisionEntry)
+
+
+def encode_entries(entries: Sequence[DecisionEntry]) -> bytes:
+    """Decisions as one message of the topic ``credit.decisions``."""
+    return msgspec.msgpack.encode(entries)
+
+
+def decode_entries(message: bytes) -> list[DecisionEntry] | None:
+    """The decisions of a message, also of one from before they came in batches; None when it holds none."""
+    try:
+        return [_one.decode(message)] if message[:1] == b"{" else _decoder.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 _COLUMNS = tuple(name for name in DecisionEntry.__struct_fields__ if name != "listings")

@@ -87,7 +87,10 @@ class ReplicaReader:
         """
         if fresh or self._replica.state is not ReplicaState.CURRENT:
             return await self._coalesced.look_up(keys, targets)
-        state = self._known_state()
+        state = self._replica.register_state()
+        if not state.applied:
+            # The first listings may have come since the marker was read.
+            return await self._coalesced.look_up(keys, targets)
         possible = [key for key in keys if self._replica.may_hold(key)]
         shown = [target for target in targets if self._replica.may_be_locked(target)]
         if not possible and not shown:
@@ -97,9 +100,3 @@ class ReplicaReader:
     async def state(self) -> RegisterState:
         """The register's state, asked of itself. Raises ``RegisterUnavailable``."""
         return await self._direct.state()
-
-    def _known_state(self) -> RegisterState:
-        state = self._replica.register_state()
-        if not state.applied:
-            raise RegisterUnavailable("register_empty")
-        return state

@@ -158,9 +158,12 @@ CENTENARIANS = frozenset({"996", "997", "998", "999"})
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC = re.compile(rf"[1-9ANY][{USCC_ALPHABET}]{{17}}")
 _USCC_WEIGHTS = tuple(3**place % 31 for place in range(17))
-_USCC_VALUES = {c: value for value, c in enumerate(USCC_ALPHABET)}
+_USCC_VALUES = bytes.maketrans(USCC_ALPHABET.encode(), bytes(range(len(USCC_ALPHABET))))
 _ORG_CODE = re.compile(r"[0-9A-Z]{8}[0-9X]")
 _ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+_ORG_VALUES = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", bytes(range(36)))
+_REGISTERED_IN = PROVINCES | {"10"}
+"""10: with the State."""
 _PERSON = re.compile(r"[0-9]{17}[0-9X]")
 _OLD_FOREIGN = re.compile(r"[A-Z]{3}[0-9]{12}")
 _OLD_RESIDENT = re.compile(r"[0-9]{15}")
@@ -170,13 +173,13 @@ _OLDEST_USUAL_BIRTH = 1920
 
 def uscc_check(first_17: str) -> str:
     """The 18th character of a credit code (GB 32100-2015)."""
-    total = sum(map(mul, map(_USCC_VALUES.__getitem__, first_17), _USCC_WEIGHTS))
+    total = sum(map(mul, first_17.encode().translate(_USCC_VALUES), _USCC_WEIGHTS))
     return USCC_ALPHABET[-total % 31]
 
 
 def org_check(first_8: str) -> str:
     """The 9th character of an organisation code (GB 11714-1997): A counts 10 to Z 35, none left out."""
-    total = sum(int(c, 36) * w for c, w in zip(first_8, _ORG_WEIGHTS, strict=True))
+    total = sum(map(mul, first_8.encode().translate(_ORG_VALUES), _ORG_WEIGHTS))
     return "0123456789X"[-total % 11]
 
 
@@ -241,7 +244,7 @@ def read_uscc(text: str) -> Identifier | str:
         return "identifier_characters"
     if uscc_check(text[:17]) != text[17]:
         return "identifier_check_digit"
-    region_known = text[2:8].isdigit() and text[2:4] in PROVINCES | {"10"}  # 10: registered with the State
+    region_known = text[2:8].isdigit() and text[2:4] in _REGISTERED_IN
     warnings = (
         *_unless(region_known, "region_unknown"),
         *_unless(org_check(text[8:16]) == text[16], "organisation_check_digit"),

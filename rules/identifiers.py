@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _LONGEST_TEXT = 256
+_DECLARED = {known.value: known for known in IdType}
 _LENGTHS = {SubjectKind.PERSON: (15, 18), SubjectKind.ORGANISATION: (9, 18)}
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Cyrillic and Greek letters and Roman numerals that input methods offer for X; × is left alone, since it
@@ -88,7 +89,7 @@ def parse_identifier(text: str, id_type: str | None = None, *, today: date) -> I
     number allows both, and is refused where it names the wrong one of these; another type of the same
     kind of subject is the sender's slip, and warns.
     """
-    declared = next((known for known in IdType if known == id_type), None)
+    declared = None if id_type is None else _DECLARED.get(id_type)
     if id_type is not None and declared is None:
         raise InvalidIdentifier("identifier_type_unknown")
     if len(text) > _LONGEST_TEXT:

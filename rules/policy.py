@@ -213,6 +213,7 @@ class Policy:
         """A basis as people read it."""
         return f"《{self.pack.documents[basis.document].title}》{basis.article}"
 
+    @cached_property
     def named(self) -> dict[str, str]:
         """How a decision names it."""
         return {"pack": self.pack.pack, "version": self.pack.version, "digest": self.digest}

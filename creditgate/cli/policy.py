@@ -31,7 +31,7 @@ def check(pack: PackOption = None, json: JsonOption = False) -> None:
     found = load_or_fail(pack or settings.policy)
     remarks = review(found, load_departments(settings.departments), today())
     if json:
-        print_json({"policy": found.named(), "remarks": [remark._asdict() for remark in remarks]})
+        print_json({"policy": found.named, "remarks": [remark._asdict() for remark in remarks]})
     else:
         pack_ = found.pack
         counts = f"{len(pack_.scenes)} scenes, {len(pack_.rules)} rules, {len(pack_.measures)} measures"
@@ -63,7 +63,7 @@ def run_examples(
     unseen = [rule.id for rule in found.pack.rules if rule.id not in fired and not rule.shadow]
     if json:
         failures = [{"name": item.example.name, "differs": item.differs} for item in wrong]
-        print_json({"policy": found.named(), "examples": len(tried), "failed": failures, "rules_without": unseen})
+        print_json({"policy": found.named, "examples": len(tried), "failed": failures, "rules_without": unseen})
     else:
         _print_tried(tried, wrong, unseen)
     if wrong or not tried:

@@ -100,7 +100,7 @@ def explanation(policy: Policy, transaction: Transaction, party: Party, matches:
     ]
     (judged,) = verdict.parties
     return {
-        "policy": policy.named(),
+        "policy": policy.named,
         "scene": transaction.scene,
         "outcome": verdict.outcome,
         "party": judged.outcome,
@@ -150,7 +150,7 @@ def replay(
     start = datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
     found = with_backends(settings_or_fail(), lambda backends: _replay(backends, policy, to_milliseconds(start), show))
     if json:
-        print_json({"policy": policy.named(), "since": start.isoformat()} | found)
+        print_json({"policy": policy.named, "since": start.isoformat()} | found)
     else:
         out.print(f"{found['decisions']} decisions, {found['changed']} would change", style="bold", highlight=False)
         for line in found["changes"]:

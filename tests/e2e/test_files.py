@@ -106,7 +106,7 @@ def test_a_file_in_its_own_columns_bites(centre: Program, key: str, number: int,
     answer = upload(centre, key, make(row(number, note="x")), name)
     assert settled(centre, key, answer) == {"applied": 1}
     assert answer.json["dropped"] == ["内部备注"]
-    assert stopped(centre, number)
+    assert eventually(lambda: stopped(centre, number))
 
 
 def test_bad_rows_are_named_by_line_and_column_and_harm_no_other(centre: Program, key: str) -> None:
@@ -116,7 +116,7 @@ def test_bad_rows_are_named_by_line_and_column_and_harm_no_other(centre: Program
     assert told[1] == (4, "date_unreadable", "发布时间")
     assert told[0][:2] == (3, "identifier_length")
     assert settled(centre, key, answer) == {"applied": 1, "rejected": 2}
-    assert stopped(centre, 6112)
+    assert eventually(lambda: stopped(centre, 6112))
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ def test_a_full_list_takes_off_what_it_leaves_out_and_puts_it_back(centre: Progr
     second = upload(centre, key, three, **query)
     assert second.json["snapshot"] == {"news": 0, "left_out": 5, "unchanged": 3}
     assert settled(centre, key, second) == {"applied": 5}
-    assert (stopped(centre, 6101), stopped(centre, 6131)) == (False, True)
+    assert eventually(lambda: (stopped(centre, 6101), stopped(centre, 6131)) == (False, True))
     third = upload(centre, key, text_of(row(6101), *(row(number) for number in (6131, 6132, 6133))), **query)
     assert third.json["snapshot"] == {"news": 1, "left_out": 0, "unchanged": 3}
     assert settled(centre, key, third) == {"applied": 1}
-    assert stopped(centre, 6101)
+    assert eventually(lambda: stopped(centre, 6101))
 
 
 def test_an_empty_full_list_removes_nothing_and_holds_the_feed(centre: Program, key: str) -> None:
@@ -194,7 +194,7 @@ def test_an_empty_full_list_removes_nothing_and_holds_the_feed(centre: Program, 
     empty = upload(centre, key, text_of(), authority=authority, mode="snapshot", document_no="SN-2")
     assert empty.status == 202
     assert empty.json["hold"]["cause"] == "snapshot_empty"
-    assert stopped(centre, 6141)
+    assert eventually(lambda: stopped(centre, 6141))
     later = http(
         "POST", url, listed | {"record_no": "E-2", "subject": listed["subject"] | {"id": credit_code(6142)}}, key=key
     )
@@ -228,10 +228,10 @@ def test_a_full_list_that_shrinks_is_held_whole_and_discarded(centre: Program, k
     shrunk = upload(centre, key, body.split(b"\n")[0], "list.ndjson", authority, **query)
     assert shrunk.json["hold"]["cause"] == "snapshot_shrinks"
     assert settled(centre, key, shrunk) == {"held": 129}
-    assert stopped(centre, 7050)
+    assert eventually(lambda: stopped(centre, 7050))
     assert centre.cli("feeds", "discard", authority, "--reason", "导出程序故障", "--operator", "甲").returncode == 0
     assert settled(centre, key, shrunk) == {"discarded": 129}
-    assert stopped(centre, 7050)
+    assert eventually(lambda: stopped(centre, 7050))
     assert status(centre, authority)["in_force"] == 130
 
 
@@ -279,7 +279,7 @@ def test_repair_is_answered_by_both_measures_and_granted_by_none(centre: Program
     cli = centre.cli("repair", "check", listing, "--operator", "w3", "--purpose", "apply")
     assert cli.returncode == 1, cli.stderr
     assert "第十八条" in cli.stdout
-    assert stopped(centre, 6161)
+    assert eventually(lambda: stopped(centre, 6161))
 
 
 def test_a_red_list_yields_to_a_black_one_with_a_notice(centre: Program, key: str) -> None:
@@ -319,6 +319,6 @@ def test_a_gateway_killed_in_mid_file_loses_nothing_that_it_answered(own_program
     assert done.returncode == 0, done.stderr
     total = json.loads(done.stdout)
     assert total["applied"] == 2500
-    assert stopped(own_program, 8000)
-    assert stopped(own_program, 10499)
+    assert eventually(lambda: stopped(own_program, 8000))
+    assert eventually(lambda: stopped(own_program, 10499))
     assert status(own_program, "court")["in_force"] == 2500

@@ -1,85 +1,110 @@
 """The shipped nginx example with real nginx: refused, let through, and never decided for want of an answer."""
 
-import json
 import shutil
-import subprocess
+import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.program import ROOT, Answer, Program, credit_code, eventually, free_port, http
-from tests.servers import listens, require
+from tests.servers import Server, listens, missing, require
 
 EXAMPLE = ROOT / "deploy" / "nginx" / "creditgate.conf"
 SELLER = "92320803MA1TE5T18U"
+UNLISTED = credit_code(8_500_001)
 
 
 class Application(ThreadingHTTPServer):
-    """What is guarded: it says that it was reached, and keeps the headers it was reached with."""
+    """What is guarded: it says that it was reached, and keeps the headers and bodies it was reached with."""
 
     def __init__(self) -> None:
-        self.reached: list[dict[str, str]] = []
-        super().__init__(("127.0.0.1", free_port()), _Reached)
+        self.reached: list[tuple[dict[str, str], bytes]] = []
+        super().__init__(("127.0.0.1", 0), _Reached)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 class _Reached(BaseHTTPRequestHandler):
     server: Application
 
     def do_GET(self) -> None:
-        self.server.reached.append(dict(self.headers))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.reached.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"the application")
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
-@dataclass
-class Door:
-    """nginx before the application."""
+class Nginx(Server):
+    """The example with its places filled in, run with pid, logs and temporary files of its own."""
 
-    url: str
-    folder: Path
-    application: Application
+    death_signal = "TERM"  # its workers go with it; a killed master would leave them
 
-    def ask(self, subject: str, path: str = "/sellers", **headers: str) -> Answer:
-        sent = {"X-CreditGate-Subject": subject} | {name.replace("_", "-"): value for name, value in headers.items()}
-        return http("GET", self.url + path, headers=sent)
+    def __init__(self, directory: Path, gateway: int, application: int, key: str) -> None:
+        super().__init__(directory)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._filled = {"8080": gateway, "9000": application, "8088": self.port}
+        self._key = key
+
+    @staticmethod
+    def program() -> str | None:
+        """Where nginx is: Debian keeps it where not everybody looks."""
+        return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+    @staticmethod
+    def available() -> str | None:
+        """None when nginx is installed, else the one-line reason."""
+        return missing(Nginx.program() or "nginx")
+
+    def _prepare(self) -> None:
+        text = EXAMPLE.read_text()
+        for place, filled in self._filled.items():
+            assert text.count(f"127.0.0.1:{place};") == 1
+            text = text.replace(f"127.0.0.1:{place};", f"127.0.0.1:{filled};")
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "\n".join(f"{kind}_temp_path {self.directory / kind};" for kind in kinds)
+        text = text.replace("http {", f"http {{\n{temporary}", 1)
+        (self.directory / "logs").mkdir(exist_ok=True)
+        (self.directory / "creditgate.conf").write_text(f"daemon off;\npid {self.directory / 'pid'};\n{text}")
+        (self.directory / "creditgate-key.conf").write_text(f'proxy_set_header Authorization "Bearer {self._key}";\n')
+
+    def _command(self) -> list[str]:
+        own = self.directory
+        return [self.program() or "nginx", "-p", str(own), "-c", str(own / "creditgate.conf"), "-e", "logs/error.log"]
+
+    def _answers(self) -> bool:
+        return listens(self.port)
+
+    def ask(
+        self, subject: str, path: str = "/sellers", method: str = "GET", body: object = None, **more: str
+    ) -> Answer:
+        headers = {"X-CreditGate-Subject": subject} | {name.replace("_", "-"): value for name, value in more.items()}
+        return http(method, self.url + path, body, headers=headers)
 
     def logs(self) -> str:
-        return "".join(path.read_text() for path in (self.folder / "logs").iterdir())
+        return "".join(path.read_text() for path in (self.directory / "logs").iterdir()) + self.log_tail()
 
 
-def started(folder: Path, gateway: int, key: str) -> Iterator[Door]:
-    """The example with its places filled in, run by nginx as nobody in particular."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
-    require(None if nginx else "not installed: nginx")
-    application, port = Application(), free_port()
-    text = EXAMPLE.read_text()
-    for place, filled in (("8080", gateway), ("9000", application.server_port), ("8088", port)):
-        assert text.count(f"127.0.0.1:{place}") >= 1
-        text = text.replace(f"127.0.0.1:{place}", f"127.0.0.1:{filled}")
-    temporary = [f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
-    text = text.replace("http {", "http {\n    " + "\n    ".join(temporary), 1)
-    (folder / "logs").mkdir(parents=True)
-    (folder / "creditgate.conf").write_text(f"daemon off;\npid {folder / 'pid'};\nerror_log logs/error.log;\n{text}")
-    (folder / "creditgate-key.conf").write_text(f'proxy_set_header Authorization "Bearer {key}";\n')
-    command = [str(nginx), "-p", str(folder), "-c", str(folder / "creditgate.conf"), "-e", "logs/error.log"]
-    process = subprocess.Popen(command)
-    try:
-        assert eventually(lambda: listens(port), 10)
-        yield Door(f"http://127.0.0.1:{port}", folder, application)
-    finally:
-        process.terminate()
-        process.wait(10)
-        application.shutdown()
-        application.server_close()
+@contextmanager
+def nginx(folder: Path, gateway: int, application: int, key: str) -> Iterator[Nginx]:
+    """nginx between that gateway and that application; skips where it is not installed, or fails where it must be."""
+    require(Nginx.available())
+    with Nginx(folder, gateway, application, key) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -91,60 +116,106 @@ def key(program: Program) -> str:
     return made.stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def door(program: Program, key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+@pytest.fixture
+def application() -> Iterator[Application]:
+    """An application that nobody has reached yet."""
+    found = Application()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def door(program: Program, key: str, application: Application, tmp_path: Path) -> Iterator[Nginx]:
     """nginx before the application, asking the program."""
-    yield from started(tmp_path_factory.mktemp("nginx") / "p", program.port, key)
+    with nginx(tmp_path / "nginx", program.port, application.server_port, key) as server:
+        yield server
 
 
-def test_a_listed_seller_is_stopped_at_the_door(door: Door) -> None:
-    """403 with the decision's id; the application hears nothing of it."""
-    before = len(door.application.reached)
+def test_a_listed_seller_is_stopped_at_the_door(door: Nginx, application: Application) -> None:
+    """403 with the decision's id, in both languages; the application hears nothing of it."""
     refused = door.ask(SELLER)
     assert refused.status == 403
-    assert refused.json["outcome"] == "intercept"
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert (refused.json["outcome"], refused.json["title_zh"]) == ("intercept", "信用核查未通过")
     assert refused.json["decision_id"].startswith("dec_")
     assert refused.headers["X-CreditGate-Decision"] == refused.json["decision_id"]
-    assert len(door.application.reached) == before
+    assert application.reached == []
 
 
-def test_an_unlisted_seller_reaches_the_application(door: Door) -> None:
-    """With the decision that let it through, and without the number."""
-    answer = door.ask(credit_code(8_500_001))
+def test_the_decision_is_on_record_under_the_doors_own_operator(program: Program, door: Nginx, key: str) -> None:
+    """Operator, purpose, scene and role of the registration and the file; a visitor's own headers change nothing."""
+    made_up = {"Operator": "somebody", "Purpose": "none", "Scene": "finance.loan", "Role": "agent"}
+    refused = door.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
+    assert refused.status == 403
+    kept = http("GET", f"{program.url}/v1/decisions/{refused.json['decision_id']}", key=key).json
+    assert (kept["operator"], kept["purpose"]) == ("nginx", "商家入驻核验")
+    assert (kept["decision"]["scene"], kept["decision"]["subjects"][0]["role"]) == ("ecommerce.onboarding", "seller")
+
+
+def test_an_unlisted_seller_reaches_the_application(door: Nginx, application: Application) -> None:
+    """With body and the decision that let it through, not one that the visitor made up, and without the number."""
+    answer = door.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
     assert (answer.status, answer.body) == (200, b"the application")
-    headers = {name.lower(): value for name, value in door.application.reached[-1].items()}
+    ((headers, body),) = application.reached
+    assert body == b'{"shop": 18}'
     assert headers["x-creditgate-decision"].startswith("dec_")
-    assert headers["x-creditgate-outcome"] == "allow"
+    assert headers["x-creditgate-decision"] == answer.headers["X-CreditGate-Decision"] != "dec_made_up"
+    assert headers["x-creditgate-outcome"] == answer.headers["X-CreditGate-Outcome"] == "allow"
     assert "x-creditgate-subject" not in headers
 
 
-@pytest.mark.parametrize("subject", ["", "9232", SELLER[:-1] + "A"])
-def test_who_cannot_be_told_is_stopped(door: Door, subject: str) -> None:
-    """No number, or one that is none: never through."""
-    before = len(door.application.reached)
-    assert door.ask(subject).status == 403
-    assert len(door.application.reached) == before
+@pytest.mark.parametrize(
+    ("subject", "problem"),
+    [("", "subject_unidentified"), ("9232", "identifier_invalid"), (SELLER[:-1] + "A", "identifier_invalid")],
+)
+def test_who_cannot_be_told_is_stopped(door: Nginx, application: Application, subject: str, problem: str) -> None:
+    """No number, or one that is none: 403 that says so, and never through."""
+    answer = door.ask(subject)
+    assert (answer.status, answer.json["problem"], answer.json["decision_id"]) == (403, problem, "")
+    assert application.reached == []
 
 
-def test_another_name_is_for_a_person_to_look_at(door: Door) -> None:
+def test_another_name_is_for_a_person_to_look_at(door: Nginx, application: Application) -> None:
     """A review cannot be carried by a proxy: stopped, and the outcome says why."""
     answer = door.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
     assert (answer.status, answer.json["outcome"]) == (403, "review")
+    assert application.reached == []
 
 
-def test_no_number_is_in_the_logs(door: Door) -> None:
+def test_no_number_is_in_the_logs(door: Nginx) -> None:
     """Neither headers nor queries are written; the decision is."""
-    door.ask(SELLER, path=f"/sellers?id={SELLER}")
-    logs = eventually(lambda: door.logs() if "decision=dec_" in door.logs() else "")
-    assert logs
+    refused = door.ask(SELLER, path=f"/sellers?id={SELLER}")
+    assert door.ask(UNLISTED).status == 200
+    logs = eventually(lambda: door.logs() if refused.json["decision_id"] in door.logs() else "")
+    assert "decision=dec_" in logs
     assert SELLER not in logs
+    assert UNLISTED not in logs
 
 
-def test_without_an_answer_nothing_is_decided(key: str, tmp_path: Path) -> None:
-    """The gateway is away: 503 to be tried again, for the listed and the unlisted alike, and never the application."""
-    for door in started(tmp_path / "p", free_port(), key):
-        for subject in (SELLER, credit_code(8_500_001)):
+def test_an_application_that_is_away_is_no_fault_of_the_check(program: Program, key: str, tmp_path: Path) -> None:
+    """Let through, and the application is away: 502 with the decision, and not "nothing was decided"."""
+    with nginx(tmp_path / "nginx", program.port, free_port(), key) as door:
+        answer = door.ask(UNLISTED)
+    assert answer.status == 502
+    assert answer.headers["X-CreditGate-Decision"].startswith("dec_")
+    assert "未作出任何处置".encode() not in answer.body
+
+
+@pytest.mark.parametrize("why", ["away", "wrong key", "no answer"])
+def test_without_an_answer_nothing_is_decided(
+    program: Program, application: Application, tmp_path: Path, why: str
+) -> None:
+    """Whatever keeps the gateway from answering: 503 to be tried again for everybody, and never the application."""
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
+    port = {"away": free_port(), "wrong key": program.port, "no answer": silent.getsockname()[1]}[why]
+    with silent, nginx(tmp_path / "nginx", port, application.server_port, "cgk_of_nobody") as door:
+        for subject in (SELLER, UNLISTED):
             answer = door.ask(subject)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-            assert "未作出任何处置" in json.loads(answer.body)["title_zh"]
-        assert door.application.reached == []
+            assert "未作出任何处置" in answer.json["title_zh"]
+            assert "X-CreditGate-Decision" not in answer.headers
+        assert application.reached == []
+        logs = door.logs()
+    assert "/sellers" in logs
+    assert SELLER not in logs
+    assert UNLISTED not in logs

@@ -17,11 +17,19 @@ SELLER = "92320803MA1TE5T18U"
 
 
 def feed(program: Program, key: str, *records: dict[str, Any]) -> None:
-    """Feed records of the court, and wait until they are in force."""
+    """Feed records of the court that each change something, and wait until they are in force."""
+    before = sequence(program)
     answer = http("POST", f"{program.url}/v1/feeds/court/records", list(records), key=key)
     assert answer.status == 202, answer.body
     url = f"{program.url}/v1/feeds/receipts/{answer.json['receipt']}"
     assert eventually(lambda: http("GET", url, key=key).json["counts"]["queued"] == 0)
+    assert eventually(lambda: sequence(program) >= before + len(records))
+
+
+def sequence(program: Program) -> int:
+    """How far in the register's changes an answer goes."""
+    answer = program.check("bidding.qualification", credit_code(8_299_999), "bidder")
+    return int(answer.json["as_of"]["sequence"])
 
 
 def removal_of(number: str) -> dict[str, Any]:

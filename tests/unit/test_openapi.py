@@ -21,7 +21,7 @@ from config.settings import Settings
 from gateway.app import build_app
 from gateway.check_answer import Answered, answer
 from gateway.check_handler import BatchAsked
-from gateway.check_request import CheckAsked, SubjectAsked, check_from
+from gateway.check_request import CheckAsked, SubjectAsked, asked_from, check_from
 from gateway.decision_handlers import FeedbackAsked
 from gateway.intake import judge_delivery
 from gateway.pages import openapi_document
@@ -227,7 +227,7 @@ def test_each_example_is_of_its_schema(schema: dict[str, Any], value: object) ->
 @pytest.mark.parametrize(("_media_type", "value"), requests("POST /v1/checks"))
 def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
     """The gateway itself finds nothing to mend in them."""
-    check = check_from(value, CLIENT, POLICY, TODAY)
+    check = check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
     assert all(party.number for party in check.parties)
 
 
@@ -259,7 +259,7 @@ def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> No
     value = requests("POST /v1/checks")[0][1] | bent
     assert faults(value, named("CheckRequest"))
     with pytest.raises(Problem) as caught:
-        check_from(value, CLIENT, POLICY, TODAY)
+        check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
     assert PROBLEMS[caught.value.code].status == 422
 
 
@@ -270,7 +270,7 @@ def test_a_decision_has_the_described_form() -> None:
     """The answer that the gateway makes for a listed bidder and for a bare name is a Decision."""
     asked = requests("POST /v1/checks")[0][1]
     asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
-    check = check_from(asked, CLIENT, POLICY, TODAY)
+    check = check_from(asked_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
     listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
     judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]

@@ -95,7 +95,7 @@ def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
 def test_a_second_pack_with_a_regime_of_its_own_loads() -> None:
     """Today's national rules can be another pack; every decision names which one it was."""
     other = bent(lambda p: p.update(pack="national-2025", regime="NDRC36", version="1"))
-    assert (other.pack.regime, other.named()["pack"]) == ("NDRC36", "national-2025")
+    assert (other.pack.regime, other.named["pack"]) == ("NDRC36", "national-2025")
 
 
 # ---------------------------------------------------------------- review
