@@ -62,6 +62,29 @@ class Settings(BaseSettings):
     file_limit: int = Field(
         256 * 1024 * 1024, ge=1024, description="Largest uploaded file in bytes; it is held in memory, one at a time."
     )
+    rate_limit: float = Field(
+        20_000, gt=0, description="Checks a second that a client may ask of one gateway process, unless it has its own."
+    )
+    rate_burst: float = Field(
+        40_000, ge=1, description="Checks that a client may ask at once; a client's own rate changes it in proportion."
+    )
+    max_in_hand: int = Field(
+        512, ge=1, description="Checks that one gateway process works on at once; more are 503 `overloaded`."
+    )
+    max_feeds_in_hand: int = Field(128, ge=1, description="The same for feeds, which checks shall not starve.")
+    max_connections: int = Field(10_000, ge=16, description="Connections to one gateway process; more are refused.")
+    keep_alive: float = Field(
+        75, gt=0, le=3600, description="Seconds a connection may be idle, or take to send the head of a request."
+    )
+    body_deadline: float = Field(
+        30,
+        gt=0,
+        le=600,
+        description="Seconds for a request's body, each next piece of a long one, or a reader to read.",
+    )
+    drain_seconds: float = Field(
+        0.5, ge=0, le=60, description="Seconds a stopping gateway says that it is draining and still takes connections."
+    )
     webhook_private: bool = Field(
         False, description="Whether webhooks may call private addresses and plain http; for one's own network only."
     )

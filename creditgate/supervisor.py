@@ -51,7 +51,9 @@ class Group:
             keep_open=(lock,),
         )
         self.worker = Child("worker", [*own, "worker"], environment, logs / "worker.log")
-        self.gateway = Child("gateway", [*own, "serve", "--workers", str(workers)], environment, logs / "gateway.log")
+        serve = [*own, "serve", "--workers", str(workers)]
+        grace = 25.0 + settings.drain_seconds
+        self.gateway = Child("gateway", serve, environment, logs / "gateway.log", grace=grace)
         self._logs = logs
 
     async def start(self, say: Say) -> None:

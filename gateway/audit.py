@@ -98,6 +98,14 @@ class Audit:
             AUDIT_SPOOLED.inc(len(batch))
             self._drop(len(batch))
 
+    async def close(self, deadline: float) -> None:
+        """Send what waits within so many seconds, or put it on the disk. Raises ``OSError``, keeping the rest."""
+        try:
+            async with asyncio.timeout(deadline):
+                await self.flush()
+        except (BrokerUnavailable, TimeoutError):
+            self.keep()
+
     async def _spool_for(self, seconds: float) -> None:
         """While the broker is away, nothing stays in memory for longer than a moment."""
         loop = asyncio.get_running_loop()

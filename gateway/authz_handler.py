@@ -1,6 +1,7 @@
 """GET /v1/authz: the door for nginx ``auth_request`` and Envoy ``ext_authz``; a check made of headers.
 
-200 lets the request on, 403 stops it, 5xx says that nothing was decided: those two understand nothing else.
+200 lets the request on, 403 stops it, 5xx says that nothing was decided: those two understand nothing else, so that
+one who asks too much is told 503 too.
 """
 
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from config.settings import Settings
 from gateway.access import Access
 from gateway.check_desk import CheckDesk
 from gateway.check_request import CheckAsked, asked_from, check_from
+from gateway.load_gate import LoadGate
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import PROBLEMS, Problem
+from gateway.rate_limits import RateLimits
 from gateway.responses import answer_json
 from rules.calendar import civil_day
 from rules.vocabulary import Outcome
@@ -26,6 +29,8 @@ from rules.vocabulary import Outcome
 DECISION = "X-CreditGate-Decision"
 OUTCOME = "X-CreditGate-Outcome"
 PROBLEM = "X-CreditGate-Problem"
+_TOO_MUCH = ("rate_limited", "overloaded")
+"""A proxy knows no 429; these are counted and not logged one by one."""
 _OF_THE_SUBJECT = ("identifier_invalid", "subject_unidentified")
 _log = structlog.get_logger("gateway.authz")
 
@@ -56,14 +61,18 @@ class AuthzHandler:
     desk: CheckDesk
     shelf: PolicyShelf
     names: HeaderNames
+    limits: RateLimits
+    gate: LoadGate
     clock: Callable[[], datetime]
 
     async def any(self, request: web.Request) -> web.Response:
         """Decide from headers, whatever the method and the rest of the path."""
         try:
             client = await self.access.client_of(request)
-            check = check_from(self._asked(request), client, self.shelf.current, civil_day(self.clock()))
-            decided = await self.desk.answer(client, check)
+            self.limits.take(client)
+            with self.gate:
+                check = check_from(self._asked(request), client, self.shelf.current, civil_day(self.clock()))
+                decided = await self.desk.answer(client, check)
         except Problem as problem:
             return _refused(problem)
         document, outcome = orjson.loads(decided.body), decided.outcome
@@ -91,12 +100,16 @@ class AuthzHandler:
 
 def _refused(problem: Problem) -> web.Response:
     """A subject that cannot be told is stopped; whatever else is wrong is the proxy's setting, and no decision."""
+    status = PROBLEMS[problem.code].status
     if problem.code in _OF_THE_SUBJECT:
         status = 403
+    elif problem.code in _TOO_MUCH:
+        status = 503
     else:
-        status = max(500, PROBLEMS[problem.code].status)
+        status = max(500, status)
         _log.error("authz_unusable", code=problem.code, path=problem.more.get("path"))
     response = answer_json(problem.document(str(uuid4())) | {"status": status}, status=status)
     response.content_type = "application/problem+json"
-    response.headers[PROBLEM] = problem.code
+    response.headers.update({"Retry-After": "1"} if status == 503 else {})
+    response.headers.update(problem.headers | {PROBLEM: problem.code})
     return response

@@ -1,5 +1,6 @@
 """POST /v1/checks and POST /v1/checks/batch: one question, up to a thousand, or as many lines as there are."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +10,19 @@ from uuid import uuid4
 
 import msgspec
 import orjson
-from aiohttp import StreamReader, web
+from aiohttp import web
 from msgspec import Meta, Raw, Struct
 
 from gateway.access import Access
+from gateway.bodies import in_good_time, read_body
 from gateway.check_desk import CheckDesk, Decided
 from gateway.check_request import Check, CheckAsked, asked_from, check_from, decoded
 from gateway.intake import NDJSON
+from gateway.load_gate import LoadGate
 from gateway.metrics import check_seconds
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.rate_limits import RateLimits
 from register.clients import Client
 from rules.calendar import civil_day
 
@@ -45,30 +49,34 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CheckHandler:
-    """Checks over HTTP."""
+    """Checks over HTTP. Each is counted and takes its place in ``reply_to_…``, whichever server it came by."""
 
     access: Access
     desk: CheckDesk
     shelf: PolicyShelf
+    limits: RateLimits
+    gate: LoadGate
     clock: Callable[[], datetime]
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one check."""
         client = await self.access.client_of(request)
-        return _sent(await self.reply_to_check(client, await request.read()))
+        return _sent(await self.reply_to_check(client, await read_body(request)))
 
     async def post_batch(self, request: web.Request) -> web.StreamResponse:
         """Answer many, each with its own result or its own problem; lines are answered as they come."""
         client = await self.access.client_of(request)
         if request.content_type in NDJSON:
             return await self._stream(request, client)
-        return _sent(await self.reply_to_batch(client, await request.read()))
+        return _sent(await self.reply_to_batch(client, await read_body(request)))
 
     async def reply_to_check(self, client: Client, body: bytes) -> Reply:
         """The answer to one check. Raises ``Problem``."""
         started = perf_counter()
-        check = self._read(asked_from(body), client)
-        decided = await self.desk.answer(client, check)
+        self.limits.take(client)
+        with self.gate:
+            check = self._read(asked_from(body), client)
+            decided = await self.desk.answer(client, check)
         check_seconds(check.scene).observe(perf_counter() - started)
         return Reply(200, _JSON, decided.body)
 
@@ -76,9 +84,11 @@ class CheckHandler:
         """The answers to a batch. Raises ``Problem`` when it is none."""
         decoded(body)  # says where JSON is broken, before its parts are taken one by one
         asked = _batch(body)
+        self.limits.take(client, len(asked.checks))
         results: list[dict[str, Any]] = []
-        for start in range(0, len(asked.checks), _AT_ONCE):
-            results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
+        with self.gate:
+            for start in range(0, len(asked.checks), _AT_ONCE):
+                results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
         decided = sum("decision" in result for result in results)
         counts = {"checks": len(results), "decided": decided, "problems": len(results) - decided}
         return Reply(200, _JSON, orjson.dumps({"results": results, "counts": counts}))
@@ -87,12 +97,24 @@ class CheckHandler:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
         await response.prepare(request)
         index = 0
-        async for lines in _pages(request.content):
-            results = await self._answer(client, lines, index)
-            index += len(lines)
-            await response.write(b"".join(orjson.dumps(result) + b"\n" for result in results))
+        try:
+            async for lines in _pages(request):
+                results = await self._in_its_turn(client, lines, index)
+                index += len(lines)
+                await _write(response, results)
+        except Problem as problem:  # the answer has begun: what ends it is its last line
+            response.force_close()
+            await _write(response, [_result(index, problem)])
         await response.write_eof()
         return response
+
+    async def _in_its_turn(self, client: Client, lines: Sequence[bytes], start: int) -> list[dict[str, Any]]:
+        """Answer lines at the client's rate; a stream is slowed down where a request would be refused."""
+        while pause := self.limits.pause_before(client, len(lines)):  # noqa: ASYNC110 - it says how long
+            await asyncio.sleep(pause)
+        await self.gate.has_room()
+        with self.gate:
+            return await self._answer(client, lines, start)
 
     async def _answer(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
         read = [self._try(part, client) for part in parts]
@@ -134,16 +156,23 @@ def _result(index: int, found: Decided | Problem) -> dict[str, Any]:
     return {"index": index, "status": 200, "decision": orjson.Fragment(found.body)}
 
 
-async def _pages(content: StreamReader) -> AsyncIterator[list[bytes]]:
-    """Lines as they come in, at most a hundred at once; blank ones are passed over."""
-    rest, lines = b"", list[bytes]()
-    async for chunk in content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        lines += [line for line in whole if line.strip()]
+async def _write(response: web.StreamResponse, results: Sequence[dict[str, Any]]) -> None:
+    await response.write(b"".join(orjson.dumps(result) + b"\n" for result in results))
+
+
+async def _pages(request: web.Request) -> AsyncIterator[list[bytes]]:
+    """Lines as they come in, at most a hundred at once; blank ones are passed over. Raises ``Problem`` 408."""
+    rest, lines, ended = b"", list[bytes](), False
+    while not ended:
+        async with in_good_time(request):  # for the next whole line, not for time that answers take
+            while not lines and not ended:
+                chunk = await request.content.readany()
+                *whole, rest = (rest + chunk).split(b"\n")
+                lines += [line for line in whole if line.strip()]
+                # A line that is too long is answered so, and nothing after it is read.
+                ended = not chunk or len(rest) > _LONGEST_LINE
         while lines:
             yield lines[:_AT_ONCE]
             del lines[:_AT_ONCE]
-        if len(rest) > _LONGEST_LINE:
-            break  # it is answered as too large, and nothing after it is read
     if rest.strip():
         yield [rest]

@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.access import Access
+from gateway.bodies import read_body
 from gateway.problems import Problem
 from gateway.reason import body_as, operator_of
 from gateway.responses import answer_json, cursor_to, page_size, place_in
@@ -82,7 +83,7 @@ class DecisionHandlers:
     async def post_feedback(self, request: web.Request) -> web.Response:
         """Report what was done, once or corrected; it stays in the ledger."""
         client = await self.access.client_of(request)
-        asked = body_as(FeedbackAsked, await request.read())
+        asked = body_as(FeedbackAsked, await read_body(request))
         row, detail = await self._own(request, client)
         known = {measure["code"] for measure in detail["answer"]["measures"]}
         unasked = sorted(set(asked.measures) - known)

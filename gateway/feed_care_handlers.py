@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from gateway.access import Access
+from gateway.bodies import read_body
 from gateway.problems import Problem
 from gateway.reason import reason_of
 from register.clients import Client
@@ -77,7 +78,7 @@ class FeedCareHandlers:
         authority = self._authority(request)
         if not client.grants.quarantine:
             raise Problem("quarantine_not_granted", "missing: quarantine")
-        why = reason_of(await request.read(), client)
+        why = reason_of(await read_body(request), client)
         now = self.clock()
         hold = await self.quarantine.decide(
             authority,

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from gateway.access import Access
+from gateway.bodies import read_body
 from gateway.feed_door import FeedDoor
 from gateway.intake import judge_delivery
 from gateway.problems import Problem
@@ -37,7 +38,7 @@ class FeedHandlers:
         authority = fed_authority(request, client, self.desk)
         now = self.clock()
         delivery = judge_delivery(
-            await request.read(),
+            await read_body(request),
             request.content_type,
             authority,
             self.desk,

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.metrics import exposition
 from gateway.access import Access
+from gateway.departure import Departure
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
@@ -31,13 +32,14 @@ class HealthHandlers:
     replica: Replica
     engine: AsyncEngine
     shelf: PolicyShelf
+    departure: Departure
 
     async def livez(self, _request: web.Request) -> web.Response:
         """The process answers."""
         return _json({"status": "alive"}, 200)
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """503 with the components that are not ready."""
+        """503 with the components that are not ready, or because this process is about to leave."""
         policy = self.shelf.current
         components = {
             "register": await self._register(),
@@ -52,7 +54,9 @@ class HealthHandlers:
         # Only a replica that never was is waited for: without a current one checks ask the register itself.
         failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
         status = "not_ready" if failing else "ready"
-        return _json({"status": status, "failing": failing, "components": components}, 503 if failing else 200)
+        status = "draining" if self.departure.draining else status
+        document: dict[str, object] = {"status": status, "failing": failing, "components": components}
+        return _json(document, 200 if status == "ready" else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus metrics, for clients that may inspect."""

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.access import Access
+from gateway.bodies import read_body
 from gateway.check_answer import lock_document
 from gateway.problems import Problem
 from gateway.reason import ReasonAsked, ReleaseAsked, reason_of
@@ -69,7 +70,7 @@ class LockHandlers:
     async def _end(
         self, request: web.Request, client: Client, lock: Lock, state: LockState, kind: type[ReasonAsked]
     ) -> web.Response:
-        why = reason_of(await request.read(), client, kind)
+        why = reason_of(await read_body(request), client, kind)
         ended = await self.locks.end(
             lock.id,
             state,

@@ -61,6 +61,12 @@ REGISTER_LOADED = Gauge(
 )
 AUDIT_SPOOLED = Counter("creditgate_audit_spooled", "Decisions kept on disk while the broker was away.")
 AUDIT_WAITING = Gauge("creditgate_audit_waiting", "Decisions not yet on their topic.", multiprocess_mode="livesum")
+IN_HAND = Gauge(
+    "creditgate_requests_in_hand", "Requests being worked on, by gate.", ["gate"], multiprocess_mode="livesum"
+)
+REFUSED = Counter(
+    "creditgate_refused", "Requests and connections turned away so that the others are served, by reason.", ["reason"]
+)
 
 
 @lru_cache(maxsize=1024)

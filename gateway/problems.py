@@ -18,6 +18,7 @@ from register.register_reader import RegisterUnavailable
 from rules.faults import Text
 
 _log = structlog.get_logger("gateway")
+_COME_BACK = (429, 503)
 
 
 class Kind(NamedTuple):
@@ -48,6 +49,7 @@ PROBLEMS: dict[str, Kind] = {
     "delivery_unknown": Kind(404, Text("There is no such delivery", "没有该推送")),
     "schema_unknown": Kind(404, Text("There is no such schema", "没有该模式")),
     "method_not_allowed": Kind(405, Text("This method is not offered here", "此处不支持该方法")),
+    "body_too_slow": Kind(408, Text("The body came too slowly", "请求体传输过慢")),
     "lock_not_held": Kind(409, Text("This lock is not held any more", "该锁定已不在锁定状态")),
     "feedback_given": Kind(409, Text("There is feedback already; a correction names it in `corrects`", "已有反馈；更正时请在 corrects 中写明原反馈编号")),
     "feed_not_held": Kind(409, Text("Nothing of this feed is held", "该单位没有暂存的报送")),
@@ -73,7 +75,9 @@ PROBLEMS: dict[str, Kind] = {
     "format_unknown": Kind(422, Text("There is no such format", "没有该格式")),
     "snapshot_refused": Kind(422, Text("A full list is taken whole or not at all; rows of this one fail", "全量名单须整体接收，本次有记录未通过")),
     "records_refused": Kind(422, Text("No record of this delivery could be accepted", "本次报送没有可接收的记录")),
+    "rate_limited": Kind(429, Text("This client asks more than it may; come back after Retry-After", "该客户端请求过于频繁，请在 Retry-After 之后重试")),
     "internal_error": Kind(500, Text("A fault on our side; nothing was decided", "系统内部错误，未作出任何处置")),
+    "overloaded": Kind(503, Text("More is in hand than can be served; nothing was done", "系统繁忙，未作任何处理")),
     "register_not_loaded": Kind(503, Text("The register is not loaded; nothing was decided", "名单库尚未就绪，未作出任何处置")),
     "register_empty": Kind(503, Text("The register has never been fed; nothing was decided", "名单库尚未收到任何报送，未作出任何处置")),
     "register_unreachable": Kind(503, Text("The register cannot be reached; nothing was decided", "名单库无法访问，未作出任何处置")),
@@ -93,6 +97,8 @@ class Problem(Exception):
         self.detail_zh = detail_zh
         self.more = more
         self.challenge = 'Bearer realm="CreditGate"'
+        self.headers: dict[str, str] = {}
+        """Headers of its own, before those that its status promises."""
 
     def document(self, request_id: str) -> dict[str, Any]:
         """The problem as a document."""
@@ -109,15 +115,25 @@ class Problem(Exception):
         document |= {"detail_zh": self.detail_zh} if self.detail_zh else {}
         return document | self.more
 
+    def header_fields(self) -> dict[str, str]:
+        """The headers of the answer, whichever server sends it."""
+        status = PROBLEMS[self.code].status
+        headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+        if status == 401:
+            headers["WWW-Authenticate"] = self.challenge
+        if status in _COME_BACK:
+            headers["Retry-After"] = "1"
+        if status == 408:
+            headers["Connection"] = "close"  # what is left of the body would be read as the next request
+        return headers | self.headers
+
     def response(self, request_id: str) -> web.Response:
         """The problem as an answer."""
-        kind = PROBLEMS[self.code]
-        headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-        if kind.status == 401:
-            headers["WWW-Authenticate"] = self.challenge
-        if kind.status == 503:
-            headers["Retry-After"] = "1"
-        return web.Response(status=kind.status, body=orjson.dumps(self.document(request_id)), headers=headers)
+        body = orjson.dumps(self.document(request_id))
+        response = web.Response(status=PROBLEMS[self.code].status, body=body, headers=self.header_fields())
+        if response.headers.get("Connection") == "close":
+            response.force_close()  # the header alone does not tell aiohttp
+        return response
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -168,7 +184,7 @@ async def answer_problems(
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
     response = problem.response(str(uuid4()))
-    if response.status >= 500:
+    if response.status >= 500 and problem.code != "overloaded":  # counted; a line for each would add to the load
         _log.error("problem", code=problem.code, route=_route(request))
     return response
 

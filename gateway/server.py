@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -11,34 +12,67 @@ from aiohttp import web
 
 from config.logs import set_up_logs
 from config.settings import Settings
-from gateway.app import build_app
+from gateway.app import REPLICA, build_app
+from gateway.departure import DEPARTURE, leave
+from gateway.door import BACKLOG, Bouncer, Door, listen, room_for_connections
 
 _DRAIN = 10.0
+_TO_LOAD = 60.0
+_LINGER = 2.0
+"""Seconds in which what is left of a refused body is read, so that the refusal arrives."""
 _log = structlog.get_logger("gateway")
 
 
-def run_gateway(settings: Settings, *, share_port: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT; finish what is in hand, then return.
+def run_gateway(settings: Settings, door: Door | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; drain, finish what is in hand, then return.
 
-    ``share_port`` lets other gateway processes of the group listen on the same port.
+    ``door`` is lent by a parent that runs several gateways; without it this process opens its own.
     """
     set_up_logs(settings.log_format)
     settings.log_effective()
-    uvloop.run(_serve(settings, share_port=share_port))
+    if door is None:
+        deadline = settings.body_deadline
+        door = Door(listen(settings.host, settings.port, share_port=False, reading_deadline=deadline))
+    uvloop.run(_serve(settings, door))
 
 
-async def _serve(settings: Settings, *, share_port: bool) -> None:
+async def _serve(settings: Settings, door: Door) -> None:
     app = build_app(settings, lambda: datetime.now(UTC))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=_DRAIN,
+        keepalive_timeout=settings.keep_alive,
+        lingering_time=_LINGER,
+    )
     await runner.setup()
+    server = runner.server
+    assert server is not None
+
+    def open_now() -> int:
+        return len(server.connections)
+
+    bouncer = Bouncer(room_for_connections(settings.max_connections), open_now)
+    loop = asyncio.get_running_loop()
+    # Whoever knocks meanwhile waits at the door; without a register it is opened too, and says so.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TO_LOAD):
+            await app[REPLICA].has_tried()
+    servers: list[asyncio.AbstractServer] = []
     try:
-        await web.TCPSite(runner, settings.host, settings.port, reuse_port=share_port).start()
-        _log.info("serving", host=settings.host, port=settings.port)
+        for listener in door.listeners:
+            servers.append(await loop.create_server(bouncer.guard(server), sock=listener, backlog=BACKLOG))
+        _log.info("serving", host=settings.host, port=settings.port, most_connections=bouncer.most)
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stopping.set)
+        door.tell_serving()
         await stopping.wait()
+        _log.info("draining")
+        await leave(app[DEPARTURE], door, servers, open_now, settings.drain_seconds)
     finally:
+        for each in servers:
+            each.close()
         await runner.cleanup()
 
 

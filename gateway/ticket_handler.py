@@ -12,10 +12,13 @@ from msgspec import Meta, Struct
 
 from gateway.access import Access
 from gateway.audit import Audit
+from gateway.bodies import read_body
 from gateway.check_answer import as_of
+from gateway.load_gate import LoadGate
 from gateway.metrics import TICKETS_VERIFIED
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.rate_limits import RateLimits
 from gateway.reason import body_as
 from gateway.responses import answer_json
 from gateway.tickets import Clearance, TicketDesk, seen, why_void
@@ -48,12 +51,19 @@ class TicketHandler:
     keys: SubjectKeys
     shelf: PolicyShelf
     audit: Audit
+    limits: RateLimits
+    gate: LoadGate
     clock: Callable[[], datetime]
 
     async def verify(self, request: web.Request) -> web.Response:
         """Whether the ticket holds now, and why not. Raises ``RegisterUnavailable``: not knowing is no answer."""
         client = await self.access.client_of(request)
-        asked = body_as(VerifyAsked, await request.read())
+        body = await read_body(request)
+        self.limits.take(client)
+        with self.gate:
+            return await self._answer(client, body_as(VerifyAsked, body))
+
+    async def _answer(self, client: Client, asked: VerifyAsked) -> web.Response:
         clearance = self.tickets.read(asked.ticket)
         if clearance is None or not self._is_for(clearance, client, asked):
             raise Problem("ticket_invalid", path="$.ticket")

@@ -7,10 +7,13 @@ from typing import BinaryIO, NamedTuple
 
 from aiohttp import BodyPartReader, StreamReader, web
 
+from gateway.bodies import Patience, in_good_time
 from gateway.problems import Problem
 from intake.tables import FileKind, FileUnreadable, kind_of
 
 _PIECE = 256 * 1024
+_PACE = 1024 * 1024
+"""Bytes that must come within each deadline: a large file may take long, but not for ever."""
 
 
 class UploadedFile(NamedTuple):
@@ -24,12 +27,14 @@ class UploadedFile(NamedTuple):
 async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[UploadedFile]:
     """The file of a request: a form's field ``file``, or the body with its name in Content-Disposition.
 
-    Raises ``Problem``: 413 over ``limit`` bytes, 415 for a kind that is not read, 422 without a file.
+    Raises ``Problem``: 408 for one that comes too slowly, 413 over ``limit`` bytes, 415 for a kind that is not read,
+    422 without a file.
     """
     name: str | None
     source: StreamReader | BodyPartReader
     if request.content_type == "multipart/form-data":
-        source = await _file_field(request)
+        async with in_good_time(request):
+            source = await _file_field(request)
         name = source.filename
     else:
         source = request.content
@@ -42,7 +47,9 @@ async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[Uploa
         raise Problem("file_kind_unsupported", error.text.en, error.text.zh) from None
     # In memory, like the rest of this: no call that waits for a disk.
     with open(os.memfd_create("feed"), "w+b") as file:  # noqa: ASYNC230
-        await _fill(file, source, limit)
+        async with in_good_time(request) as patience:
+            await _fill(file, source, limit, patience)
+        file.seek(0)
         yield UploadedFile(file, kind)
 
 
@@ -59,14 +66,15 @@ def _name_of(disposition: str) -> str | None:
     return rest.split(";")[0].strip().strip('"') if found else None
 
 
-async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: int) -> None:
+async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: int, patience: Patience) -> None:
     size = 0
     while True:
         piece = await (source.read_chunk(_PIECE) if isinstance(source, BodyPartReader) else source.read(_PIECE))
         if not piece:
             break
+        if size // _PACE < (size + len(piece)) // _PACE:
+            patience.renew()
         size += len(piece)
         if size > limit:
             raise Problem("file_too_large", f"at most {limit} bytes", f"上限 {limit} 字节")
         file.write(piece)
-    file.seek(0)

@@ -12,8 +12,10 @@ from msgspec import Meta, Struct
 
 from gateway.access import Access
 from gateway.audit import Audit
+from gateway.bodies import read_body
 from gateway.check_request import identifier_problem
 from gateway.problems import Problem
+from gateway.rate_limits import RateLimits
 from gateway.reason import body_as, operator_of
 from gateway.responses import answer_json, cursor_to, page_size, place_in
 from register.clients import Client
@@ -53,12 +55,14 @@ class WatchHandlers:
     book: WatchBook
     keys: SubjectKeys
     audit: Audit
+    limits: RateLimits
     clock: Callable[[], datetime]
 
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; a number that is not valid harms no other."""
         client = await self.access.client_of(request)
-        asked = body_as(WatchesAsked, await request.read())
+        asked = body_as(WatchesAsked, await read_body(request))
+        self.limits.take(client, max(1, len(asked.watches) + len(asked.remove)))
         operator = operator_of(asked.operator, client)
         purpose = (asked.purpose or client.grants.purpose or "").strip()
         if not purpose:
@@ -72,6 +76,7 @@ class WatchHandlers:
     async def get(self, request: web.Request) -> web.Response:
         """A page of the client's references, and how many there are."""
         client = await self.access.client_of(request)
+        self.limits.take(client)
         limit, place = page_size(request.query), place_in(request.query, str)
         rows = await self.book.page(client.id, place[0] if place else "", limit)
         watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]

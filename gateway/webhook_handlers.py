@@ -10,6 +10,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.access import Access
+from gateway.bodies import read_body
 from gateway.problems import Problem
 from gateway.reason import body_as
 from gateway.responses import answer_json, cursor_to, page_size, place_in
@@ -40,7 +41,7 @@ class WebhookHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set where the client is called; 201 with the secret when it is new."""
         client = await self.access.client_of(request)
-        asked = body_as(WebhookAsked, await request.read())
+        asked = body_as(WebhookAsked, await read_body(request))
         why = refusal(asked.url, private_allowed=self.private_allowed)
         if why is not None:
             raise Problem("webhook_url_refused", why, path="$.url")

@@ -39,6 +39,8 @@ class Grants(Struct, frozen=True, omit_defaults=True):
     """Fixed operator of an unattended system."""
     purpose: str | None = None
     """Fixed purpose of an unattended system."""
+    rate: float | None = None
+    """Checks a second that it may ask of one gateway process; the deployment's ``rate_limit`` unless given."""
 
     def may_check(self, scene: str) -> bool:
         """Whether the client may check in that scene."""

@@ -82,6 +82,7 @@ class Replica:
         self._heard = 0.0
         self._whole = False
         self._server = ""
+        self._tried = asyncio.Event()
         self.sequence = 0
         self.reloads: Counter[str] = Counter()
         """Loads by their cause; the first is ``start``."""
@@ -121,6 +122,10 @@ class Replica:
         """A lock of this process: known here before the change log comes round."""
         self._locks.add(target)
 
+    async def has_tried(self) -> None:
+        """Return once it was loaded, or could not be."""
+        await self._tried.wait()
+
     async def follow(self) -> None:
         """Load and follow, and again whenever there may be a hole."""
         cause, delay = "start", _FIRST_DELAY
@@ -128,6 +133,7 @@ class Replica:
             connection = self._connect()
             try:
                 await self._load(connection, cause)
+                self._tried.set()
                 delay = _FIRST_DELAY
                 await self._keep_up(connection)
             except Hole as hole:
@@ -140,6 +146,7 @@ class Replica:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             finally:
+                self._tried.set()
                 self._whole = self._whole and cause == "unreachable"
                 await _close(connection)
 

@@ -37,6 +37,9 @@ def add(
     inspect: Annotated[bool, typer.Option("--inspect", help="It may read metrics and the state of feeds.")] = False,
     operator: Annotated[str | None, typer.Option("--operator", help="Fixed operator of an unattended system.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Fixed purpose of an unattended system.")] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.01, help="Checks a second it may ask of one gateway process.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Register a client and show its key, once. / 登记客户端，密钥只显示一次。"""
@@ -51,6 +54,7 @@ def add(
         inspect=inspect,
         operator=operator,
         purpose=purpose,
+        rate=rate,
     )
     try:
         key = _with_registry(settings, lambda registry: registry.add(name, grants))
@@ -72,13 +76,15 @@ def list_(json: JsonOption = False) -> None:
     if json:
         print_json([msgspec.to_builtins(client) for client in found])
         return
-    table = Table("client", "scenes", "classes", "feeds", "release", "quarantine", "inspect", "created", "revoked")
+    columns = ("client", "scenes", "classes", "feeds", "release", "quarantine", "inspect", "rate", "created", "revoked")
+    table = Table(*columns)
     for client in found:
         grants = client.grants
         revoked = rfc3339(from_milliseconds(client.revoked_at)) if client.revoked_at else ""
         lists = (", ".join(sorted(values)) for values in (grants.scenes, grants.classes, grants.feeds))
         flags = ("yes" if flag else "" for flag in (grants.release, grants.quarantine, grants.inspect))
-        table.add_row(client.id, *lists, *flags, rfc3339(from_milliseconds(client.created_at)), revoked)
+        rate = "" if grants.rate is None else f"{grants.rate:g}"
+        table.add_row(client.id, *lists, *flags, rate, rfc3339(from_milliseconds(client.created_at)), revoked)
     out.print(table)
 
 

@@ -1,0 +1,44 @@
+"""What a gateway process looks after beside its requests."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.metrics import LOCKS_OVERDUE
+from register.lock_pages import LockPages
+from register.locks import LockBook
+from rules.calendar import to_milliseconds
+
+_COUNTING = 15.0
+_log = structlog.get_logger("gateway")
+
+
+async def keep_locks_shown(locks: LockBook) -> None:
+    """Show every held lock once Redis and the ledger answer, and again after one that Redis did not take."""
+    locks.unshown = True
+    while True:
+        if locks.unshown:
+            try:
+                await locks.show_all()
+            except Exception as error:
+                locks.unshown = True
+                _log.warning("locks_not_shown", error=type(error).__name__)
+        await asyncio.sleep(1)
+
+
+async def count_overdue(pages: LockPages, clock: Callable[[], datetime]) -> None:
+    """Count held locks that nobody decided on in time, for as long as the process runs."""
+    known: set[str] = set()
+    while True:
+        try:
+            found = await pages.overdue(to_milliseconds(clock()))
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("locks_not_counted", error=type(error).__name__)
+        else:
+            for scene in known | found.keys():
+                LOCKS_OVERDUE.labels(scene).set(found.get(scene, 0))
+            known |= found.keys()
+        await asyncio.sleep(_COUNTING)

@@ -1,0 +1,140 @@
+"""The routes, by the room they lead to."""
+
+from aiohttp import web
+
+from gateway.authz_handler import AuthzHandler, HeaderNames
+from gateway.check_desk import CheckDesk
+from gateway.check_handler import CheckHandler
+from gateway.common import Common
+from gateway.decision_handlers import DecisionHandlers
+from gateway.departure import Departure
+from gateway.event_stream import EventStream
+from gateway.feed_care_handlers import FeedCareHandlers
+from gateway.feed_door import FeedDoor
+from gateway.feed_handlers import FeedHandlers
+from gateway.file_handlers import FileHandlers
+from gateway.health_handlers import HealthHandlers
+from gateway.lock_handlers import LockHandlers
+from gateway.pages import Pages
+from gateway.repair_handler import RepairHandler
+from gateway.snapshot_delivery import SnapshotDelivery
+from gateway.ticket_handler import TicketHandler
+from gateway.tickets import TicketDesk
+from gateway.watch_handlers import WatchHandlers
+from gateway.webhook_handlers import WebhookHandlers
+from intake.formats import load_formats
+from register.decisions import DecisionLog
+from register.events import EventBook
+from register.feed_overview import FeedOverview
+from register.feedback import FeedbackBook
+from register.holds import Quarantine
+from register.ledger import Ledger
+from register.listing_book import ListingBook
+from register.listing_table import ListingTable
+from register.lock_pages import LockPages
+from register.snapshots import SnapshotBook
+from register.watches import WatchBook
+from register.webhooks import WebhookBook
+from rules.admission import AdmissionDesk
+from rules.repair_case import Regime
+
+_PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""Methods of the requests that a proxy asks about under their own path."""
+
+
+def open_routes(common: Common, departure: Departure) -> list[web.RouteDef]:
+    """Health, metrics and pages."""
+    health = HealthHandlers(common.access, common.reader, common.replica, common.engine, common.shelf, departure)
+    pages = Pages(common.access)
+    return [
+        web.get("/livez", health.livez),
+        web.get("/readyz", health.readyz),
+        web.get("/metrics", health.metrics),
+        web.get("/openapi.json", pages.openapi),
+        web.get("/docs", pages.docs),
+        web.get("/docs/{file}", pages.static),
+    ]
+
+
+def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
+    """The platform asks; and what answers checks, for whichever server they come by."""
+    access, shelf, clock, gate, limits = common.access, common.shelf, common.clock, common.gates.checks, common.limits
+    tickets = TicketDesk(common.keys)
+    desk = CheckDesk(
+        common.reader,
+        common.replica,
+        common.locks,
+        common.audit,
+        common.keys,
+        shelf,
+        common.departments,
+        common.doubts,
+        tickets,
+        common.working_days,
+        clock,
+    )
+    checks = CheckHandler(access, desk, shelf, limits, gate, clock)
+    authz = AuthzHandler(access, desk, shelf, HeaderNames.of(common.settings), limits, gate, clock)
+    verifier = TicketHandler(access, tickets, common.reader, common.keys, shelf, common.audit, limits, gate, clock)
+    return checks, [
+        web.post("/v1/checks", checks.post),
+        web.post("/v1/checks/batch", checks.post_batch),
+        web.get("/v1/authz", authz.any),
+        *(web.route(method, "/v1/authz/{path:.*}", authz.any) for method in _PROXIED),
+        web.post("/v1/tickets/verify", verifier.verify),
+    ]
+
+
+def feed_routes(common: Common) -> list[web.RouteDef]:
+    """Departments feed."""
+    access, engine, clock = common.access, common.engine, common.clock
+    departments, working_days, settings = common.departments, common.working_days, common.settings
+    desk, table = AdmissionDesk(departments, common.keys), ListingTable(engine)
+    ledger = Ledger(engine, ListingBook(desk.cabinet, working_days, common.chain))
+    door = FeedDoor(ledger, common.publisher, settings.durable_deadline, clock)
+    quarantine = Quarantine(engine, common.chain)
+    feeds = FeedHandlers(access, desk, ledger, door, clock)
+    snapshots = SnapshotDelivery(desk, door, SnapshotBook(engine), quarantine)
+    files = FileHandlers(access, desk, door, snapshots, load_formats(settings.formats), settings.file_limit, clock)
+    overview = FeedOverview(engine, departments, working_days)
+    care = FeedCareHandlers(access, departments, overview, quarantine, table, clock)
+    repairs = RepairHandler(access, table, working_days, Regime(settings.regime), common.audit, clock)
+    return [
+        web.post("/v1/feeds/{authority}/records", feeds.post_records),
+        web.post("/v1/feeds/{authority}/files", files.post_file),
+        web.get("/v1/feeds/status", care.get_status),
+        web.post("/v1/feeds/{authority}/hold/release", care.release),
+        web.post("/v1/feeds/{authority}/hold/discard", care.discard),
+        web.get("/v1/feeds/{authority}/notices", care.get_notices),
+        web.get("/v1/feeds/receipts/{receipt}", feeds.get_receipt),
+        web.get("/v1/listings/{listing}/repair", repairs.get),
+        web.get("/v1/schemas/{schema}", feeds.get_schema),
+    ]
+
+
+def platform_routes(common: Common) -> list[web.RouteDef]:
+    """What follows from an answer."""
+    access, engine, clock, keys = common.access, common.engine, common.clock, common.keys
+    decisions = DecisionHandlers(access, DecisionLog(engine, common.chain), FeedbackBook(engine, common.chain), clock)
+    watches = WatchHandlers(access, WatchBook(engine), keys, common.audit, common.limits, clock)
+    hooks = WebhookHandlers(access, WebhookBook(engine), keys, common.settings.webhook_private, clock)
+    stream = EventStream(access, EventBook(engine), common.hub)
+    holds = LockHandlers(access, common.locks, LockPages(engine), clock)
+    return [
+        web.get("/v1/decisions", decisions.get_overdue),
+        web.get("/v1/decisions/{decision}", decisions.get),
+        web.post("/v1/decisions/{decision}/feedback", decisions.post_feedback),
+        web.put("/v1/watches", watches.put),
+        web.get("/v1/watches", watches.get),
+        web.get("/v1/events", stream.get),
+        web.put("/v1/webhook", hooks.put),
+        web.get("/v1/webhook", hooks.get),
+        web.delete("/v1/webhook", hooks.delete),
+        web.post("/v1/webhook/secret", hooks.rotate),
+        web.get("/v1/webhook/deliveries", hooks.get_deliveries),
+        web.post("/v1/webhook/deliveries/{event}/replay", hooks.replay),
+        web.get("/v1/locks", holds.get_many),
+        web.get("/v1/locks/{lock}", holds.get),
+        web.post("/v1/locks/{lock}/release", holds.release),
+        web.post("/v1/locks/{lock}/confirm", holds.confirm),
+    ]
