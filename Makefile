@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check format lock clean soak
+.PHONY: run test check format lock clean soak bench
 
 run: $(VENV)/.runtime
 	@$(BIN)/creditgate up --seed
@@ -23,6 +23,10 @@ format: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	CREDITGATE_SOAK=1 $(BIN)/pytest -q tests/e2e/test_kill9.py
+
+# Needs Debian's wrk; compares with nginx-light and crowdsec where they are installed. BENCH="--quick" for a smoke run.
+bench: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python -m bench.run $(BENCH)
 
 $(VENV)/.runtime: requirements.lock pyproject.toml scripts/bootstrap.sh
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh $(VENV) requirements.lock

@@ -106,13 +106,13 @@ class Bench:
         """Start a process; what it says goes to a file."""
         log = (self.deployment.directory / f"{name}.log").open("ab")
         environment = self.deployment.environment
+        environment = environment | {"PYTHONPATH": str(ROOT)}
         self.deployment.processes[name] = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
 
     def workers(self, count: int) -> None:
         """Start workers."""
-        creditgate = str(Path(sys.executable).parent / "creditgate")
         for number in range(count):
-            self.run(f"worker-{number}", [creditgate, "worker"])
+            self.run(f"worker-{number}", [sys.executable, "-m", "creditgate", "worker"])
 
     async def applied(self) -> int:
         """How many changes the register has applied."""
@@ -162,8 +162,11 @@ def row(name: str, found: float, bare: float) -> None:
     say(f"{name:<44}{found:8.0f} records/s   {found / bare:.2f}")
 
 
-async def delays(directory: Path, per_second: int) -> None:
-    """From putting a record on the topic until the change log of the register has it: from then on it bites."""
+async def delays(directory: Path, per_second: int, count: int = 200) -> tuple[list[float], list[float]]:
+    """From putting a record on the topic until the change log of the register has it: from then on it bites.
+
+    Idle, one record after another; and of every record while so many a second come in.
+    """
     bench = Bench(directory / "delay")
     bench.workers(1)
     await publish(bench.broker, 0, 1)
@@ -178,10 +181,11 @@ async def delays(directory: Path, per_second: int) -> None:
         await bench.redis.xread({layout.CHANGES: last}, block=10_000, count=1)
         return time.perf_counter() - began
 
-    show("delay into force, idle", [await one(number) for number in range(10_000, 10_200)])
-    show(f"delay into force, {per_second}/s", await loaded(bench, log, per_second))
+    idle = [await one(number) for number in range(10_000, 10_000 + count)]
+    busy = await loaded(bench, log, per_second)
     await log.close()
     await bench.close()
+    return idle, busy
 
 
 async def loaded(bench: Bench, log: StreamLog, per_second: int, seconds: int = 10) -> list[float]:
@@ -254,7 +258,9 @@ async def main() -> None:
             postgresql.start()
         try:
             await throughput(Path(directory), arguments.records, postgresql)
-            await delays(Path(directory), arguments.per_second)
+            idle, busy = await delays(Path(directory), arguments.per_second)
+            show("delay into force, idle", idle)
+            show(f"delay into force, {arguments.per_second}/s", busy)
             if arguments.listings:
                 await many(Path(directory), arguments.listings)
         finally:

@@ -1,0 +1,187 @@
+"""CreditGate as one command starts it, with many listings; and more gateways beside it, set otherwise."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import command_of, family, start, stop, until
+from bench.subjects import INTERCEPTS, WARNS, check, free, listed
+from bench.tools import ROOT
+from bench.wrk import Target
+from creditgate.embedded import socket_path
+from tests.e2e.program import free_port, http
+
+_PREFIX = "CREDITGATE_"
+_WORTH = 3.0
+_CREDITGATE = [sys.executable, "-m", "creditgate"]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One gateway, of one process or several, on the group's backends."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    workers: int = 1
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Group:
+    """``creditgate up --seed`` on a directory of its own: Valkey, worker and gateway with all its defaults."""
+
+    def __init__(self, directory: Path, listings: int) -> None:
+        self.directory, self.listings = directory, listings
+        directory.mkdir()
+        self.data = directory / "var"
+        self.main = Gateway("lane", free_port())
+        self.gateways = [self.main]
+        self.loaded_in = 0.0
+        self.key = ""
+        self.written: list[float] = []
+        """Decisions a second that the worker put in the ledger while nothing else was asked of it."""
+        self.behind = 0
+        """Times it had not caught up when the next server's turn came."""
+
+    def start(self) -> "Group":
+        """Start it, with a client that may check in every scene."""
+        log = self.directory / "log"
+        self.main.process = start([*_CREDITGATE, "up", "--seed"], log, environment=self._environment(self.main))
+        until(lambda: "Ctrl-C" in log.read_text() or self._ended(log), "creditgate did not come up", 120)
+        self.key = self._client()
+        return self
+
+    def gateway(self, name: str, workers: int = 1, **settings: str) -> Gateway:
+        """Another gateway on the same backends, started alone."""
+        found = Gateway(name, free_port(), workers=workers)
+        metrics = self.directory / f"metrics-{name}"
+        metrics.mkdir()
+        environment = self._environment(found) | self._backends() | settings
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+        command = [*_CREDITGATE, "serve", "--workers", str(workers)]
+        found.process = start(command, self.directory / f"log-{name}", environment=environment)
+        self.gateways.append(found)
+        self.until_ready(found)
+        return found
+
+    def until_ready(self, gateway: Gateway, seconds: float = 300) -> None:
+        """Until it answers surely, and rightly about the first and the last listing and one that is none."""
+
+        def answers() -> bool:
+            try:
+                return [self._outcome(gateway, who) for who in (listed(0), listed(self.listings - 1), free(0))] == [
+                    ("warn", True),
+                    ("warn", True),
+                    ("allow", True),
+                ]
+            except (OSError, KeyError, ValueError):
+                return False
+
+        until(answers, f"gateway {gateway.name} does not answer as it must; see {self.directory}", seconds)
+
+    def target(self, gateway: Gateway, requests: Path, name: str = "") -> Target:
+        """To be loaded with these requests."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return Target(name or gateway.name, gateway.url, requests, self.pids(gateway), self.beside(), headers)
+
+    def pids(self, gateway: Gateway) -> list[int]:
+        """Its processes."""
+        assert gateway.process is not None
+        found = family(gateway.process.pid)
+        return [pid for pid in found if "creditgate serve" in command_of(pid) or "spawn_main" in command_of(pid)]
+
+    def beside(self) -> list[int]:
+        """Valkey and the worker."""
+        assert self.main.process is not None
+        found = family(self.main.process.pid)
+        return [pid for pid in found if re.search(r"valkey-server|creditgate worker", command_of(pid))]
+
+    def answer_size(self) -> int:
+        """Bytes of the answer about a subject that is not listed."""
+        return len(self._ask(self.main, free(1), WARNS).body)
+
+    def intercepts(self) -> bool:
+        """Whether the stricter scene stops who is listed."""
+        return bool(self._ask(self.main, listed(1), INTERCEPTS).json["outcome"] == "intercept")
+
+    def metrics(self, gateway: Gateway) -> str:
+        """What it shows to Prometheus."""
+        return http("GET", f"{gateway.url}/metrics", key=self._client("inspector", "--inspect")).body.decode()
+
+    def decisions(self) -> int:
+        """Decisions that the worker has put in the ledger."""
+        with closing(sqlite3.connect(f"file:{self.data / 'ledger.sqlite3'}?mode=ro", uri=True)) as ledger:
+            return int(ledger.execute("SELECT coalesce(max(rowid), 0) FROM decisions").fetchone()[0])
+
+    def drain(self, seconds: float) -> None:
+        """Wait until the worker has caught up with the decisions that were made, or as long as that."""
+        began, first, last = time.monotonic(), self.decisions(), -1
+        while (now := self.decisions()) != last:
+            if time.monotonic() - began > seconds:
+                self.behind += 1
+                break
+            last = now
+            time.sleep(0.5)
+        if (took := time.monotonic() - began) > _WORTH:
+            self.written.append((now - first) / took)
+
+    @property
+    def redis_url(self) -> str:
+        """The register."""
+        return f"unix://{socket_path(self.data.resolve())}"
+
+    @property
+    def pepper(self) -> bytes:
+        """Its secret."""
+        return (self.data / "pepper").read_text().strip().encode()
+
+    def stop(self) -> None:
+        """Stop everything, and remove what it kept."""
+        for gateway in reversed(self.gateways):
+            stop(gateway.process)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _outcome(self, gateway: Gateway, who: str) -> tuple[str, bool]:
+        found = self._ask(gateway, who, WARNS).json
+        return found["outcome"], not found.get("indeterminate")
+
+    def _ask(self, gateway: Gateway, who: str, scene: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        return http("POST", f"{gateway.url}/v1/checks", check(who, 0, scene), key=self.key)
+
+    def _client(self, name: str = "bench", *more: str) -> str:
+        command = [*_CREDITGATE, "clients", "add", name, "--scene", "*", *more]
+        environment = self._environment(self.main)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+        return done.stdout.strip()
+
+    def _ended(self, log: Path) -> bool:
+        assert self.main.process is not None
+        if self.main.process.poll() is not None:
+            raise RuntimeError(f"creditgate ended: {log.read_text()[-500:]}")
+        return False
+
+    def _environment(self, gateway: Gateway) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+        own = {"DATA": str(self.data), "PORT": str(gateway.port)}
+        return kept | {f"{_PREFIX}{name}": value for name, value in own.items()} | {"PYTHONPATH": str(ROOT)}
+
+    def _backends(self) -> dict[str, str]:
+        socket = socket_path(self.data.resolve())
+        found = {
+            "REDIS_URL": f"unix://{socket}",
+            "BROKER_URL": f"rstream://{socket}",
+            "LEDGER_URL": f"sqlite+aiosqlite:///{self.data.resolve() / 'ledger.sqlite3'}",
+            "PEPPER": self.pepper.decode(),
+        }
+        return {f"{_PREFIX}{name}": value for name, value in found.items()}

@@ -1,0 +1,92 @@
+"""Many listings into the register at once: through its own writer, past feeds and ledger.
+
+A million would take the feed road nine minutes; here it takes one or less. The layout, the keys and the change log are
+the real ones; the ledger knows nothing of these listings, which a check never asks it for. Not what a user may do.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import redis.asyncio as redis_client
+
+from bench.subjects import MOST, listed
+from register.listing_book import RegisterChange
+from register.register_writer import RegisterWriter
+from rules.identifiers import Identifier, parse_identifier
+from rules.listing import Listing, encode_listing
+from rules.subject import SubjectKeys
+from rules.vocabulary import DataClass, Determination, ListColour, Severity
+
+_PAGE = 2000
+_VERSION = 1
+"""Older than anything the ledger says, so that its mark stays."""
+_DAY = date(2026, 11, 1)
+_TOKEN, _NUMBER = b"@key@", b"@number@"
+_SPARE = 1536
+"""Bytes of memory that a listing takes in Valkey, its copies on their way included."""
+
+
+def enough_memory(listings: int) -> str | None:
+    """A line that says why so many listings do not fit, or None."""
+    available = next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line)
+    gibibytes = int(available.split()[1]) / 1024**2
+    needed = listings * _SPARE / 1024**3
+    if listings > MOST:
+        return f"{listings} listings: at most {MOST} invented numbers"
+    return f"{listings} listings need {needed:.1f} GiB, {gibibytes:.1f} are free" if needed > gibibytes else None
+
+
+def changes(keys: SubjectKeys, start: int, end: int) -> Iterator[RegisterChange]:
+    """What the writer is told: severe public court listings, each of its own company."""
+    template = encode_listing(_listing())
+    for number in range(start, end):
+        identifier = parse_identifier(listed(number), None, today=_DAY)
+        assert isinstance(identifier, Identifier)
+        key = keys.listing("court", f"BENCH-{number}")
+        value = template.replace(_TOKEN, key.encode()).replace(_NUMBER, identifier.masked().encode())
+        yield RegisterChange(_VERSION, key, value, (keys.subject(identifier.canonical),))
+
+
+def _listing() -> Listing:
+    return Listing(
+        key=_TOKEN.decode(),
+        authority="court",
+        list=ListColour.BLACK,
+        category="C07",
+        severity=Severity.SEVERE,
+        determination=Determination.LIST_DECISION,
+        data_class=DataClass.PUBLIC,
+        document_no="（2026）苏0811执8801号",
+        basis="《最高人民法院关于公布失信被执行人名单信息的若干规定》第一条",
+        determined_on=_DAY,
+        checked=True,
+        filed_by_number=True,
+        pattern=_NUMBER.decode(),
+    )
+
+
+async def load(redis_url: str, pepper: bytes, count: int) -> float:
+    """Put that many listings into the register; the seconds it took, until its file is written anew as well."""
+    began, told = time.perf_counter(), time.monotonic()
+    async with redis_client.from_url(redis_url) as redis:
+        before = str((await redis.config_get("appendfsync"))["appendfsync"])
+        await redis.config_set("appendfsync", "no")
+        try:
+            writer, waiting, done = RegisterWriter(redis), changes(SubjectKeys(pepper), 0, count), 0
+            while page := list(islice(waiting, _PAGE)):
+                done += sum(sequence > 0 for sequence in await writer.apply(page))
+                if time.monotonic() - told > 10:
+                    told = time.monotonic()
+                    sys.stderr.write(f"  {done} of {count} listings in the register\n")
+            if done != count:
+                raise RuntimeError(f"{done} of {count} listings were taken")
+            while (await redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        finally:
+            await redis.config_set("appendfsync", before)
+    return time.perf_counter() - began

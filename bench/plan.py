@@ -1,0 +1,33 @@
+"""Which servers and parts there are, and what a run takes of them."""
+
+from dataclasses import dataclass
+
+OURS = ("aiohttp", "lane", "intercept")
+SERVERS = ("nginx", "bare", "crowdsec", *OURS)
+PARTS = ("batch", "openloop", "fresh", "workers", "listings")
+ON_A_GROUP = {*OURS, *PARTS} - {"fresh"}
+"""Those that need a started CreditGate."""
+PAIRS = (
+    ("aiohttp", "bare", "0.70"),
+    ("lane", "bare", ""),
+    ("lane", "aiohttp", ""),
+    ("aiohttp", "crowdsec", "2.8"),
+    ("lane", "crowdsec", ""),
+    ("intercept", "lane", ""),
+    ("bare", "crowdsec", ""),
+)
+"""Ours, what it is compared with, and what is aimed at: theirs to ours by CPU time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does."""
+
+    only: frozenset[str]
+    listings: tuple[int, ...]
+    rounds: int
+    seconds: int
+    per_second: int
+    again: int
+    """Times that a round is run again that had too little of the core."""
+    quick: bool = False

@@ -1,0 +1,175 @@
+"""Processes of a measurement: each on a core of its own choosing, its CPU time, and how much of the core was there.
+
+The server that is measured has core 0 for itself; whatever makes its load, and what it talks to, has core 1.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER_CORE = 0
+OTHER_CORE = 1
+ENOUGH = 0.9
+"""Share of the core below which a round does not count."""
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_GRACE = 30.0
+
+
+def start(command: Sequence[str], log: Path, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a process on the core of the others; it ends when this one does."""
+    ends_with_us = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(OTHER_CORE)]
+    with log.open("ab") as said:
+        return subprocess.Popen(
+            [*ends_with_us, *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=log.parent,
+        )
+
+
+def stop(process: subprocess.Popen[bytes] | None) -> None:
+    """End a process that was started here, kindly first."""
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something is so. Raises ``TimeoutError``."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.05)
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:
+            continue  # the thread has ended
+        for child in children:
+            found += family(int(child))
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def pin(pids: Iterable[int], *cores: int) -> None:
+    """Keep processes, every thread of theirs, on these cores."""
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            try:
+                os.sched_setaffinity(int(task.name), cores)
+            except ProcessLookupError:
+                continue
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of processes so far, threads that have ended among them."""
+    return sum(_times(pid) for pid in pids) * _TICK
+
+
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Memory that processes hold, shared pages counted once for each."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in pids)
+
+
+def _times(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
+def _taken(core: int) -> float:
+    """Seconds of a core that programs took, or that the machine's host withheld; interrupts are nobody's."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _iowait, _irq, _softirq, steal = (int(field) for field in fields[:8])
+            return (user + nice + system + steal) * _TICK
+    raise LookupError(f"no core {core}")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What happened on the two cores within a while."""
+
+    wall: float
+    cpu: float
+    """Seconds of CPU time that the measured server used."""
+    beside: float
+    """Seconds that what works for it used on the other core."""
+    others: float
+    """Seconds of the server's core that went to programs that are no part of the measurement."""
+    others_beside: float
+    """The same of the other core."""
+
+    @property
+    def share(self) -> float:
+        """Of the server's core: what was there for it, used or not."""
+        return _within(1 - self.others / self.wall)
+
+    @property
+    def share_beside(self) -> float:
+        """Of the other core: what was there for the load, the store and the worker."""
+        return _within(1 - self.others_beside / self.wall)
+
+    @property
+    def busy(self) -> float:
+        """CPU seconds of the server in a second."""
+        return self.cpu / self.wall
+
+
+def _within(share: float) -> float:
+    return max(0.0, min(1.0, share))
+
+
+class Meter:
+    """Reads before and after. ``pids`` are on the server's core, ``beside`` and what makes the load on the other.
+
+    A server that is on both cores has what is left of both together.
+    """
+
+    def __init__(self, pids: Sequence[int], beside: Sequence[int] = (), *, both: bool = False) -> None:
+        self._pids, self._beside, self._both = pids, beside, both
+        self._before, self._began = self._now(), time.perf_counter()
+
+    def read(self, *, settled: float = 0.0) -> Spent:
+        """Since it was made; ``settled`` seconds at the end are no time of load."""
+        cpu, beside, load, core, other = (now - before for now, before in zip(self._now(), self._before, strict=True))
+        wall = time.perf_counter() - self._began - settled
+        foreign, foreign_beside = core - cpu, other - beside - load
+        if self._both:
+            foreign = foreign_beside = max(0.0, foreign + foreign_beside) / 2
+        return Spent(wall, cpu, beside, max(0.0, foreign), max(0.0, foreign_beside))
+
+    def _now(self) -> tuple[float, ...]:
+        """Of the server, of what is beside it, of the load, of the one core and of the other."""
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        load = time.process_time() + children.ru_utime + children.ru_stime
+        return cpu_seconds(self._pids), cpu_seconds(self._beside), load, _taken(SERVER_CORE), _taken(OTHER_CORE)

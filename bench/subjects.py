@@ -1,0 +1,86 @@
+"""Invented subjects, listed and not, with valid check digits; and the requests that ask for them, made in advance."""
+
+import json
+import random
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_VALUES = {sign: place for place, sign in enumerate(ALPHABET)}
+_WEIGHTS = [pow(3, place, 31) for place in range(17)]
+_OFFICE = "91320800"
+_LISTED, _FREE = "T", "Y"
+_HEAD = sum(_VALUES[sign] * weight for sign, weight in zip(_OFFICE, _WEIGHTS, strict=False))
+
+MOST = 10_000_000
+"""Listed subjects there can be: seven digits."""
+REQUESTS = 20_000
+LISTED_EACH = 20
+"""One in so many requests asks for a listed subject: 5 %."""
+WARNS, INTERCEPTS = "finance.loan", "bidding.qualification"
+"""Scenes in which a listed organisation is warned about, and in which it is intercepted."""
+
+
+def listed(number: int) -> str:
+    """A credit code that the benchmarks list."""
+    return _code(_LISTED, number)
+
+
+def free(number: int) -> str:
+    """A credit code that nobody lists."""
+    return _code(_FREE, number)
+
+
+def _code(letter: str, number: int) -> str:
+    """A 统一社会信用代码 with both check digits (GB 11714, GB 32100)."""
+    organisation = f"{letter}{number:07d}"
+    weighted = zip(organisation, (3, 7, 9, 10, 5, 8, 4, 2), strict=True)
+    check = -sum((int(sign) if sign.isdigit() else ord(sign) - 55) * weight for sign, weight in weighted) % 11
+    organisation += "X" if check == 10 else str(check)
+    total = _HEAD + sum(_VALUES[sign] * weight for sign, weight in zip(organisation, _WEIGHTS[8:], strict=True))
+    return _OFFICE + organisation + ALPHABET[-total % 31]
+
+
+def mix(listings: int, count: int = REQUESTS) -> list[str]:
+    """Subjects in a fixed shuffled order: 5 % of them listed, hardly one twice."""
+    chance = random.Random(7)
+    hits = count // LISTED_EACH
+    chosen = [listed(chance.randrange(listings)) for _ in range(hits)] + [free(n) for n in range(count - hits)]
+    chance.shuffle(chosen)
+    return chosen
+
+
+def check(identifier: str, number: int, scene: str = WARNS) -> dict[str, object]:
+    """The body of one check."""
+    return {
+        "scene": scene,
+        "transaction_id": f"B-{number:08d}",
+        "operator": "bench",
+        "purpose": "bench",
+        "subjects": [{"role": "applicant" if scene == WARNS else "bidder", "id": identifier}],
+    }
+
+
+def write_checks(path: Path, subjects: Iterable[str], scene: str = WARNS) -> Path:
+    """A file of requests: method, path and body, with tabs between."""
+    bodies = (json.dumps(check(who, number, scene)) for number, who in enumerate(subjects))
+    path.write_text("".join(f"POST\t/v1/checks\t{body}\n" for body in bodies))
+    return path
+
+
+def write_batches(path: Path, subjects: Iterable[str], size: int = 1000) -> Path:
+    """The same checks, so many in each request."""
+    remaining, lines, number = iter(subjects), list[str](), 0
+    while len(page := list(islice(remaining, size))) == size:
+        checks = [check(who, number + place) for place, who in enumerate(page)]
+        number += size
+        lines.append(f"POST\t/v1/checks/batch\t{json.dumps({'checks': checks})}\n")
+    path.write_text("".join(lines))
+    return path
+
+
+def write_lookups(path: Path, subjects: Iterable[str]) -> Path:
+    """The same subjects as CrowdSec's local API is asked for them."""
+    path.write_text("".join(f"GET\t/v1/decisions?scope=username&value={who}\t\n" for who in subjects))
+    return path

@@ -1,0 +1,74 @@
+"""Closed-loop load by wrk (one thread), and the CPU time that one request costs its server."""
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.processes import OTHER_CORE, Meter, Spent
+from bench.tools import find
+
+_SCRIPT = Path(__file__).with_name("mix.lua")
+_SETTLE = 0.1
+_WARM_UP = 1
+
+
+class LoadFailed(Exception):
+    """A request was not answered, or not with 2xx: then nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is sent where, and the processes that answer it."""
+
+    name: str
+    url: str
+    requests: Path
+    pids: Sequence[int] = ()
+    """Those that are measured, on the server's core."""
+    beside: Sequence[int] = ()
+    """Those that work for them on the other core."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One run against one target."""
+
+    rate: float
+    micros: float
+    """CPU time of the server for a request, in microseconds."""
+    beside: float
+    """CPU time of what works for it on the other core (store, worker), for a request, within the round."""
+    p50: float
+    spent: Spent
+
+    @property
+    def share(self) -> float:
+        """What was there of the core that had least."""
+        return min(self.spent.share, self.spent.share_beside)
+
+
+def load(target: Target, seconds: int, connections: int = 16, *, both: bool = False) -> Round:
+    """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailed``."""
+    _wrk(target, _WARM_UP, connections)
+    meter = Meter(target.pids, target.beside, both=both)
+    requests, wall, p50 = _wrk(target, seconds, connections)
+    time.sleep(_SETTLE)  # for what is sent after the answers
+    spent = meter.read(settled=_SETTLE)
+    return Round(requests / wall, spent.cpu / requests * 1e6, spent.beside / requests * 1e6, p50, spent)
+
+
+def _wrk(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
+    command = ["taskset", "-c", str(OTHER_CORE), find("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command += ["--timeout", "30s", "-s", str(_SCRIPT), target.url, "--", str(target.requests)]
+    command += [f"{name}: {value}" for name, value in target.headers.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 90)
+    found = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if not found:
+        raise LoadFailed(f"{target.name}: {done.stdout[-300:]}{done.stderr[-300:]}")
+    requests, duration, failed, status, p50, _ = (int(float(field)) for field in found[0])
+    if failed or status or not requests:
+        raise LoadFailed(f"{target.name}: {requests} requests, {failed} failed, {status} not answered with 2xx")
+    return requests, duration / 1e6, p50 / 1e6
