@@ -54,6 +54,7 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "overdue": count_overdue(LockPages(common.engine), common.clock),
         "policy": common.shelf.keep_fresh(),
         "doubts": common.doubts.keep_fresh(),
+        "tally": common.tally.keep_telling(),
         "events": common.hub.keep_looking(),
     }
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]

@@ -4,7 +4,7 @@ checks ─▶ one look-up ─▶ each: matches ─▶ verdict ─▶ doubts ─�
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.audit import Audit
 from gateway.check_answer import Answered, answer
-from gateway.check_record import PartyKeys, decision_entry
+from gateway.check_record import decision_entry
 from gateway.check_request import Check
-from gateway.clearing import clear_document, clear_entry, is_clear, new_decision_id
+from gateway.clear_answer import DecisionIds, PartyKeys
 from gateway.doubts import Doubts
 from gateway.lock_settlement import Settled, held_locks, lock_targets, settle_locks
 from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES, count_outcome
@@ -27,7 +27,7 @@ from register.clients import Client
 from register.decisions import DecisionEntry
 from register.lock_rows import ListingsFell, Lock, LockTerms
 from register.locks import LockBook
-from register.register_reader import LookUp, RegisterState, RegisterUnavailable
+from register.register_reader import LookUp, RegisterUnavailable
 from register.replica import Replica
 from register.replica_reader import ReplicaReader
 from rules.calendar import civil_day, end_of_day, to_milliseconds
@@ -81,6 +81,7 @@ class CheckDesk:
     tickets: TicketDesk
     working_days: WorkingDays
     clock: Callable[[], datetime]
+    ids: DecisionIds = field(default_factory=DecisionIds)
 
     async def answer(self, client: Client, check: Check) -> Decided:
         """Answer one check. Raises ``Problem``."""
@@ -134,8 +135,6 @@ class CheckDesk:
             await self.doubts.look_again(scene)
             shown = {t: found.locks[t] for t in question.targets.values() if t in found.locks}
             unknown, state = self.doubts.about(scene, found.state, check.max_staleness_ms), found.state
-            if not unknown and is_clear(check, question.keys, found):
-                return self._clear(client, question, found.state, policy, now)
         milliseconds = to_milliseconds(now)
         held = await held_locks(self.locks, question.targets, shown, milliseconds, certain=not unknown)
         fell: frozenset[str] = frozenset()
@@ -143,10 +142,16 @@ class CheckDesk:
             verdict = self._verdict(client, question, found, policy, now, fell)
             verdict = under_doubt(verdict, scene) if unknown else verdict
             settled = await settle_locks(self.locks, verdict, question.targets, held, check)
-            answered = Answered(new_decision_id(), check, settled.verdict, verdict.outcome, held, unknown, state, now)
             counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
-            answered = replace(
-                answered,
+            answered = Answered(
+                self.ids.next(),
+                check,
+                settled.verdict,
+                verdict.outcome,
+                held,
+                unknown,
+                state,
+                now,
                 feedback_due=self._due(policy, check, settled.verdict, now),
                 watermarks=self.doubts.watermarks(counted),
             )
@@ -157,15 +162,6 @@ class CheckDesk:
             except ListingsFell as gone:
                 fell |= gone.keys
         raise Problem("ledger_unavailable")
-
-    def _clear(
-        self, client: Client, question: Question, state: RegisterState, policy: Policy, now: datetime
-    ) -> Decided:
-        check, decision_id = question.check, new_decision_id()
-        body = orjson.dumps(clear_document(decision_id, check, state, now, policy))
-        self.audit.put(clear_entry(client, check, question.party_keys, decision_id, body, now))
-        count_outcome(check.scene, Outcome.ALLOW)
-        return Decided(Outcome.ALLOW, body)
 
     def _verdict(
         self,
@@ -195,7 +191,7 @@ class CheckDesk:
 
         def entry_with(locks: Sequence[Lock]) -> DecisionEntry:
             together = {lock.id: lock for lock in (*answered.locks, *locks)}
-            whole = replace(answered, locks=list(together.values()))
+            whole = replace(answered, locks=list(together.values())) if locks else answered
             document = answer(whole, policy, self.departments)
             bodies.append(orjson.dumps(document))
             return decision_entry(client, whole, question.party_keys, document)

@@ -17,12 +17,14 @@ from gateway.access import Access
 from gateway.bodies import in_good_time, read_body
 from gateway.check_desk import CheckDesk, Decided
 from gateway.check_request import Check, CheckAsked, asked_from, check_from, decoded
+from gateway.clearing import Clearing
 from gateway.intake import NDJSON
 from gateway.load_gate import LoadGate
 from gateway.metrics import check_seconds
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
+from gateway.tally import Tally
 from register.clients import Client
 from rules.calendar import civil_day
 
@@ -52,10 +54,12 @@ class CheckHandler:
     """Checks over HTTP. Each is counted and takes its place in ``reply_to_…``, whichever server it came by."""
 
     access: Access
+    clearing: Clearing
     desk: CheckDesk
     shelf: PolicyShelf
     limits: RateLimits
     gate: LoadGate
+    tally: Tally
     clock: Callable[[], datetime]
 
     async def post(self, request: web.Request) -> web.Response:
@@ -72,6 +76,9 @@ class CheckHandler:
 
     async def reply_to_check(self, client: Client, body: bytes) -> Reply:
         """The answer to one check. Raises ``Problem``."""
+        cleared = self.at_once(client, body)
+        if cleared is not None:
+            return Reply(200, _JSON, cleared)
         started = perf_counter()
         self.limits.take(client)
         with self.gate:
@@ -80,9 +87,22 @@ class CheckHandler:
         check_seconds(check.scene).observe(perf_counter() - started)
         return Reply(200, _JSON, decided.body)
 
+    def at_once(self, client: Client, body: bytes) -> bytes | None:
+        """The answer of a check that is plainly clear; None, with nothing done, where it takes more.
+
+        Raises ``Problem`` when the client asks too much, or the audit is full.
+        """
+        started = perf_counter()
+        cleared = self.clearing.look(client, body)
+        if cleared is None:
+            return None
+        self.limits.take(client)
+        answered = self.clearing.answer(client, cleared)
+        self.tally.note(cleared.check.scene, perf_counter() - started)
+        return answered
+
     async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
         """The answers to a batch. Raises ``Problem`` when it is none."""
-        decoded(body)  # says where JSON is broken, before its parts are taken one by one
         asked = _batch(body)
         self.limits.take(client, len(asked.checks))
         results: list[dict[str, Any]] = []
@@ -120,14 +140,21 @@ class CheckHandler:
         read = [self._try(part, client) for part in parts]
         answers = iter(await self.desk.answer_all(client, [check for check in read if isinstance(check, Check)]))
         return [
-            _result(start + number, found if isinstance(found, Problem) else next(answers))
+            _result(start + number, next(answers) if isinstance(found, Check) else found)
             for number, found in enumerate(read)
         ]
 
-    def _try(self, part: bytes | Raw, client: Client) -> Check | Problem:
+    def _try(self, part: bytes | Raw, client: Client) -> bytes | Check | Problem:
+        """The answer if it is clear at once, else the check to be looked into, or what is wrong with it."""
         try:
             if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
                 raise Problem("body_too_large")
+            started = perf_counter()
+            cleared = self.clearing.look(client, part)
+            if cleared is not None:
+                answered = self.clearing.answer(client, cleared)
+                self.tally.note(cleared.check.scene, perf_counter() - started)
+                return answered
             return self._read(asked_from(part), client)
         except Problem as problem:
             return problem
@@ -147,13 +174,17 @@ def _batch(body: bytes) -> BatchAsked:
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
         raise Problem("request_invalid", detail, path=path.rstrip("`") or "$") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        decoded(body)
+        raise Problem("json_invalid") from None
 
 
-def _result(index: int, found: Decided | Problem) -> dict[str, Any]:
+def _result(index: int, found: bytes | Decided | Problem) -> dict[str, Any]:
     if isinstance(found, Problem):
         document = found.document(str(uuid4()))
         return {"index": index, "status": document["status"], "problem": document}
-    return {"index": index, "status": 200, "decision": orjson.Fragment(found.body)}
+    body = found if isinstance(found, bytes) else found.body
+    return {"index": index, "status": 200, "decision": orjson.Fragment(body)}
 
 
 async def _write(response: web.StreamResponse, results: Sequence[dict[str, Any]]) -> None:

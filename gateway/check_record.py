@@ -7,14 +7,12 @@ import orjson
 
 from gateway.check_answer import Answered
 from gateway.check_request import Check
+from gateway.clear_answer import PartyKeys
 from register.clients import Client
 from register.decisions import DecisionEntry
 from rules.calendar import to_milliseconds
 from rules.decision import Verdict
 from rules.replay import PastCheck, encode_check, past_party
-
-PartyKeys = tuple[str | None, str | None]
-"""Where a party may be filed: under its number, and under its name."""
 
 
 def decision_entry(

@@ -1,6 +1,5 @@
 """From bytes to a check: who asks, for what, in which case, about whom. Anything unclear is a 4xx."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
 
 
-class SubjectAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class SubjectAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One subject as the caller gives it."""
 
     role: Role
@@ -29,7 +28,7 @@ class SubjectAsked(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=256)] | None = None
 
 
-class CheckAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class CheckAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks``."""
 
     scene: _Short
@@ -48,8 +47,7 @@ class CheckAsked(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether an answer that lets the transaction go on shall carry a clearance ticket."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True, gc=False):
     """One question, ready to be answered."""
 
     scene: str

@@ -19,6 +19,7 @@ from gateway.event_stream import EventHub
 from gateway.load_gate import Gates
 from gateway.policy_shelf import PolicyShelf
 from gateway.rate_limits import RateLimits
+from gateway.tally import Tally
 from register.chain import Chain
 from register.clients import ClientRegistry
 from register.database import connect
@@ -57,6 +58,7 @@ class Common:
     limits: RateLimits
     gates: Gates
     hub: EventHub
+    tally: Tally
 
 
 def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
@@ -87,6 +89,7 @@ def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
         limits=RateLimits(settings.rate_limit, settings.rate_burst),
         gates=Gates(settings, access),
         hub=EventHub(EventBook(engine)),
+        tally=Tally(),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.departure import Departure
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.tally import Tally
 from register.register_reader import RegisterUnavailable
 from register.replica import Replica, ReplicaState
 from register.replica_reader import ReplicaReader
@@ -32,6 +33,7 @@ class HealthHandlers:
     replica: Replica
     engine: AsyncEngine
     shelf: PolicyShelf
+    tally: Tally
     departure: Departure
 
     async def livez(self, _request: web.Request) -> web.Response:
@@ -64,6 +66,7 @@ class HealthHandlers:
         if not client.grants.inspect:
             raise Problem("inspect_not_granted", "missing: inspect")
         await self._register()
+        self.tally.tell()
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _register(self) -> str:

@@ -5,6 +5,7 @@ from aiohttp import web
 from gateway.authz_handler import AuthzHandler, HeaderNames
 from gateway.check_desk import CheckDesk
 from gateway.check_handler import CheckHandler
+from gateway.clearing import Clearing
 from gateway.common import Common
 from gateway.decision_handlers import DecisionHandlers
 from gateway.departure import Departure
@@ -44,7 +45,9 @@ _PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 def open_routes(common: Common, departure: Departure) -> list[web.RouteDef]:
     """Health, metrics and pages."""
-    health = HealthHandlers(common.access, common.reader, common.replica, common.engine, common.shelf, departure)
+    health = HealthHandlers(
+        common.access, common.reader, common.replica, common.engine, common.shelf, common.tally, departure
+    )
     pages = Pages(common.access)
     return [
         web.get("/livez", health.livez),
@@ -73,7 +76,8 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
         common.working_days,
         clock,
     )
-    checks = CheckHandler(access, desk, shelf, limits, gate, clock)
+    clearing = Clearing(common.replica, common.doubts, common.keys, shelf, common.audit, clock)
+    checks = CheckHandler(access, clearing, desk, shelf, limits, gate, common.tally, clock)
     authz = AuthzHandler(access, desk, shelf, HeaderNames.of(common.settings), limits, gate, clock)
     verifier = TicketHandler(access, tickets, common.reader, common.keys, shelf, common.audit, limits, gate, clock)
     return checks, [

@@ -19,7 +19,7 @@ from register.platform_tables import decision_listings
 from rules.life import State
 
 
-class DecisionEntry(Struct, frozen=True):
+class DecisionEntry(Struct, frozen=True, gc=False):
     """One decision as the ledger and the topic ``credit.decisions`` carry it."""
 
     id: str

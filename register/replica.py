@@ -102,13 +102,28 @@ class Replica:
         """Milliseconds since Redis was last heard."""
         return round((monotonic() - self._heard) * 1000)
 
+    @property
+    def generation(self) -> str:
+        """Of the register that was loaded."""
+        return self._marker.generation if self._marker else layout.FIRST_GENERATION
+
+    def known(self) -> RegisterState | None:
+        """The register's state, where this replica can be relied on and something was ever fed; else None."""
+        marker, now = self._marker, monotonic()
+        if marker is None or not marker.applied or not self._whole or now - self._heard > _CURRENT_WITHIN:
+            return None
+        return self._state(marker, now)
+
     def register_state(self) -> RegisterState:
         """The register's state as of the last change that was followed. Only for a replica that was loaded."""
         marker = self._marker
         assert marker is not None
-        since = round((monotonic() - marker.read_at) * 1000)
-        age = None if marker.beat_age is None else marker.beat_age + since
-        return RegisterState(marker.epoch, self.sequence, marker.listings, marker.applied, age, self.heard_ms)
+        return self._state(marker, monotonic())
+
+    def _state(self, marker: Marker, now: float) -> RegisterState:
+        age = None if marker.beat_age is None else marker.beat_age + round((now - marker.read_at) * 1000)
+        heard = round((now - self._heard) * 1000)
+        return RegisterState(marker.epoch, self.sequence, marker.listings, marker.applied, age, heard)
 
     def may_hold(self, key: str) -> bool:
         """Whether the register may hold a listing under that key. A no is certain while the state is current."""

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from register.register_reader import LookUp, RegisterReader, RegisterState, RegisterUnavailable
-from register.replica import Replica, ReplicaState
+from register.replica import Replica
 
 _AT_ONCE = 500
 """Keys in one round trip."""
@@ -18,10 +19,36 @@ class _Waiting:
     answer: "asyncio.Future[LookUp]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
+class Reader(Protocol):
+    """Reads the register."""
+
+    async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str]) -> LookUp:
+        """As ``RegisterReader.look_up``."""
+
+
+class ContentsReader:
+    """Reads what is filed under keys of which the replica knows that something may be there."""
+
+    def __init__(self, replica: Replica, reader: RegisterReader) -> None:
+        self._replica = replica
+        self._direct = reader
+
+    async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str]) -> LookUp:
+        """As ``RegisterReader.look_up``, with the replica's state where that is current."""
+        state = self._replica.known()
+        if state is None:
+            return await self._direct.look_up(keys, lock_targets)
+        found = await self._direct.contents(self._replica.generation, keys, lock_targets, state)
+        if all(found.listings.values()):
+            return found
+        # Taken off since; or another generation is in force, of which the replica has not heard.
+        return await self._direct.look_up(keys, lock_targets)
+
+
 class CoalescedReader:
     """Puts the look-ups that wait at the same time into one round trip."""
 
-    def __init__(self, reader: RegisterReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -78,6 +105,7 @@ class ReplicaReader:
         self._replica = replica
         self._direct = reader
         self._coalesced = CoalescedReader(reader)
+        self._contents = CoalescedReader(ContentsReader(replica, reader))
 
     async def look_up(self, keys: Sequence[str], targets: Sequence[str] = (), *, fresh: bool = False) -> LookUp:
         """Everything filed under those keys and the locks on those targets. Raises ``RegisterUnavailable``.
@@ -85,17 +113,14 @@ class ReplicaReader:
         What the replica rules out is not asked for; without a current replica, or where the caller wants it
         ``fresh``, everything is.
         """
-        if fresh or self._replica.state is not ReplicaState.CURRENT:
-            return await self._coalesced.look_up(keys, targets)
-        state = self._replica.register_state()
-        if not state.applied:
-            # The first listings may have come since the marker was read.
+        state = None if fresh else self._replica.known()
+        if state is None:
             return await self._coalesced.look_up(keys, targets)
         possible = [key for key in keys if self._replica.may_hold(key)]
         shown = [target for target in targets if self._replica.may_be_locked(target)]
         if not possible and not shown:
             return LookUp({}, {}, state)
-        return await self._coalesced.look_up(possible, shown)
+        return await self._contents.look_up(possible, shown)
 
     async def state(self) -> RegisterState:
         """The register's state, asked of itself. Raises ``RegisterUnavailable``."""

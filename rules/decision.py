@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from msgspec import Struct
+
 from rules.identifiers import Identifier, MaskedNumber, SubjectKind
 from rules.listing import Listing
 from rules.policy import Policy, Rule, Transaction
@@ -26,8 +28,7 @@ from rules.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, gc=False):
     """What the rules ask about a party: its role, its kind, and whether a whole number says who it is."""
 
     role: Role
@@ -35,8 +36,7 @@ class Standing:
     identified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Struct, frozen=True, gc=False):
     """One subject of a check: its role, and the number and name it was given with."""
 
     role: Role

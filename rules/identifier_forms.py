@@ -17,11 +17,11 @@ reader here: it refuses births before their county existed, residence permits, a
 """
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from operator import mul
 
+from msgspec import Struct
 from stdnum.iso7064 import mod_11_2, mod_11_10
 
 from rules.faults import Text
@@ -50,8 +50,7 @@ class IdType(StrEnum):
         return SubjectKind.ORGANISATION if self in organisations else SubjectKind.PERSON
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Identifier:
+class Identifier(Struct, frozen=True, gc=False):
     """One whole number. ``canonical`` is one per subject, however the number was written."""
 
     type: IdType

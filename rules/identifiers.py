@@ -9,8 +9,10 @@ The forms, their check digits and the faults are in ``identifier_forms``.
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from rules.identifier_forms import (
     CENTENARIANS,
@@ -135,7 +137,7 @@ def _whole(folded: str, declared: IdType | None, today: date) -> Identifier | st
     if found.kind is not declared.kind:
         return "identifier_type_mismatch"
     if found.type is not declared:
-        return replace(found, warnings=(*found.warnings, "declared_type_differs"))
+        return msgspec.structs.replace(found, warnings=(*found.warnings, "declared_type_differs"))
     return found
 
 

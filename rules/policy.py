@@ -11,6 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from rules.identifiers import SubjectKind
@@ -212,6 +213,11 @@ class Policy:
     def cite(self, basis: Basis) -> str:
         """A basis as people read it."""
         return f"《{self.pack.documents[basis.document].title}》{basis.article}"
+
+    @cached_property
+    def named_json(self) -> bytes:
+        """The same, as JSON."""
+        return msgspec.json.encode(self.named)
 
     @cached_property
     def named(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ class PastMatch(Struct, frozen=True, omit_defaults=True):
     same_name: bool | None = None
 
 
-class PastParty(Struct, frozen=True, omit_defaults=True):
+class PastParty(Struct, frozen=True, gc=False, omit_defaults=True):
     """One party of it: keys under the deployment's pepper, never a number or a name."""
 
     role: Role
@@ -32,7 +32,7 @@ class PastParty(Struct, frozen=True, omit_defaults=True):
     matches: tuple[PastMatch, ...] = ()
 
 
-class PastCheck(Struct, frozen=True, omit_defaults=True):
+class PastCheck(Struct, frozen=True, gc=False, omit_defaults=True):
     """What was asked and found."""
 
     scene: str

@@ -68,6 +68,10 @@ class WorkingDayCount(NamedTuple):
     provisional: bool
 
 
+_REMEMBERED = 1000
+"""Deadlines: few are asked for again and again, today's."""
+
+
 class WorkingDays:
     """The working days of the years whose tables are given. Raises ``ValueError`` for a year given twice."""
 
@@ -78,6 +82,7 @@ class WorkingDays:
             raise ValueError("a year has two tables")
         self._off = frozenset(chain.from_iterable(table.holidays for table in tables))
         self._worked = frozenset(chain.from_iterable(table.make_up_days for table in tables))
+        self._deadlines: dict[tuple[date, int], Deadline] = {}
         self.version = sha256(msgspec.json.encode(tables)).hexdigest()[:16]
         """Digest of all tables: the same days counted, the same version."""
 
@@ -94,6 +99,14 @@ class WorkingDays:
 
         Past the end of the calendar it is 9999-12-31.
         """
+        found = self._deadlines.get((day, n))
+        if found is None:
+            if len(self._deadlines) >= _REMEMBERED:
+                self._deadlines.clear()
+            found = self._deadlines[day, n] = self._count(day, n)
+        return found
+
+    def _count(self, day: date, n: int) -> Deadline:
         if n < 1:
             raise ValueError("a period has at least one working day")
         provisional = False

@@ -31,8 +31,8 @@ from tests.unit.records import record
 
 CLIENT = Client("bench", Grants(scenes=frozenset("*")), 0)
 WARM_UP = 5
-MOST_FOR_ONE = 217  # counted: 197
-MOST_FOR_EACH_OF_A_BATCH = 161  # counted: 146
+MOST_FOR_ONE = 130  # counted: 118
+MOST_FOR_EACH_OF_A_BATCH = 122  # counted: 111
 
 
 class Counted:
@@ -90,6 +90,12 @@ async def handler(
         await runner.cleanup()
 
 
+async def heard(handler: CheckHandler) -> None:
+    """Until the replica has heard of Redis a moment ago, however busy the machine is."""
+    while handler.clearing.replica.heard_ms > 300:  # noqa: ASYNC110 - another task's state
+        await asyncio.sleep(0.01)
+
+
 def check_of(serial: int) -> dict[str, Any]:
     return {
         "scene": "finance.loan",
@@ -105,13 +111,13 @@ async def test_a_check_of_an_unlisted_subject_costs_no_more_calls_than_it_did(ha
     costs = list[int]()
     for serial in range(WARM_UP + 3):
         body = json.dumps(check_of(serial)).encode()
+        await heard(handler)
         with counted() as found:
             reply = await handler.reply_to_check(CLIENT, body)
         answer = json.loads(reply.body)
         assert (answer["outcome"], answer["indeterminate"]) == ("allow", False)
         costs.append(found.calls)
-    assert len(set(costs[WARM_UP:])) == 1, f"not the same each time: {costs}"
-    assert 0 < costs[-1] <= MOST_FOR_ONE
+    assert 0 < max(costs[WARM_UP:]) <= MOST_FOR_ONE, costs
 
 
 async def test_each_subject_of_a_batch_costs_no_more_calls_than_it_did(handler: CheckHandler) -> None:
@@ -119,6 +125,7 @@ async def test_each_subject_of_a_batch_costs_no_more_calls_than_it_did(handler: 
     count = 200
     body = json.dumps({"checks": [check_of(serial) for serial in range(count)]}).encode()
     await handler.reply_to_batch(CLIENT, body)
+    await heard(handler)
     with counted() as found:
         reply = await handler.reply_to_batch(CLIENT, body)
     assert json.loads(reply.body)["counts"] == {"checks": count, "decided": count, "problems": 0}

@@ -11,14 +11,14 @@ from config.settings import Settings
 from gateway.check_answer import Answered, answer
 from gateway.check_record import decision_entry
 from gateway.check_request import Check
-from gateway.clearing import clear_document, clear_entry, is_clear, new_decision_id
+from gateway.clear_answer import DecisionIds, Moment, clear_body, clear_entry
 from register.clients import Client, Grants
-from register.register_reader import LookUp, RegisterState
+from register.register_reader import RegisterState
+from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.decision import Party, decide
-from rules.identifiers import MaskedNumber, parse_identifier
+from rules.identifiers import parse_identifier
 from rules.vocabulary import Outcome, Role
-from tests.unit.desk import filed
-from tests.unit.records import ORGANISATION, PERSON, record
+from tests.unit.records import ORGANISATION, PERSON
 
 TODAY, NOON = date(2026, 11, 23), datetime(2026, 11, 23, 4, tzinfo=UTC)
 POLICY, DEPARTMENTS = load_policy(Settings().policy), load_departments(Settings().departments)
@@ -41,29 +41,29 @@ def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
     verdict = decide(POLICY, asked.transaction, [(item.standing, []) for item in parties], TODAY)
     found = Answered("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
     document = answer(found, POLICY, DEPARTMENTS)
-    prepared = orjson.dumps(clear_document("dec_1", asked, STATE, NOON, POLICY))
+    moment = Moment()
+    moment.be(NOON)
+    prepared = clear_body("dec_1", asked, STATE, moment, POLICY)
     assert prepared == orjson.dumps(document)
     keys = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
-    entry = clear_entry(CLIENT, asked, keys, "dec_1", prepared, NOON)
+    entry = clear_entry(CLIENT, asked, keys, "dec_1", prepared, moment)
     assert entry == decision_entry(CLIENT, found, keys, document)
     assert verdict.outcome is Outcome.ALLOW
 
 
-def test_only_what_is_wholly_clear_is() -> None:
-    """Something under a key, a lock, a number that is masked or missing, a ticket: the long way."""
-    key = "a" * 32
-    nothing = LookUp({key: []}, {}, STATE)
-    clear = check(party(ORGANISATION))
-    assert is_clear(clear, [key], nothing)
-    assert is_clear(clear, [key], LookUp({}, {}, STATE))
-    assert not is_clear(clear, [key], LookUp({key: [filed(record())[0].listing]}, {}, STATE))
-    assert not is_clear(clear, [key], LookUp({}, {"target": "lock_1"}, STATE))
-    assert not is_clear(check(party(ORGANISATION), party(None, "甲")), [key], nothing)
-    assert not is_clear(check(Party(Role.AGENT, MaskedNumber("3208**"))), [key], nothing)
-    assert not is_clear(check(party(ORGANISATION), ticket=True), [key], nothing)
+@pytest.mark.parametrize("micro", [0, 1, 499, 500, 999, 1000, 123_456, 999_499, 999_500, 999_999])
+def test_a_moment_is_written_as_anywhere_else(micro: int) -> None:
+    """At every part of a second, and on both sides of midnight in Beijing."""
+    moment = Moment()
+    for at in (NOON, datetime(2026, 11, 23, 15, 59, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, tzinfo=UTC)):
+        now = at.replace(microsecond=micro)
+        moment.be(now)
+        assert (moment.text, moment.milliseconds) == (rfc3339(now), to_milliseconds(now))
+        assert moment.day == civil_day(now)
 
 
 def test_ids_are_of_their_form_and_not_repeated() -> None:
     """128 random bits."""
-    assert len({new_decision_id() for _ in range(1000)}) == 1000
-    assert len(new_decision_id()) == len("dec_") + 32
+    ids = DecisionIds()
+    assert len({ids.next() for _ in range(1000)}) == 1000
+    assert len(ids.next()) == len("dec_") + 32

@@ -1,0 +1,141 @@
+"""What is cleared at once: only the plainly clear, answered as the long way answers it, and else nothing was done."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.settings import Settings
+from gateway.app import CHECKS, REPLICA, build_app
+from gateway.check_handler import CheckHandler
+from gateway.check_request import asked_from, check_from
+from gateway.problems import Problem
+from register.clients import Client, Grants
+from register.replica import ReplicaState
+from rules.calendar import civil_day
+from tests.e2e.program import credit_code
+from tests.integration.feeding import NOON, Road
+from tests.integration.valkey_server import ValkeyServer
+from tests.unit.records import PERSON, record
+
+CLIENT = Client("shop", Grants(scenes=frozenset("*")), 0)
+LISTED, CLEAR = credit_code(1), credit_code(2)
+
+
+def body(*subjects: dict[str, Any], **more: Any) -> bytes:  # noqa: ANN401
+    parties = subjects or ({"role": "bidder", "id": CLEAR},)
+    asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
+    return json.dumps(asked | {"subjects": parties} | more).encode()
+
+
+@pytest.fixture
+async def handler(
+    redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
+) -> AsyncIterator[CheckHandler]:
+    """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
+    road = Road(redis, engine)
+    await road.recovery.make_whole()
+    await road.feed(record(subject={"id": LISTED}))
+    await road.writer.beat()
+    settings = Settings(
+        pepper="p" * 32,
+        redis_url=valkey.url,
+        broker_url=f"rstream://{valkey.socket}",
+        ledger_url=f"sqlite+aiosqlite:///{tmp_path / 'ledger.sqlite3'}",
+        data=tmp_path,
+    )
+    runner = web.AppRunner(build_app(settings, lambda: NOON))
+    await runner.setup()
+    replica = runner.app[REPLICA]
+    try:
+        async with asyncio.timeout(10):
+            while replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - another task's state
+                await asyncio.sleep(0.01)
+        yield runner.app[CHECKS]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        body(),
+        body({"role": "bidder", "id": CLEAR, "name": "甲"}, {"role": "legal_representative", "id": PERSON}),
+        body(transaction_id='引号"与\\反斜杠'),
+        body(account_id="店铺-1"),
+    ],
+)
+async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
+    """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
+    at_once = handler.at_once(CLIENT, asked)
+    assert at_once is not None
+    check = check_from(asked_from(asked), CLIENT, handler.shelf.current, civil_day(NOON))
+    long_way = await handler.desk.answer(CLIENT, check)
+    first, second = json.loads(at_once), json.loads(long_way.body)
+    for answer in (first, second):
+        answer.pop("decision_id")
+        answer["as_of"].pop("heard_ms")
+        answer["as_of"].pop("age_ms")
+    assert first == second
+    assert list(first) == list(second)
+    one, other = list(handler.clearing.audit._waiting)[-2:]
+    assert (one.client, one.scene, one.outcome, one.transaction_id) == (
+        other.client,
+        other.scene,
+        other.outcome,
+        other.transaction_id,
+    )
+    kept, kept_long = json.loads(one.detail), json.loads(other.detail)
+    assert kept["answer"] == json.loads(at_once)
+    assert (kept["check"], kept["account_id"]) == (kept_long["check"], kept_long["account_id"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        body({"role": "bidder", "id": LISTED}),
+        body({"role": "bidder", "id": CLEAR}, {"role": "legal_representative", "name": "甲"}),
+        body({"role": "bidder", "id": "9132****MA1TE5T18U"}),
+        body({"role": "bidder", "id": "9132"}),
+        body(scene="no.such"),
+        body(ticket=True),
+        body(max_staleness_ms=5),
+        body(operator=""),
+        b"{",
+        b"",
+    ],
+)
+async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
+    """Listed, not wholly numbered, asking for more, or wrong: nothing is answered, and nothing put on record."""
+    assert handler.at_once(CLIENT, asked) is None
+    assert not handler.clearing.audit._waiting
+
+
+async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
+    """What cannot be ruled out from memory is looked into."""
+    assert handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body()) is None
+    target = handler.clearing.keys.lock_target(CLIENT.id, "transaction", "T-9")
+    handler.clearing.replica.note_lock(target)
+    assert handler.at_once(CLIENT, body(transaction_id="T-9")) is None
+    assert handler.at_once(CLIENT, body()) is not None
+    handler.clearing.replica._heard -= 10
+    assert handler.clearing.replica.state is ReplicaState.STALE
+    assert handler.at_once(CLIENT, body()) is None
+
+
+async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
+    """The bucket counts what is cleared at once too."""
+    slow = Client("slow", Grants(scenes=frozenset("*"), rate=1.0), 0)
+    asked, problems = body(), 0
+    for _ in range(5):
+        try:
+            assert handler.at_once(slow, asked) is not None
+        except Problem as problem:
+            problems += problem.code == "rate_limited"
+    assert problems == 3
