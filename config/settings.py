@@ -82,6 +82,7 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds for a request's body, each next piece of a long one, or a reader to read.",
     )
+    fast_lane: bool = Field(True, description="Whether plain checks are served past the web framework.")
     drain_seconds: float = Field(
         0.5, ge=0, le=60, description="Seconds a stopping gateway says that it is draining and still takes connections."
     )

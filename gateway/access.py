@@ -50,6 +50,11 @@ class Access:
             raise Problem("key_missing")
         return await self._by_key(key)
 
+    def known(self, authorization: str) -> Client | None:
+        """The client of that ``Authorization`` if its key is known here, without waiting."""
+        key = _bearer(authorization)
+        return None if key is None else self._find(hash_key(key))
+
     async def reader_of(self, request: web.Request) -> Client:
         """The calling client of a page, where a browser may give the key as the password of HTTP Basic."""
         key = _bearer(request.headers.get("Authorization", "")) or _basic(request)
@@ -65,10 +70,14 @@ class Access:
         key_hash = hash_key(key)
         if key_hash not in self._clients:
             await self._look_again(monotonic())
-        known, client = self._clients.get(key_hash, ("", None))
-        if client is None or not hmac.compare_digest(known, key_hash):
+        client = self._find(key_hash)
+        if client is None:
             raise Problem("key_unknown")
         return client
+
+    def _find(self, key_hash: str) -> Client | None:
+        known, client = self._clients.get(key_hash, ("", None))
+        return client if client is not None and hmac.compare_digest(known, key_hash) else None
 
     async def _look_again(self, asked: float) -> None:
         """Look for a key that may be new; all who wait share one look, and looks keep their distance."""

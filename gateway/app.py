@@ -9,6 +9,7 @@ from datetime import datetime
 from aiohttp import web
 
 from config.settings import Settings
+from gateway.access import Access
 from gateway.bodies import DEADLINE
 from gateway.check_handler import CheckHandler
 from gateway.common import Common, common_parts
@@ -20,6 +21,7 @@ from gateway.routes import check_routes, feed_routes, open_routes, platform_rout
 from register.lock_pages import LockPages
 from register.replica import Replica
 
+ACCESS = web.AppKey("access", Access)
 CHECKS = web.AppKey("checks", CheckHandler)
 REPLICA = web.AppKey("replica", Replica)
 _FLUSH_DEADLINE = 5.0
@@ -29,7 +31,8 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     """The application. Raises ``ConfigFault`` or ``ValueError`` rather than start half ready."""
     common = common_parts(settings, clock)
     app = web.Application(middlewares=[answer_problems], client_max_size=settings.body_limit)
-    app[DEPARTURE], app[DEADLINE], app[REPLICA] = Departure(), settings.body_deadline, common.replica
+    app[DEPARTURE], app[DEADLINE] = Departure(), settings.body_deadline
+    app[ACCESS], app[REPLICA] = common.access, common.replica
     app.on_response_prepare.append(app[DEPARTURE].send_elsewhere)
     app[CHECKS], routes = check_routes(common)
     routes += open_routes(common, app[DEPARTURE]) + feed_routes(common) + platform_routes(common)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.door import Door
 
+SERVER = "CreditGate"
 _QUEUE = 0.05
 """Seconds in which connections that are being opened come to be, and those that wait are accepted."""
 _LAST_REQUESTS = 0.5
@@ -25,7 +26,8 @@ class Departure:
     draining: bool = False
 
     async def send_elsewhere(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """A hook for answers: ``Connection: close`` while draining."""
+        """A hook for answers: who serves, without its versions; and ``Connection: close`` while draining."""
+        response.headers["Server"] = SERVER
         if self.draining:
             response.headers["Connection"] = "close"
             response.force_close()

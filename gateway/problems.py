@@ -13,6 +13,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.metrics import PROBLEMS_ANSWERED
 from register.publisher import BrokerUnavailable
 from register.register_reader import RegisterUnavailable
 from rules.faults import Text
@@ -100,6 +101,11 @@ class Problem(Exception):
         self.headers: dict[str, str] = {}
         """Headers of its own, before those that its status promises."""
 
+    @property
+    def status(self) -> int:
+        """Its HTTP status."""
+        return PROBLEMS[self.code].status
+
     def document(self, request_id: str) -> dict[str, Any]:
         """The problem as a document."""
         kind = PROBLEMS[self.code]
@@ -117,7 +123,7 @@ class Problem(Exception):
 
     def header_fields(self) -> dict[str, str]:
         """The headers of the answer, whichever server sends it."""
-        status = PROBLEMS[self.code].status
+        status = self.status
         headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
         if status == 401:
             headers["WWW-Authenticate"] = self.challenge
@@ -130,7 +136,7 @@ class Problem(Exception):
     def response(self, request_id: str) -> web.Response:
         """The problem as an answer."""
         body = orjson.dumps(self.document(request_id))
-        response = web.Response(status=PROBLEMS[self.code].status, body=body, headers=self.header_fields())
+        response = web.Response(status=self.status, body=body, headers=self.header_fields())
         if response.headers.get("Connection") == "close":
             response.force_close()  # the header alone does not tell aiohttp
         return response
@@ -183,10 +189,15 @@ async def answer_problems(
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
-    response = problem.response(str(uuid4()))
-    if response.status >= 500 and problem.code != "overloaded":  # counted; a line for each would add to the load
-        _log.error("problem", code=problem.code, route=_route(request))
-    return response
+    note_problem(problem, _route(request))
+    return problem.response(str(uuid4()))
+
+
+def note_problem(problem: Problem, route: str) -> None:
+    """Count a problem that is answered, and log what is our fault."""
+    PROBLEMS_ANSWERED.labels(problem.code).inc()
+    if problem.status >= 500 and problem.code != "overloaded":  # a line for each of these would add to the load
+        _log.error("problem", code=problem.code, route=route)
 
 
 def _route(request: web.Request) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ from aiohttp import web
 
 from config.logs import set_up_logs
 from config.settings import Settings
-from gateway.app import REPLICA, build_app
+from gateway.app import ACCESS, CHECKS, REPLICA, build_app
 from gateway.departure import DEPARTURE, leave
 from gateway.door import BACKLOG, Bouncer, Door, listen, room_for_connections
+from gateway.fast_lane import Lanes
 
 _DRAIN = 10.0
 _TO_LOAD = 60.0
@@ -49,10 +51,22 @@ async def _serve(settings: Settings, door: Door) -> None:
     server = runner.server
     assert server is not None
 
+    lanes = Lanes(
+        app[CHECKS],
+        app[ACCESS],
+        app[DEPARTURE],
+        server,
+        settings.body_limit,
+        settings.keep_alive,
+        settings.body_deadline,
+    )
+
     def open_now() -> int:
-        return len(server.connections)
+        return len(server.connections) + len(lanes.open)
 
     bouncer = Bouncer(room_for_connections(settings.max_connections), open_now)
+    protocol: Callable[[], asyncio.BaseProtocol] = lanes if settings.fast_lane else server
+    sweeping = asyncio.create_task(lanes.sweep())
     loop = asyncio.get_running_loop()
     # Whoever knocks meanwhile waits at the door; without a register it is opened too, and says so.
     with suppress(TimeoutError):
@@ -61,7 +75,7 @@ async def _serve(settings: Settings, door: Door) -> None:
     servers: list[asyncio.AbstractServer] = []
     try:
         for listener in door.listeners:
-            servers.append(await loop.create_server(bouncer.guard(server), sock=listener, backlog=BACKLOG))
+            servers.append(await loop.create_server(bouncer.guard(protocol), sock=listener, backlog=BACKLOG))
         _log.info("serving", host=settings.host, port=settings.port, most_connections=bouncer.most)
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,6 +87,8 @@ async def _serve(settings: Settings, door: Door) -> None:
     finally:
         for each in servers:
             each.close()
+        await lanes.close(_DRAIN)
+        sweeping.cancel()
         await runner.cleanup()
 
 
