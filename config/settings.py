@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds for a request's body, each next piece of a long one, or a reader to read.",
     )
+    canary_seconds: float = Field(
+        0, ge=0, le=3600, description="Seconds between rounds of the canary through the feed road; 0 is none."
+    )
     fast_lane: bool = Field(True, description="Whether plain checks are served past the web framework.")
     drain_seconds: float = Field(
         0.5, ge=0, le=60, description="Seconds a stopping gateway says that it is draining and still takes connections."

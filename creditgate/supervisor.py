@@ -26,6 +26,8 @@ from register.clients import Grants
 from rules.vocabulary import DataClass
 
 _START_DEADLINE = 60.0
+_CANARY_SECONDS = 5
+"""Unless set otherwise, the program shows how fresh its answers are by what really happens."""
 Say = Callable[[str], None]
 
 
@@ -130,6 +132,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     environment = dict(os.environ) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     for name in ("redis_url", "broker_url", "ledger_url", "pepper"):
         environment[f"{PREFIX}{name.upper()}"] = getattr(settings, name).get_secret_value()
+    environment.setdefault(f"{PREFIX}CANARY_SECONDS", str(_CANARY_SECONDS))
     return environment | {
         f"{PREFIX}DATA": str(settings.data),
         f"{PREFIX}HOST": settings.host,

@@ -58,6 +58,7 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "policy": common.shelf.keep_fresh(),
         "doubts": common.doubts.keep_fresh(),
         "tally": common.tally.keep_telling(),
+        "canary": common.canary.keep_flying(),
         "events": common.hub.keep_looking(),
     }
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]

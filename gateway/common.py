@@ -14,8 +14,10 @@ from config.files import load_departments, load_working_days
 from config.settings import Settings
 from gateway.access import Access
 from gateway.audit import Audit, Spool
+from gateway.canary import Canary
 from gateway.doubts import Doubts
 from gateway.event_stream import EventHub
+from gateway.feed_door import FeedDoor
 from gateway.load_gate import Gates
 from gateway.policy_shelf import PolicyShelf
 from gateway.rate_limits import RateLimits
@@ -25,11 +27,14 @@ from register.clients import ClientRegistry
 from register.database import connect
 from register.events import EventBook
 from register.feed_doubts import FeedDoubts
+from register.ledger import Ledger
+from register.listing_book import ListingBook
 from register.locks import LockBook
 from register.publisher import Publisher, publisher_for
 from register.register_reader import RegisterReader
 from register.replica import Replica
 from register.replica_reader import ReplicaReader
+from rules.admission import AdmissionDesk
 from rules.departments import Departments
 from rules.subject import SubjectKeys
 from rules.working_days import WorkingDays
@@ -59,6 +64,10 @@ class Common:
     gates: Gates
     hub: EventHub
     tally: Tally
+    desk: AdmissionDesk
+    ledger: Ledger
+    door: FeedDoor
+    canary: Canary
 
 
 def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
@@ -69,6 +78,10 @@ def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
     engine, chain = connect(settings.ledger_url.get_secret_value()), Chain(keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
     access, replica = Access(ClientRegistry(engine)), Replica(lambda: _one_connection(settings))
+    reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
+    desk = AdmissionDesk(departments, keys)
+    ledger = Ledger(engine, ListingBook(desk.cabinet, working_days, chain))
+    door = FeedDoor(ledger, publisher, settings.durable_deadline, clock)
     return Common(
         settings=settings,
         clock=clock,
@@ -83,13 +96,17 @@ def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
         departments=departments,
         working_days=working_days,
         replica=replica,
-        reader=ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline)),
+        reader=reader,
         locks=LockBook(engine, redis, chain),
         doubts=Doubts(FeedDoubts(engine, departments, working_days), clock),
         limits=RateLimits(settings.rate_limit, settings.rate_burst),
         gates=Gates(settings, access),
         hub=EventHub(EventBook(engine)),
         tally=Tally(),
+        desk=desk,
+        ledger=ledger,
+        door=door,
+        canary=Canary(door, desk, keys, replica, reader, settings.canary_seconds, clock),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.metrics import exposition
 from gateway.access import Access
+from gateway.canary import Canary
 from gateway.departure import Departure
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
 from gateway.policy_shelf import PolicyShelf
@@ -34,6 +35,7 @@ class HealthHandlers:
     engine: AsyncEngine
     shelf: PolicyShelf
     tally: Tally
+    canary: Canary
     departure: Departure
 
     async def livez(self, _request: web.Request) -> web.Response:
@@ -46,6 +48,7 @@ class HealthHandlers:
         components = {
             "register": await self._register(),
             "replica": self.replica.state,
+            "canary": self.canary.state,
             "ledger": await self._ledger(),
             "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
             # A refused file stops nothing: the policy before it stands.

@@ -79,6 +79,19 @@ REGISTER_LOADED = Gauge(
     "1 when the register is whole and reachable.",
     multiprocess_mode="mostrecent",
 )
+CANARY_SECONDS = Histogram(
+    "creditgate_canary_seconds",
+    "From a canary's record accepted until this process answers by it: in force, and free again.",
+    ["step"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+CANARY_FAILED = Counter("creditgate_canary_failed", "Rounds of the canary that did not come to their end.")
+CANARY_FLOWN = Gauge(
+    "creditgate_canary_flown_timestamp_seconds",
+    "When the canary last took that step; of the process in which that is longest ago.",
+    ["step"],
+    multiprocess_mode="livemin",
+)
 AUDIT_SPOOLED = Counter("creditgate_audit_spooled", "Decisions kept on disk while the broker was away.")
 AUDIT_WAITING = Gauge("creditgate_audit_waiting", "Decisions not yet on their topic.", multiprocess_mode="livesum")
 IN_HAND = Gauge(

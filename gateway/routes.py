@@ -11,7 +11,6 @@ from gateway.decision_handlers import DecisionHandlers
 from gateway.departure import Departure
 from gateway.event_stream import EventStream
 from gateway.feed_care_handlers import FeedCareHandlers
-from gateway.feed_door import FeedDoor
 from gateway.feed_handlers import FeedHandlers
 from gateway.file_handlers import FileHandlers
 from gateway.health_handlers import HealthHandlers
@@ -29,14 +28,11 @@ from register.events import EventBook
 from register.feed_overview import FeedOverview
 from register.feedback import FeedbackBook
 from register.holds import Quarantine
-from register.ledger import Ledger
-from register.listing_book import ListingBook
 from register.listing_table import ListingTable
 from register.lock_pages import LockPages
 from register.snapshots import SnapshotBook
 from register.watches import WatchBook
 from register.webhooks import WebhookBook
-from rules.admission import AdmissionDesk
 from rules.repair_case import Regime
 
 _PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -46,7 +42,14 @@ _PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def open_routes(common: Common, departure: Departure) -> list[web.RouteDef]:
     """Health, metrics and pages."""
     health = HealthHandlers(
-        common.access, common.reader, common.replica, common.engine, common.shelf, common.tally, departure
+        common.access,
+        common.reader,
+        common.replica,
+        common.engine,
+        common.shelf,
+        common.tally,
+        common.canary,
+        departure,
     )
     pages = Pages(common.access)
     return [
@@ -93,9 +96,7 @@ def feed_routes(common: Common) -> list[web.RouteDef]:
     """Departments feed."""
     access, engine, clock = common.access, common.engine, common.clock
     departments, working_days, settings = common.departments, common.working_days, common.settings
-    desk, table = AdmissionDesk(departments, common.keys), ListingTable(engine)
-    ledger = Ledger(engine, ListingBook(desk.cabinet, working_days, common.chain))
-    door = FeedDoor(ledger, common.publisher, settings.durable_deadline, clock)
+    desk, table, ledger, door = common.desk, ListingTable(engine), common.ledger, common.door
     quarantine = Quarantine(engine, common.chain)
     feeds = FeedHandlers(access, desk, ledger, door, clock)
     snapshots = SnapshotDelivery(desk, door, SnapshotBook(engine), quarantine)

@@ -83,6 +83,7 @@ class Replica:
         self._whole = False
         self._server = ""
         self._tried = asyncio.Event()
+        self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
         self.sequence = 0
         self.reloads: Counter[str] = Counter()
         """Loads by their cause; the first is ``start``."""
@@ -136,6 +137,13 @@ class Replica:
     def note_lock(self, target: str) -> None:
         """A lock of this process: known here before the change log comes round."""
         self._locks.add(target)
+
+    def change_of(self, listing: str) -> "asyncio.Future[None]":
+        """Done when the next change of that listing has come here."""
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        awaited = [other for other in self._awaited.get(listing.encode(), ()) if not other.done()]
+        self._awaited[listing.encode()] = [*awaited, change]
+        return change
 
     async def has_tried(self) -> None:
         """Return once it was loaded, or could not be."""
@@ -231,12 +239,19 @@ class Replica:
             places = fields.get(b"places")
             if places:
                 self._presence.add(places.decode().split(" "))
+            if self._awaited:
+                self._tell(fields.get(b"listing", b""))
             lock = fields.get(b"lock")
             if lock is not None:
                 self._locks.add(lock.decode())
             self.sequence = number
         if self._presence.since > _MOST_SINCE:
             raise Hole("grown")
+
+    def _tell(self, listing: bytes) -> None:
+        for waiting in self._awaited.pop(listing, ()):
+            if not waiting.done():
+                waiting.set_result(None)
 
     async def _look_at_marker(self, connection: "Redis") -> None:
         async with asyncio.timeout(_DEADLINE):

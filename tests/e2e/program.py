@@ -89,6 +89,7 @@ class Program:
             **{k: v for k, v in os.environ.items() if not k.startswith("CREDITGATE_")},
             "CREDITGATE_DATA": str(data),
             "CREDITGATE_PORT": str(self.port),
+            "CREDITGATE_CANARY_SECONDS": "0",
             **environment,
         }
         self.output = ""

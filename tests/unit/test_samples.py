@@ -77,7 +77,7 @@ def test_committed_file_is_what_the_generator_makes(name: str) -> None:
 def test_every_authority_sends_enough() -> None:
     """All eight, each at least 40 records; more than 330 altogether."""
     counts = Counter(sample.authority for sample in samples())
-    assert set(counts) == set(DEPARTMENTS.departments)
+    assert set(counts) == set(DEPARTMENTS.departments) - {"canary"}
     assert min(counts.values()) >= 40
     assert counts.total() >= 330
 
