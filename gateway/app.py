@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from gateway.access import Access
@@ -25,6 +26,7 @@ ACCESS = web.AppKey("access", Access)
 CHECKS = web.AppKey("checks", CheckHandler)
 REPLICA = web.AppKey("replica", Replica)
 _FLUSH_DEADLINE = 5.0
+_FIRST_LOOK = 2.0
 
 
 def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Application:
@@ -62,6 +64,10 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "events": common.hub.keep_looking(),
     }
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    with suppress(SQLAlchemyError, OSError, TimeoutError):
+        # Before that every answer would be in doubt.
+        async with asyncio.timeout(_FIRST_LOOK):
+            await common.doubts.refresh()
     with suppress(NotImplementedError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, common.shelf.reload)
     yield

@@ -6,6 +6,7 @@ checks ─▶ one look-up ─▶ each: matches ─▶ verdict ─▶ doubts ─�
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import NamedTuple
 
 import orjson
@@ -41,6 +42,8 @@ from rules.unknown import Unknown, under_doubt
 from rules.vocabulary import LockScope, Outcome
 from rules.working_days import WorkingDays
 
+_OLDEST = 1.0
+"""Seconds for which a look-up serves the checks of a batch."""
 _RETRIES = 4
 """Times that a decision is made again because what it rested on fell while it was made."""
 
@@ -93,9 +96,15 @@ class CheckDesk:
     async def answer_all(self, client: Client, checks: Sequence[Check]) -> list[Decided | Problem]:
         """Answer checks in their order from one look-up; what fails harms no other."""
         questions = [self._question(client, check) for check in checks]
-        found, unreadable = await self._look_up(questions)
         answers: list[Decided | Problem] = []
-        for question in questions:
+        met, looked = set[str](), -_OLDEST
+        for place, question in enumerate(questions):
+            targets = set(question.targets.values())
+            if monotonic() - looked >= _OLDEST or not met.isdisjoint(targets):
+                # A check before it may have locked the same; and what was read a while ago may not hold any more.
+                looked, met = monotonic(), set()
+                found, unreadable = await self._look_up(questions[place:])
+            met |= targets
             try:
                 answers.append(await self._decide(client, question, found, unreadable))
             except Problem as problem:

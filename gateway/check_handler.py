@@ -137,30 +137,41 @@ class CheckHandler:
             return await self._answer(client, lines, start)
 
     async def _answer(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
-        read = [self._try(part, client) for part in parts]
+        open_targets: set[str] = set()
+        read = [self._try(part, client, open_targets) for part in parts]
         answers = iter(await self.desk.answer_all(client, [check for check in read if isinstance(check, Check)]))
         return [
             _result(start + number, next(answers) if isinstance(found, Check) else found)
             for number, found in enumerate(read)
         ]
 
-    def _try(self, part: bytes | Raw, client: Client) -> bytes | Check | Problem:
-        """The answer if it is clear at once, else the check to be looked into, or what is wrong with it."""
+    def _try(self, part: bytes | Raw, client: Client, open_targets: set[str]) -> bytes | Check | Problem:
+        """The answer if it is clear at once, else the check to be looked into, or what is wrong with it.
+
+        ``open_targets`` are transactions and accounts of checks before it that may yet lock them.
+        """
         try:
             if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
                 raise Problem("body_too_large")
             started = perf_counter()
             cleared = self.clearing.look(client, part)
-            if cleared is not None:
+            if cleared is not None and open_targets.isdisjoint(_targets(cleared.check)):
                 answered = self.clearing.answer(client, cleared)
                 self.tally.note(cleared.check.scene, perf_counter() - started)
                 return answered
-            return self._read(asked_from(part), client)
+            check = self._read(asked_from(part), client)
+            open_targets |= _targets(check)
+            return check
         except Problem as problem:
             return problem
 
     def _read(self, asked: CheckAsked, client: Client) -> Check:
         return check_from(asked, client, self.shelf.current, civil_day(self.clock()))
+
+
+def _targets(check: Check) -> set[str]:
+    """What a check may lock, marked by its kind."""
+    return {f"t{check.transaction_id}"} | ({f"a{check.account_id}"} if check.account_id else set())
 
 
 def _sent(reply: Reply) -> web.Response:

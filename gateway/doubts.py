@@ -27,7 +27,7 @@ class Doubts:
     def __init__(self, feeds: FeedDoubts, clock: Callable[[], datetime]) -> None:
         self._feeds = feeds
         self._clock = clock
-        self._known = FeedsKnown({}, {})
+        self._known: FeedsKnown | None = None
         self._looked = 0.0
         self._looking = asyncio.Lock()
 
@@ -47,7 +47,8 @@ class Doubts:
 
     async def look_again(self, scene: Scene) -> None:
         """Before an answer is put in doubt for a feed: it may be in order again by now."""
-        if not any(code in self._known.doubts for code in scene.relies_on):
+        known = self._known
+        if known is not None and not any(code in known.doubts for code in scene.relies_on):
             return
         async with self._looking:
             if monotonic() - self._looked >= _SOONEST:
@@ -56,7 +57,7 @@ class Doubts:
 
     def watermarks(self, authorities: Iterable[str]) -> dict[str, int]:
         """When each of these authorities was last heard, in milliseconds; those never heard are left out."""
-        heard = self._known.heard
+        heard = self._known.heard if self._known else {}
         return {code: heard[code] for code in dict.fromkeys(authorities) if heard.get(code)}
 
     def about(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
@@ -64,8 +65,11 @@ class Doubts:
 
         The caller may ask for fresher data than the scene does, never for older.
         """
-        doubts = self._known.doubts
-        found = [doubts[code] for code in scene.relies_on if code in doubts]
+        known = self._known
+        if known is None:
+            found = [Unknown("feeds_unknown", None, "the ledger was not heard yet")] if scene.relies_on else []
+        else:
+            found = [known.doubts[code] for code in scene.relies_on if code in known.doubts]
         limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
         if state.age is None or state.age > limit:
             age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"

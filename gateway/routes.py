@@ -82,7 +82,9 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
     clearing = Clearing(common.replica, common.doubts, common.keys, shelf, common.audit, clock)
     checks = CheckHandler(access, clearing, desk, shelf, limits, gate, common.tally, clock)
     authz = AuthzHandler(access, desk, shelf, HeaderNames.of(common.settings), limits, gate, clock)
-    verifier = TicketHandler(access, tickets, common.reader, common.keys, shelf, common.audit, limits, gate, clock)
+    verifier = TicketHandler(
+        access, tickets, common.reader, common.keys, shelf, common.audit, common.doubts, limits, gate, clock
+    )
     return checks, [
         web.post("/v1/checks", checks.post),
         web.post("/v1/checks/batch", checks.post_batch),

@@ -14,6 +14,7 @@ from gateway.access import Access
 from gateway.audit import Audit
 from gateway.bodies import read_body
 from gateway.check_answer import as_of
+from gateway.doubts import Doubts
 from gateway.load_gate import LoadGate
 from gateway.metrics import TICKETS_VERIFIED
 from gateway.policy_shelf import PolicyShelf
@@ -51,6 +52,7 @@ class TicketHandler:
     keys: SubjectKeys
     shelf: PolicyShelf
     audit: Audit
+    doubts: Doubts
     limits: RateLimits
     gate: LoadGate
     clock: Callable[[], datetime]
@@ -71,7 +73,7 @@ class TicketHandler:
         targets = [clearance.transaction, *([clearance.account] if clearance.account else [])]
         keys = [key for party in clearance.seen for key in (party.subject_key, party.name_key) if key]
         found = await self.reader.look_up(keys, targets)
-        reason = self._reason(clearance, client, found, now)
+        reason = await self._reason(clearance, client, found, now)
         TICKETS_VERIFIED.labels(reason or "holds").inc()
         self.audit.put(_entry(clearance, asked, reason, now))
         return answer_json(
@@ -88,15 +90,16 @@ class TicketHandler:
         target = self.keys.lock_target(client.id, LockScope.TRANSACTION, asked.transaction_id)
         return (clearance.client, clearance.scene, clearance.transaction) == (client.id, asked.scene, target)
 
-    def _reason(self, clearance: Clearance, client: Client, found: LookUp, now: datetime) -> str | None:
+    async def _reason(self, clearance: Clearance, client: Client, found: LookUp, now: datetime) -> str | None:
         policy = self.shelf.current
         scene = policy.pack.scenes.get(clearance.scene)
         if clearance.expires < to_milliseconds(now):
             return "expired"
         if scene is None:
             return "policy_changed"
-        if found.state.age is None or found.state.age > scene.max_staleness * 1000:
-            return "register_stale"
+        await self.doubts.look_again(scene)
+        for unknown in self.doubts.about(scene, found.state, None):
+            return unknown.code
         party_keys = [(party.subject_key, party.name_key) for party in clearance.seen]
         now_seen = seen(party_keys, found, client.grants.classes, civil_day(now))
         return why_void(clearance, now_seen, found, policy)

@@ -25,6 +25,8 @@ from register.register_reader import RegisterState
 
 _BLOCK = 200
 """Milliseconds that Redis keeps a question for changes when there are none."""
+_LATE = 0.5
+"""Seconds after which an answer was late, and the next question does not wait for news."""
 _POLL = 0.5
 """Seconds between looks at the marker."""
 _DEADLINE = 2.0
@@ -81,7 +83,7 @@ class Replica:
         self._marker: Marker | None = None
         self._heard = 0.0
         self._whole = False
-        self._server = ""
+        self._server = ("", "")
         self._tried = asyncio.Event()
         self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
         self.sequence = 0
@@ -176,7 +178,7 @@ class Replica:
     async def _load(self, connection: "Redis", cause: str) -> None:
         """Take the register in, aside; then put it in the place of what was known."""
         async with asyncio.timeout(_DEADLINE):
-            server = (await connection.info("server"))["run_id"]
+            server = await _identity(connection)
             marker = await _read_marker(connection)
             sequence = await _last_sequence(connection)
         if marker is None:
@@ -184,8 +186,8 @@ class Replica:
             await asyncio.sleep(_POLL)
             raise Hole("not_loaded")
         if self._same(server, marker, sequence):
-            # The same server with the same content: nothing was missed that the log does not still hold.
-            self._heard = monotonic()
+            # The same server with the same content: nothing was missed that the log does not still hold. Until
+            # that was followed it is not current.
             return
         began = monotonic()
         self._whole = False
@@ -197,12 +199,12 @@ class Replica:
         # Sorting many keys takes a while: not on the loop that answers checks.
         presence = await asyncio.to_thread(Presence, found)
         self._presence, self._locks, self._server = presence, locks, server
-        self.sequence, self._marker, self._heard, self._whole = sequence, marker, monotonic(), True
+        self.sequence, self._marker, self._whole = sequence, marker, True
         self.load_seconds = monotonic() - began
         self.reloads[cause] += 1
         _log.info("replica_loaded", cause=cause, keys=len(presence), seconds=round(self.load_seconds, 3))
 
-    def _same(self, server: str, marker: Marker, sequence: int) -> bool:
+    def _same(self, server: tuple[str, str], marker: Marker, sequence: int) -> bool:
         known = self._marker
         return (
             self._whole
@@ -213,7 +215,7 @@ class Replica:
         )
 
     async def _keep_up(self, connection: "Redis") -> None:
-        polled, task = 0.0, asyncio.current_task()
+        polled, block, task = 0.0, None, asyncio.current_task()
         while True:
             # The client library was seen to swallow a cancellation now and then.
             if task is not None and task.cancelling():
@@ -221,12 +223,17 @@ class Replica:
             if monotonic() - polled > _POLL:
                 polled = monotonic()
                 await self._look_at_marker(connection)
+            # What was asked for is what is known: an answer may have waited for this process, or be only a part.
+            asked, taken = monotonic(), 0
             async with asyncio.timeout(_DEADLINE):
                 last: Any = {layout.CHANGES: f"0-{self.sequence}"}
-                answer = await connection.xread(last, count=_AT_ONCE, block=_BLOCK)
+                answer = await connection.xread(last, count=_AT_ONCE, block=block)
             for _, entries in _streams(answer):
                 self._take(entries)
-            self._heard = monotonic()
+                taken += len(entries)
+            if taken < _AT_ONCE:
+                self._heard = asked
+            block = None if monotonic() - asked > _LATE or taken == _AT_ONCE else _BLOCK
 
     def _take(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
         """Take changes in their order. Raises ``Hole`` where one is missing or the register was made anew."""
@@ -255,9 +262,12 @@ class Replica:
 
     async def _look_at_marker(self, connection: "Redis") -> None:
         async with asyncio.timeout(_DEADLINE):
+            identity = await _identity(connection)
             marker = await _read_marker(connection)
             last = await _last_sequence(connection)
         known = self._marker
+        if identity != self._server:
+            raise Hole("server")
         if marker is None or known is None or marker.epoch != known.epoch:
             raise Hole("epoch")
         if marker.generation != known.generation:
@@ -265,6 +275,12 @@ class Replica:
         if last < self.sequence:
             raise Hole("log_shorter")
         self._marker = marker
+
+
+async def _identity(connection: "Redis") -> tuple[str, str]:
+    """Which server, and whose history it holds: one that was demoted and followed another is not the same any more."""
+    server, replication = await connection.info("server"), await connection.info("replication")
+    return str(server["run_id"]), str(replication["master_replid"])
 
 
 async def _read_marker(connection: "Redis") -> Marker | None:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from register.register_reader import LookUp, RegisterReader, RegisterState, RegisterUnavailable
 from register.replica import Replica
 
+_log = structlog.get_logger("register.replica")
 _AT_ONCE = 500
 """Keys in one round trip."""
 
@@ -80,10 +83,13 @@ class CoalescedReader:
         targets = list(dict.fromkeys(target for waiting in taken for target in waiting.targets))
         try:
             found = await self._reader.look_up(keys, targets)
-        except RegisterUnavailable as error:
+        except Exception as error:  # whatever it is, nobody may be left waiting
+            code = error.code if isinstance(error, RegisterUnavailable) else "register_unreachable"
+            if not isinstance(error, RegisterUnavailable):
+                _log.exception("register_unreadable")
             for waiting in taken:
                 if not waiting.answer.done():
-                    waiting.answer.set_exception(RegisterUnavailable(error.code))
+                    waiting.answer.set_exception(RegisterUnavailable(code))
             return
         for waiting in taken:
             if not waiting.answer.done():  # it may have been given up

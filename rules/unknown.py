@@ -7,7 +7,7 @@ from rules.policy import Scene
 from rules.vocabulary import Outcome, strictest
 
 REGISTER_CAUSES = ("register_not_loaded", "register_empty", "register_unreachable", "register_stale")
-FEED_CAUSES = ("feed_held", "feed_silent")
+FEED_CAUSES = ("feed_held", "feed_silent", "feeds_unknown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from gateway.app import ACCESS, CHECKS, REPLICA, build_app
 from gateway.departure import DEPARTURE
 from gateway.fast_lane import Lanes
 from register.clients import ClientRegistry, Grants
+from register.feed_doubts import FeedsKnown
 from register.replica import ReplicaState
+from rules.unknown import Unknown
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
@@ -346,3 +349,42 @@ async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) 
         for request, (lane, plain) in zip(part, await asyncio.gather(*map(doors.both, part)), strict=True):
             assert lane.statuses == plain.statuses, request
             assert lane.closed == plain.closed, request
+
+
+async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doors) -> None:
+    """What a check would say now, the ticket says too."""
+    asked = json.loads(doors.check(ticket=True).split(b"\r\n\r\n")[1])
+    (_, _, answer), *_ = (await exchange(doors.lane, (doors.post(json.dumps(asked).encode()),), QUIET)).answers
+    token = re.search(rb'"token":"([^"]+)"', answer)
+    assert token
+    shown = {"ticket": token[1].decode(), "scene": asked["scene"], "transaction_id": "T-1"}
+    request = doors.post(json.dumps(shown).encode(), target="/v1/tickets/verify")
+
+    async def verified() -> dict[str, Any]:
+        said = (await exchange(doors.lane, (request,), QUIET)).answers[0][2]
+        found = re.search(rb'"holds":(\w+),"reason":(\S+?),', said)
+        assert found
+        return {"holds": json.loads(found[1]), "reason": json.loads(found[2])}
+
+    assert await verified() == {"holds": True, "reason": None}
+    doubts = doors.lanes.checks.desk.doubts
+    doubts._known = FeedsKnown({"court": Unknown("feed_held", "court", "")}, {})
+    doubts._looked = monotonic() + 60
+    assert await verified() == {"holds": False, "reason": "feed_held"}
+    doubts._known = None
+    assert await verified() == {"holds": False, "reason": "feeds_unknown"}
+
+
+async def test_a_batch_does_not_forget_what_it_locked(doors: Doors) -> None:
+    """A listed seller's account is locked; the clean check of the same account behind it sees the lock."""
+    listed = json.loads(doors.check({"role": "bidder", "id": LISTED}, account_id="A").split(b"\r\n\r\n")[1])
+    clean = json.loads(doors.check(account_id="A", transaction_id="T-2").split(b"\r\n\r\n")[1])
+    same = json.loads(doors.check(transaction_id="T-1").split(b"\r\n\r\n")[1])
+    other = json.loads(doors.check(account_id="B", transaction_id="T-3").split(b"\r\n\r\n")[1])
+    batch = doors.post(json.dumps({"checks": [listed, clean, same, other]}).encode(), target="/v1/checks/batch")
+    raw = (await exchange(doors.lane, (batch,), LONG)).answers[0][2]
+    alone = (await exchange(doors.lane, (doors.post(json.dumps(clean).encode()),), QUIET)).answers[0][2]
+    outcomes = re.findall(rb'"outcome":"(\w+)","scene"', raw)
+    assert outcomes[1] == re.findall(rb'"outcome":"(\w+)","scene"', alone)[0]
+    assert outcomes[3] == b"allow"
+    assert outcomes[0] in (b"lock", b"intercept")

@@ -1,7 +1,7 @@
 """The replica: never a key too few, whatever happens to Redis, the log or the register under it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from register import layout, rebuild
 from register.presence import Presence, packed
 from register.rebuild import Rebuild
-from register.register_reader import RegisterReader, RegisterUnavailable
+from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
 from register.replica import Replica, ReplicaState
 from register.replica_reader import CoalescedReader, ReplicaReader
 from rules.calendar import civil_day, to_milliseconds
@@ -295,3 +295,49 @@ async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
     given_up.cancel()
     with pytest.raises(RegisterUnavailable):
         await reader.look_up([key(2)], [])
+
+
+async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
+    road: Road, valkey: ValkeyServer
+) -> None:
+    """What was listed while it was away is known at the first moment at which it calls itself current again."""
+    followed = Followed(valkey.url)
+    await followed.current()
+    followed.task.cancel()
+    await asyncio.gather(followed.task, return_exceptions=True)
+    await followed.until(lambda: followed.replica.heard_ms > 1100)
+    followed.replica._whole = True  # as after a cut connection
+    assert followed.replica.known() is None
+    await road.feed(*(listed(number) for number in range(500, 560)))
+    followed.task = asyncio.create_task(followed.replica.follow())
+    while followed.replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - at every moment of the loop
+        await asyncio.sleep(0)
+    assert all(followed.replica.may_hold(key(number)) for number in range(500, 560))
+    assert followed.replica.reloads == {"start": 1}
+    await followed.stop()
+
+
+async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
+    road: Road, redis: "Redis", valkey: ValkeyServer
+) -> None:
+    """The same process, epoch and a log that is not shorter: after a failover its history may be another's."""
+    followed = Followed(valkey.url)
+    await followed.current()
+    await redis.replicaof("127.0.0.1", "1")
+    await redis.replicaof("NO", "ONE")
+    await followed.until(lambda: followed.replica.reloads.total() == 2)
+    await followed.current()
+    await followed.stop()
+
+
+async def test_whatever_a_round_trip_raises_nobody_is_left_waiting(road: Road) -> None:
+    """A listing that cannot be read makes the register unavailable to all who asked with it, at once."""
+
+    class Broken:
+        async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str]) -> LookUp:
+            raise ValueError(len(keys) + len(lock_targets))
+
+    reader = CoalescedReader(Broken())
+    async with asyncio.timeout(5):
+        found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(3)), return_exceptions=True)
+    assert [type(item) for item in found] == [RegisterUnavailable] * 3
