@@ -49,7 +49,7 @@ class Tally:
     drain_seen: bool = False
 
 
-def question(key: str, identifier: str, scene: str = "finance.loan", role: str = "borrower") -> bytes:
+def question(key: str, identifier: str, scene: str = "finance.loan", role: str = "borrower", **more: str) -> bytes:
     """A check as it goes over the wire."""
     body = json.dumps(
         {
@@ -59,6 +59,7 @@ def question(key: str, identifier: str, scene: str = "finance.loan", role: str =
             "purpose": "贷款审查",
             "subjects": [{"role": role, "id": identifier}],
         }
+        | more
     ).encode()
     return head("POST", "/v1/checks", key, f"Content-Length: {len(body)}", "Content-Type: application/json") + body
 
