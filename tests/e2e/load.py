@@ -116,10 +116,15 @@ async def _ask(streams: Streams, ask: bytes, tally: Tally, *, keep: bool) -> Str
 
 @asynccontextmanager
 async def under_load(program: Program, identifier: str, *, kept: int = 4, new: int = 3) -> AsyncIterator[Tally]:
-    """Load while the block runs: ``kept`` clients that keep their connection, ``new`` that take a new one each time."""
-    tally, stopped, ask = Tally(), asyncio.Event(), question(program.key, identifier)
+    """Load while the block runs: ``kept`` clients that keep their connection, ``new`` that take a new one each time.
+
+    Every other one asks for something else than a check: that is served by another part of the gateway.
+    """
+    tally, stopped = Tally(), asyncio.Event()
+    asks = question(program.key, identifier), head("GET", "/v1/schemas/feed-record", program.key)
     clients = [
-        asyncio.create_task(_client(program, ask, tally, stopped, keep=number < kept)) for number in range(kept + new)
+        asyncio.create_task(_client(program, asks[number % 2], tally, stopped, keep=number < kept))
+        for number in range(kept + new)
     ]
     try:
         yield tally

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.load import Head, Streams, head, question, under_load, whole_answer
-from tests.e2e.program import ROOT, Program, descendants, eventually, running
+from tests.e2e.program import ROOT, Program, credit_code, descendants, eventually, running
 
 BIDDER = "91320800MA1TE5T0XK"
+CLEAR = credit_code(8_000_001)
 PACK = ROOT / "config" / "policy" / "huaian-2018.yaml"
 
 
@@ -58,18 +59,25 @@ async def until_logged(program: Program, event: str, before: int) -> None:
 
 
 async def test_metrics_add_up_over_the_gateways(pair: Program) -> None:
-    """Both answer on one port, and each shows what both counted."""
+    """Both answer on one port, and each shows what both counted, of listed and of clear subjects."""
     sockets = [open_sockets(pid) for pid in workers(pair)]
     connections = [await asyncio.open_connection("127.0.0.1", pair.port) for _ in range(40)]
-    ask = question(pair.key, BIDDER, "honours.award", "applicant")
-    answers = [await exchanged(streams, ask) for streams in connections]
+    asks = [question(pair.key, subject, "honours.award", "applicant") for subject in (BIDDER, CLEAR)]
+    answers = [await exchanged(streams, asks[number % 2]) for number, streams in enumerate(connections)]
     assert all(more > fewer for more, fewer in zip(map(open_sockets, workers(pair)), sockets, strict=True))
     assert {answer.status for answer in answers} == {200}
     for streams in connections:
-        shown = (await exchanged(streams, head("GET", "/metrics", pair.key))).body.decode()
+        async with asyncio.timeout(5):
+            while (shown := await checks_shown(pair, streams)) != 40:
+                assert shown < 40
+                await asyncio.sleep(0.05)
         streams[1].close()
-        counts = re.findall(r'creditgate_checks_total\{outcome="\w+",scene="honours.award"\} (\S+)', shown)
-        assert sum(map(float, counts)) == 40
+
+
+async def checks_shown(program: Program, streams: Streams) -> float:
+    """How many checks of that scene the gateway at that connection shows."""
+    shown = (await exchanged(streams, head("GET", "/metrics", program.key))).body.decode()
+    return sum(map(float, re.findall(r'creditgate_checks_total\{outcome="\w+",scene="honours.award"\} (\S+)', shown)))
 
 
 async def test_a_rolling_restart_loses_no_request(pair: Program) -> None:
@@ -149,10 +157,9 @@ async def test_a_drain_loses_no_request(own_program: Program) -> None:
     own_program.environment["CREDITGATE_DRAIN_SECONDS"] = "1"
     program = own_program.start("--seed")
     gateway = parent_of_workers(program)
-    slow = question(program.key, BIDDER)
+    slow, shut = question(program.key, BIDDER), asyncio.Event()
     async with under_load(program, BIDDER, kept=5, new=3) as tally:
-        reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
-        writer.write(slow[:-20])
+        late = [asyncio.create_task(in_two_parts(program, request, shut)) for request in (slow, chunked(slow))]
         endless = asyncio.create_task(lines_without_end(program))
         os.kill(gateway, signal.SIGTERM)
         ready = await fresh(program, head("GET", "/readyz", program.key))
@@ -164,13 +171,12 @@ async def test_a_drain_loses_no_request(own_program: Program) -> None:
             while not tally.refused:  # noqa: ASYNC110 - until the door is shut
                 await asyncio.sleep(0.02)
             await asyncio.sleep(1)  # longer than an idle connection is kept
-            writer.write(slow[-20:])
-            late = await whole_answer(reader)
+            shut.set()
+            answers = await asyncio.gather(*late)
             last = await endless
             while running(gateway):  # noqa: ASYNC110 - not our child
                 await asyncio.sleep(0.02)
-        writer.close()
-    assert late.status == 200
+    assert [answer.status for answer in answers] == [200, 200]
     assert last["problem"]["code"] == "overloaded"
     assert (tally.lost, tally.refused_early, tally.without_retry_after) == ([], 0, 0)
     assert tally.answered.keys() <= {200, 503}
@@ -200,11 +206,29 @@ def broken(program: Program) -> Iterator[None]:
         pack.write_text(whole)
 
 
+async def in_two_parts(program: Program, request: bytes, go_on: asyncio.Event) -> Head:
+    """The answer to a request of which the last bytes are sent only then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
+    writer.write(request[:-20])
+    await go_on.wait()
+    writer.write(request[-20:])
+    answer = await whole_answer(reader)
+    writer.close()
+    return answer
+
+
+def chunked(request: bytes) -> bytes:
+    """The same request with its body as one chunk."""
+    start, _, body = request.partition(b"\r\n\r\n")
+    lines = [line for line in start.split(b"\r\n") if not line.startswith(b"Content-Length")]
+    return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", b"%x" % len(body), body, b"0", b"", b""])
+
+
 async def lines_without_end(program: Program) -> dict[str, Any]:
     """The last line of the answer to a batch that goes on until it is ended by the other side, properly."""
     reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
-    chunked = ("Transfer-Encoding: chunked", "Content-Type: application/x-ndjson")
-    writer.write(head("POST", "/v1/checks/batch", program.key, *chunked))
+    kind = ("Transfer-Encoding: chunked", "Content-Type: application/x-ndjson")
+    writer.write(head("POST", "/v1/checks/batch", program.key, *kind))
     line = question(program.key, BIDDER).partition(b"\r\n\r\n")[2] + b"\n"
     ended = asyncio.create_task(reader.read())
     while not ended.done():
