@@ -54,7 +54,7 @@ class Group:
         )
         self.worker = Child("worker", [*own, "worker"], environment, logs / "worker.log")
         serve = [*own, "serve", "--workers", str(workers)]
-        grace = 25.0 + settings.drain_seconds
+        grace = 30.0 + settings.drain_seconds
         self.gateway = Child("gateway", serve, environment, logs / "gateway.log", grace=grace)
         self._logs = logs
 

@@ -14,7 +14,7 @@ from gateway.access import Access
 from gateway.bodies import DEADLINE
 from gateway.check_handler import CheckHandler
 from gateway.common import Common, common_parts
-from gateway.departure import DEPARTURE, Departure
+from gateway.departure import DEPARTURE, Departure, count_in_hand
 from gateway.lock_upkeep import count_overdue, keep_locks_shown
 from gateway.problems import answer_problems
 from gateway.replica_shown import show_replica
@@ -32,10 +32,11 @@ _FIRST_LOOK = 2.0
 def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Application:
     """The application. Raises ``ConfigFault`` or ``ValueError`` rather than start half ready."""
     common = common_parts(settings, clock)
-    app = web.Application(middlewares=[answer_problems], client_max_size=settings.body_limit)
+    app = web.Application(middlewares=[count_in_hand, answer_problems], client_max_size=settings.body_limit)
     app[DEPARTURE], app[DEADLINE] = Departure(), settings.body_deadline
     app[ACCESS], app[REPLICA] = common.access, common.replica
     app.on_response_prepare.append(app[DEPARTURE].send_elsewhere)
+    app[DEPARTURE].idlers.append(common.hub.close)
     app[CHECKS], routes = check_routes(common)
     routes += open_routes(common, app[DEPARTURE]) + feed_routes(common) + platform_routes(common)
     common.gates.add_routes(app, routes)

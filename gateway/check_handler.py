@@ -18,6 +18,7 @@ from gateway.bodies import in_good_time, read_body
 from gateway.check_desk import CheckDesk, Decided
 from gateway.check_request import Check, CheckAsked, asked_from, check_from, decoded
 from gateway.clearing import Clearing
+from gateway.departure import DEPARTURE
 from gateway.intake import NDJSON
 from gateway.load_gate import LoadGate
 from gateway.metrics import check_seconds
@@ -33,6 +34,7 @@ MOST = 1000
 _AT_ONCE = 100
 _JSON = "application/json"
 _LONGEST_LINE = 64 * 1024
+_ABOUT_TO_END = ("this process is about to end; ask from this line on again", "本进程即将退出，请从这一行起重新发送")
 
 
 class BatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +121,8 @@ class CheckHandler:
         index = 0
         try:
             async for lines in _pages(request):
+                if request.app[DEPARTURE].last_call:
+                    raise Problem("overloaded", *_ABOUT_TO_END)
                 results = await self._in_its_turn(client, lines, index)
                 index += len(lines)
                 await _write(response, results)

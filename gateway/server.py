@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,10 +14,11 @@ from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import ACCESS, CHECKS, REPLICA, build_app
 from gateway.departure import DEPARTURE, leave
-from gateway.door import BACKLOG, Bouncer, Door, listen, room_for_connections
+from gateway.door import BACKLOG, Bouncer, Door, bound, listen, room_for_connections
 from gateway.fast_lane import Lanes
 
-_DRAIN = 10.0
+_TO_CLOSE = 2.0
+"""Seconds for answers that were made and not yet taken; what was in hand had its time before."""
 _TO_LOAD = 60.0
 _LINGER = 2.0
 """Seconds in which what is left of a refused body is read, so that the refusal arrives."""
@@ -43,7 +43,7 @@ async def _serve(settings: Settings, door: Door) -> None:
     runner = web.AppRunner(
         app,
         access_log=None,
-        shutdown_timeout=_DRAIN,
+        shutdown_timeout=_TO_CLOSE,
         keepalive_timeout=settings.keep_alive,
         lingering_time=_LINGER,
     )
@@ -83,21 +83,21 @@ async def _serve(settings: Settings, door: Door) -> None:
         door.tell_serving()
         await stopping.wait()
         _log.info("draining")
-        await leave(app[DEPARTURE], door, servers, open_now, settings.drain_seconds)
+        await leave(app[DEPARTURE], door, servers, open_now, lanes.close, settings.drain_seconds)
     finally:
         for each in servers:
             each.close()
-        await lanes.close(_DRAIN)
+        await lanes.close(0)
         sweeping.cancel()
         await runner.cleanup()
 
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether nobody else listens there; with SO_REUSEPORT a second gateway would otherwise join in silence."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
+    try:
+        probes = bound(host, port, share_port=False)
+    except OSError:
+        return False
+    for probe in probes:
+        probe.close()
     return True

@@ -4,75 +4,48 @@ The parent keeps the listening sockets and lends one to each process. So a conne
 when a process ends is not cut off: the next process at that seat takes it.
 """
 
-import multiprocessing
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from types import FrameType
 
 import structlog
-from prometheus_client.multiprocess import mark_process_dead
 
 from config.logs import set_up_logs
-from config.parent import end_with_parent
 from config.settings import Settings
-from gateway.door import Door, listen, says_serving, tell_replaced
-from gateway.server import run_gateway
+from gateway.door import bound, listen
+from gateway.server import port_is_free
+from gateway.worker_process import Worker
 
 _LOOK = 0.05
 _TO_SERVE = 60.0
-_TO_END = 20.0
+_TO_END = 25.0
 """Seconds to end in, beyond draining."""
-_CONTEXT = multiprocessing.get_context("spawn")
+_AGAIN = 5.0
+"""Seconds before another start at a seat where the last one never came to serve."""
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _log = structlog.get_logger("gateway.workers")
 
 
+class NoneServes(Exception):
+    """The first gateway that was started ended before it served; its own log line says why."""
+
+
 def run_workers(settings: Settings, count: int) -> None:
-    """Run ``count`` gateways until SIGTERM or SIGINT; one that fails is started again, SIGHUP replaces them all."""
+    """Run ``count`` gateways until SIGTERM or SIGINT; one that fails is started again, SIGHUP replaces them all.
+
+    Raises ``NoneServes`` or ``OSError`` when they cannot be started at all.
+    """
     set_up_logs(settings.log_format)
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="creditgate-metrics-"))
-    Crew(settings, count).run()
-
-
-@dataclass(slots=True)
-class Worker:
-    """One gateway process, and the line to it."""
-
-    process: SpawnProcess
-    line: Connection
-    serving: bool = False
-
-    @classmethod
-    def start(cls, settings: Settings, listeners: list[socket.socket]) -> "Worker":
-        """A new process at those sockets."""
-        line, its_end = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=_one, args=(settings, os.getpid(), listeners, its_end), daemon=False)
-        process.start()
-        its_end.close()
-        return cls(process, line)
-
-    def has_begun(self) -> bool:
-        """Whether it serves, or never will."""
-        self.serving = self.serving or says_serving(self.line)
-        return self.serving or not self.process.is_alive()
-
-    def ask_to_end(self) -> None:
-        """Have it drain and end."""
-        if self.process.is_alive():
-            self.process.terminate()
-
-    def bury(self) -> None:
-        """Forget an ended process; what it counted stays in the sums."""
-        self.process.join()
-        self.line.close()
-        if self.process.pid is not None:
-            mark_process_dead(self.process.pid)  # type: ignore[no-untyped-call]
+    if not port_is_free(settings.host, settings.port):
+        raise OSError(f"port {settings.port} on {settings.host} is taken")
+    with TemporaryDirectory(prefix="creditgate-metrics-") as metrics:
+        os.environ.setdefault(_METRICS, metrics)
+        Crew(settings, count).run()
 
 
 @dataclass(slots=True)
@@ -92,6 +65,7 @@ class Crew:
         self._to_end = settings.drain_seconds + _TO_END
         self._stopping = False
         self._replacing = False
+        self._ever_served = False
         self._seats: list[Seat] = []
         self._aside: list[Worker] = []
         """Those that come or go while others hold the seats."""
@@ -101,15 +75,17 @@ class Crew:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop_asked)
         signal.signal(signal.SIGHUP, self._replacement_asked)
-        for _ in range(self._count):
-            listeners = self._listen()
-            self._seats.append(Seat(listeners, Worker.start(self._settings, listeners)))
-        while not self._stopping:
-            self._until(lambda: self._replacing, _TO_SERVE)
-            if self._replacing and not self._stopping:
-                self._replacing = False
-                self._replace_all()
-        self._end()
+        try:
+            for _ in range(self._count):
+                listeners = self._sockets(listen)
+                self._seats.append(Seat(listeners, Worker.start(self._settings, listeners)))
+            while not self._stopping:
+                self._until(lambda: self._replacing, _TO_SERVE)
+                if self._replacing and not self._stopping:
+                    self._replacing = False
+                    self._replace_all()
+        finally:
+            self._end()
 
     def _stop_asked(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -117,9 +93,9 @@ class Crew:
     def _replacement_asked(self, _number: int, _frame: FrameType | None) -> None:
         self._replacing = True
 
-    def _listen(self) -> list[socket.socket]:
+    def _sockets(self, make: Callable[..., list[socket.socket]]) -> list[socket.socket]:
         settings = self._settings
-        return listen(settings.host, settings.port, share_port=True, reading_deadline=settings.body_deadline)
+        return make(settings.host, settings.port, share_port=True, reading_deadline=settings.body_deadline)
 
     def _until(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until that is so, and keep the seats filled meanwhile; False when it is not, or all shall stop."""
@@ -128,12 +104,26 @@ class Crew:
             if done():
                 return True
             for seat in self._seats:
-                if not seat.worker.process.is_alive():
-                    _log.warning("gateway_ended", code=seat.worker.process.exitcode)
-                    seat.worker.bury()
-                    seat.worker = Worker.start(self._settings, seat.listeners)
+                self._fill(seat)
             sleep(_LOOK)
         return False
+
+    def _fill(self, seat: Seat) -> None:
+        """Start a gateway in place of one that ended."""
+        if seat.worker.has_begun():
+            self._ever_served = self._ever_served or seat.worker.serving
+        if seat.worker.process.is_alive():
+            return
+        served, pause = seat.worker.serving, 0.0
+        _log.warning("gateway_ended", code=seat.worker.process.exitcode, served=served)
+        seat.worker.bury()
+        if not self._ever_served:
+            raise NoneServes
+        if not served:
+            # Who knocks here would wait for nobody: the others shall answer, until one serves that can.
+            _close(seat.listeners)
+            seat.listeners, pause = self._sockets(bound), _AGAIN
+        seat.worker = Worker.start(self._settings, seat.listeners, pause)
 
     def _replace_all(self) -> None:
         """A new process for each old one, one after the other; the first that does not come to serve ends it."""
@@ -156,8 +146,7 @@ class Crew:
             return False
         old, seat.worker = seat.worker, successor
         self._aside = [old]
-        tell_replaced(old.line)
-        old.ask_to_end()
+        old.ask_to_end(closing=False)
         self._until(lambda: not old.process.is_alive(), self._to_end)
         if self._stopping:
             return False
@@ -168,11 +157,10 @@ class Crew:
         """Have all drain and end; the port is free after that."""
         everybody = [*self._aside, *(seat.worker for seat in self._seats)]
         for worker in everybody:
-            worker.ask_to_end()
+            worker.ask_to_end(closing=True)
         self._bury(everybody, self._to_end)
         for seat in self._seats:
-            for listener in seat.listeners:
-                listener.close()
+            _close(seat.listeners)
 
     def _bury(self, workers: Sequence[Worker], patience: float) -> None:
         """Forget processes that end; one that does not is killed."""
@@ -186,6 +174,6 @@ class Crew:
         self._aside = []
 
 
-def _one(settings: Settings, parent: int, listeners: list[socket.socket], line: Connection) -> None:
-    end_with_parent(parent)
-    run_gateway(settings, Door(listeners, line))
+def _close(listeners: Sequence[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()

@@ -26,7 +26,7 @@ from creditgate.provision import provision
 from creditgate.seeding import seed_samples
 from creditgate.supervisor import Group, StartFailed, until_stopped
 from gateway.server import port_is_free, run_gateway
-from gateway.workers import run_workers
+from gateway.workers import NoneServes, run_workers
 from streams.worker import run_worker
 
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Gateway processes that share the port.")]
@@ -119,6 +119,8 @@ def serve(workers: WorkersOption = 1) -> None:
             run_gateway(settings)
     except (ConfigFault, ValueError, OSError) as error:
         fail(f"serve: {error}")
+    except NoneServes as error:
+        fail(f"serve: {error.__doc__} / 网关未能启动，原因见其日志。")
 
 
 def worker() -> None:

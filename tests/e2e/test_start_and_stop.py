@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.program import CREDITGATE, Program, eventually, free_port, http, running
+from tests.e2e.program import CREDITGATE, Program, descendants, eventually, free_port, http, running
 
 BIDDER = "91320800MA1TE5T0XK"
 
@@ -32,11 +32,11 @@ def test_ctrl_c_ends_everything_and_a_restart_has_everything(own_program: Progra
 
 
 def test_kill_9_of_the_parent_leaves_no_orphan(own_program: Program) -> None:
-    """The kernel ends the children; a start right after waits for them and has the data, locks among it."""
-    program = own_program.start("--seed")
+    """The kernel ends the children, and theirs; a start right after waits for them and has the data, locks among it."""
+    program = own_program.start("--seed", "--workers", "2")
     lock = program.check("bidding.qualification", BIDDER, "bidder", account_id="a-9").json["locks"][0]
-    pids = list(program.children().values())
     assert program.process is not None
+    pids = [pid for pid, _ in descendants(program.process.pid)]
     assert program.stop(signal.SIGKILL) == -signal.SIGKILL
     program.start()  # at once: the directory is free as soon as the last child let go
     assert eventually(lambda: not any(running(pid) for pid in pids), 30)
@@ -99,15 +99,3 @@ def test_the_demo_key_can_be_set(own_program: Program) -> None:
     program = own_program.start()
     assert program.key == "chosen-by-the-operator"
     assert http("GET", f"{program.url}/metrics", key=program.key).status == 200
-
-
-def test_several_gateways_share_the_port_and_their_metrics_add_up(own_program: Program) -> None:
-    """``--workers 2``: both answer on one port, and the counters of both are in one exposition."""
-    program = own_program.start("--seed", "--workers", "2")
-    for _ in range(30):
-        assert program.check("finance.loan", BIDDER, "borrower").json["outcome"] == "warn"
-    metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
-    assert 'creditgate_checks_total{outcome="warn",scene="finance.loan"} 30.0' in metrics
-    pids = list(program.children().values())
-    program.stop(signal.SIGKILL)
-    assert eventually(lambda: not any(running(pid) for pid in pids), 30)
