@@ -13,6 +13,7 @@ from intake.formats import load_formats
 from register.clients import ClientRegistry, Grants
 from register.database import connect
 from register.migrate import migrate
+from register.publisher import MESSAGE_BYTES
 from register.stream_log import StreamLog
 
 
@@ -53,7 +54,11 @@ async def _declare_on_kafka(bootstrap: str, settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        wanted = [NewTopic(topic, settings.partitions, settings.replication) for topic in _topics(settings)]
+        large = {"max.message.bytes": str(MESSAGE_BYTES)}
+        wanted = [
+            NewTopic(topic, settings.partitions, settings.replication, topic_configs=large)
+            for topic in _topics(settings)
+        ]
         answer = await admin.create_topics(wanted)
         for _topic, code, *_ in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):

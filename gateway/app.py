@@ -1,11 +1,13 @@
 """How the gateway is put together, starts and stops."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import datetime
 
+import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,6 +28,7 @@ ACCESS = web.AppKey("access", Access)
 CHECKS = web.AppKey("checks", CheckHandler)
 REPLICA = web.AppKey("replica", Replica)
 _FLUSH_DEADLINE = 5.0
+_log = structlog.get_logger("gateway")
 _FIRST_LOOK = 2.0
 
 
@@ -49,6 +52,13 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     return app
 
 
+def _end_without(task: asyncio.Task[None]) -> None:
+    """A process without one of its tasks answers worse and worse, and nobody would know: it ends, and says why."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("task_failed", task=task.get_name(), error=type(error).__name__, exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def _life(common: Common) -> AsyncIterator[None]:
     await common.publisher.start()
     works = {
@@ -65,6 +75,8 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "events": common.hub.keep_looking(),
     }
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    for task in tasks:
+        task.add_done_callback(_end_without)
     with suppress(SQLAlchemyError, OSError, TimeoutError):
         # Before that every answer would be in doubt.
         async with asyncio.timeout(_FIRST_LOOK):

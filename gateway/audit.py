@@ -4,54 +4,35 @@
                 └▶ broker away: a file in the spool ─▶ the topic, when it is back
 
 A decision that can neither be buffered nor spooled is not made: the check answers 503. What a kill -9 can lose is
-the buffer, at most the last 50 ms of decisions that neither locked nor intercepted.
+the buffer, at most the last moment of decisions that neither locked nor intercepted: 50 ms of them, or what came in
+the half second for which an outage of the broker is given, and then in each half second of it.
 """
 
 import asyncio
-import os
 from collections import deque
-from pathlib import Path
-from uuid import uuid4
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import structlog
 
 from config import topics
 from gateway.metrics import AUDIT_SPOOLED, AUDIT_WAITING
 from gateway.problems import Problem
+from gateway.spool import Spool
 from register.decisions import DecisionEntry, decode_entries, encode_entries
 from register.publisher import BrokerUnavailable, Message, Publisher
 
 _BATCH = 500
+_BATCH_BYTES = 400_000
+"""Below what brokers take as one message."""
 _MOST = 50_000
 _PERIOD = 0.05
+_SPOOLING = 0.5
+_SPOOLED_AT_ONCE = 5_000
+_FILES = 20
+"""Spooled batches that are sent before new decisions have their turn again."""
 _LONGEST_DELAY = 5.0
-_SPOOL_BYTES = 1024 * 1024 * 1024
 _log = structlog.get_logger("gateway.audit")
-
-
-class Spool:
-    """Batches on the disk of this machine, in the order in which they were made."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def keep(self, batch: bytes) -> None:
-        """Write a batch; it is on the disk when this returns. Raises ``OSError``."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if sum(path.stat().st_size for path in self._folder.iterdir()) > _SPOOL_BYTES:
-            raise OSError("the spool is full")
-        number = f"{asyncio.get_running_loop().time():020.6f}-{uuid4().hex}"
-        part, path = self._folder / f"{number}.part", self._folder / f"{number}.decisions"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(batch)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-
-    def waiting(self) -> list[Path]:
-        """The batches, oldest first; also those of a process that ended before the broker was back."""
-        return sorted(self._folder.glob("*.decisions")) if self._folder.is_dir() else []
 
 
 class Audit:
@@ -81,20 +62,23 @@ class Audit:
                 delay = min(delay * 2, _LONGEST_DELAY)
                 _log.warning("audit_waits_for_broker", waiting=len(self._waiting), retry_in=delay)
                 await self._spool_for(delay)
+            except OSError as error:
+                _log.error("spool_unusable", error=error.strerror or type(error).__name__)
+                await asyncio.sleep(_SPOOLING)
             AUDIT_WAITING.set(len(self._waiting))
 
     async def flush(self) -> None:
         """Send everything that waits. Raises ``BrokerUnavailable``, keeping what was not sent."""
         while self._waiting:
-            batch = self._next()
-            await self._publisher.publish(topics.DECISIONS, [Message(None, encode_entries(batch))])
+            batch = next(_cut(self._waiting))
+            await self._publish(batch)
             self._drop(len(batch))
 
-    def keep(self) -> None:
+    async def keep(self) -> None:
         """Put everything that waits on the disk. Raises ``OSError``, keeping what was not written."""
         while self._waiting:
-            batch = self._next()
-            self._spool.keep(encode_entries(batch))
+            batch = list(islice(self._waiting, _SPOOLED_AT_ONCE))
+            await asyncio.to_thread(self._spool.keep, encode_entries(batch))
             AUDIT_SPOOLED.inc(len(batch))
             self._drop(len(batch))
 
@@ -104,7 +88,10 @@ class Audit:
             async with asyncio.timeout(deadline):
                 await self.flush()
         except (BrokerUnavailable, TimeoutError):
-            self.keep()
+            await self.keep()
+
+    async def _publish(self, batch: Sequence[DecisionEntry]) -> None:
+        await self._publisher.publish(topics.DECISIONS, [Message(None, encode_entries(batch))])
 
     async def _spool_for(self, seconds: float) -> None:
         """While the broker is away, nothing stays in memory for longer than a moment."""
@@ -112,24 +99,37 @@ class Audit:
         until = loop.time() + seconds
         while loop.time() < until:
             try:
-                self.keep()
+                await self.keep()
             except OSError as error:
                 _log.error("audit_not_spooled", error=error.strerror or type(error).__name__)
-            await asyncio.sleep(_PERIOD)
+            await asyncio.sleep(min(_SPOOLING, seconds))
 
     async def _send_spooled(self) -> None:
-        for path in self._spool.waiting():
-            try:
-                batch = path.read_bytes()
-            except FileNotFoundError:
-                continue  # another process of this machine sends it
-            if decode_entries(batch) is not None:
-                await self._publisher.publish(topics.DECISIONS, [Message(None, batch)])
-            path.unlink(missing_ok=True)
-
-    def _next(self) -> list[DecisionEntry]:
-        return [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
+        for path in await asyncio.to_thread(self._spool.waiting, _FILES):
+            with self._spool.taken(path) as batch:
+                if batch is None:
+                    continue
+                entries = decode_entries(batch)
+                if entries is None:
+                    self._spool.set_aside(path)
+                    continue
+                for part in _cut(entries):
+                    await self._publish(part)
+                self._spool.drop(path)
 
     def _drop(self, count: int) -> None:
         for _ in range(count):
             self._waiting.popleft()
+
+
+def _cut(entries: Sequence[DecisionEntry] | deque[DecisionEntry]) -> Iterator[list[DecisionEntry]]:
+    """Batches that a broker takes, in order; a decision that alone is larger is one."""
+    batch, size = list[DecisionEntry](), 0
+    for entry in entries:
+        if batch and (len(batch) == _BATCH or size + len(entry.detail) > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += len(entry.detail)
+    if batch:
+        yield batch

@@ -144,13 +144,16 @@ class CheckDesk:
             await self.doubts.look_again(scene)
             shown = {t: found.locks[t] for t in question.targets.values() if t in found.locks}
             unknown, state = self.doubts.about(scene, found.state, check.max_staleness_ms), found.state
-        milliseconds = to_milliseconds(now)
-        held = await held_locks(self.locks, question.targets, shown, milliseconds, certain=not unknown)
         fell: frozenset[str] = frozenset()
+
+        def judged(without: frozenset[str]) -> Verdict:
+            verdict = self._verdict(client, question, found, policy, now, fell | without)
+            return under_doubt(verdict, scene) if unknown else verdict
+
         for _ in range(_RETRIES):
-            verdict = self._verdict(client, question, found, policy, now, fell)
-            verdict = under_doubt(verdict, scene) if unknown else verdict
-            settled = await settle_locks(self.locks, verdict, question.targets, held, check)
+            held = await held_locks(self.locks, question.targets, shown, to_milliseconds(now), certain=not unknown)
+            verdict = judged(frozenset())
+            settled = await settle_locks(self.locks, verdict, question.targets, held, check, judged)
             counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
             answered = Answered(
                 self.ids.next(),
@@ -208,7 +211,7 @@ class CheckDesk:
         if settled.verdict.outcome.rank < Outcome.LOCK.rank and not settled.wanted:
             self.audit.put(entry_with(()))
         else:
-            terms = self._terms(client, answered, policy)
+            terms = self._terms(client, question, answered, policy)
             for lock in await self.locks.decide_and_hold(entry_with, settled.wanted, terms):
                 self.replica.note_lock(lock.target_key)
                 if lock.decision_id == answered.decision_id:
@@ -216,7 +219,7 @@ class CheckDesk:
         _count(answered)
         return Decided(settled.verdict.outcome, bodies[-1])
 
-    def _terms(self, client: Client, answered: Answered, policy: Policy) -> LockTerms:
+    def _terms(self, client: Client, question: Question, answered: Answered, policy: Policy) -> LockTerms:
         check, scene = answered.check, policy.pack.scenes[answered.check.scene]
         today = civil_day(answered.now)
         due = self.working_days.after(today, scene.feedback_working_days).day
@@ -228,6 +231,7 @@ class CheckDesk:
             to_milliseconds(answered.now),
             to_milliseconds(end_of_day(due)),
             to_milliseconds(end_of_day(today + timedelta(days=scene.lock_days))),
+            tuple(number for number, _ in question.party_keys if number),
         )
 
     def _due(self, policy: Policy, check: Check, verdict: Verdict, now: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.files import load_departments, load_working_days
 from config.settings import Settings
 from gateway.access import Access
-from gateway.audit import Audit, Spool
+from gateway.audit import Audit
 from gateway.canary import Canary
 from gateway.doubts import Doubts
 from gateway.event_stream import EventHub
@@ -21,6 +21,7 @@ from gateway.feed_door import FeedDoor
 from gateway.load_gate import Gates
 from gateway.policy_shelf import PolicyShelf
 from gateway.rate_limits import RateLimits
+from gateway.spool import Spool
 from gateway.tally import Tally
 from register.chain import Chain
 from register.clients import ClientRegistry

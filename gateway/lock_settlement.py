@@ -1,6 +1,6 @@
 """How locks and a verdict bear on each other: held ones count, released ones are remembered, new ones are wanted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.check_request import Check
@@ -40,8 +40,9 @@ async def held_locks(
     if not asked:
         return []
     held = await book.held_on(asked, now)
-    known = {lock.id for lock in held}
-    await book.hide([(target, lock_id) for target, lock_id in (shown or {}).items() if lock_id not in known])
+    holding = {lock.target_key: lock for lock in held}
+    await book.hide([item for item in (shown or {}).items() if item[0] not in holding])
+    await book.show([lock for target, lock in holding.items() if shown and shown[target] != lock.id])
     if not certain:
         return held
     kept = []
@@ -55,14 +56,20 @@ async def held_locks(
 
 
 async def settle_locks(
-    book: LockBook, verdict: Verdict, targets: Mapping[LockScope, str], held: Sequence[Lock], check: Check
+    book: LockBook,
+    verdict: Verdict,
+    targets: Mapping[LockScope, str],
+    held: Sequence[Lock],
+    check: Check,
+    without: Callable[[frozenset[str]], Verdict],
 ) -> Settled:
     """What locks make of a verdict, and it of locks.
 
-    What an entitled person has released for a target locks it no more; a listing that came later does. Raises
-    ``SQLAlchemyError``.
+    What an entitled person has released for a target locks it no more; a listing that came later does. ``without``
+    gives the verdict that holds without some listings, doubts and all. Raises ``SQLAlchemyError``.
     """
     wanted = _wanted(verdict, targets, check)
+    asked = frozenset(key for request in wanted for key in request.listings)
     if wanted:
         released = await book.released_listings([request.target_key for request in wanted])
         wanted = [w for w in wanted if not w.listings or any((w.target_key, key) not in released for key in w.listings)]
@@ -70,7 +77,8 @@ async def settle_locks(
         measures = () if verdict.outcome.rank <= Outcome.ALLOW.rank else verdict.measures
         verdict = replace(verdict, outcome=strictest(verdict.outcome, Outcome.LOCK), measures=measures)
     elif verdict.outcome is Outcome.LOCK and not wanted:
-        verdict = _freed(verdict)
+        verdict = _freed(verdict, without(asked))
+        wanted = _wanted(verdict, targets, check) if verdict.outcome is Outcome.LOCK else []
     return Settled(verdict, wanted)
 
 
@@ -93,13 +101,19 @@ def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) ->
     return [LockRequest(scope, names[scope], targets[scope], tuple(keys)) for scope, keys in wanted.items()]
 
 
-def _freed(verdict: Verdict) -> Verdict:
-    """The verdict after the target was released from all these listings: told, not held."""
+def _freed(verdict: Verdict, other: Verdict) -> Verdict:
+    """The verdict after the target was released from all these listings: told, not held; the rest stands."""
     parties = tuple(
-        replace(party, outcome=Outcome.WARN, weighed=Outcome.WARN, notes=(*party.notes, "lock_released"))
+        replace(
+            party,
+            outcome=strictest(Outcome.WARN, rest.outcome),
+            weighed=strictest(Outcome.WARN, rest.weighed),
+            locking=(),
+            notes=(*party.notes, "lock_released"),
+        )
         if party.outcome is Outcome.LOCK
         else party
-        for party in verdict.parties
+        for party, rest in zip(verdict.parties, other.parties, strict=True)
     )
     outcome = strictest(*(party.weighed for party in parties))
-    return replace(verdict, outcome=outcome, parties=parties, measures=())
+    return replace(verdict, outcome=outcome, parties=parties, measures=other.measures)

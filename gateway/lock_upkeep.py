@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from time import monotonic
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,21 +13,25 @@ from register.lock_pages import LockPages
 from register.locks import LockBook
 from rules.calendar import to_milliseconds
 
-_COUNTING = 15.0
+_COUNTING, _SHOWING = 15.0, 15.0
 _log = structlog.get_logger("gateway")
 
 
-async def keep_locks_shown(locks: LockBook) -> None:
-    """Show every held lock once Redis and the ledger answer, and again after one that Redis did not take."""
-    locks.unshown = True
+async def keep_locks_shown(locks: LockBook, period: float = _SHOWING) -> None:
+    """Show every held lock once Redis and the ledger answer, after one that Redis did not take, and now and then.
+
+    A process may be killed between the ledger's word and the showing, and nobody else would know.
+    """
+    locks.unshown, shown = True, 0.0
     while True:
-        if locks.unshown:
+        if locks.unshown or monotonic() - shown > period:
             try:
                 await locks.show_all()
+                shown = monotonic()
             except Exception as error:
                 locks.unshown = True
                 _log.warning("locks_not_shown", error=type(error).__name__)
-        await asyncio.sleep(1)
+        await asyncio.sleep(min(1.0, period))
 
 
 async def count_overdue(pages: LockPages, clock: Callable[[], datetime]) -> None:

@@ -1,6 +1,7 @@
 """One lock within a transaction: taken, joined, ended, and held to listings that stand."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from register.database import for_update, listings, lock_changes, locks
 from register.events import EventType, tell
 from register.lock_changes import TERM_OVER, LockState, change_row, lock_telling
 from register.platform_tables import lock_listings
+from rules.validity import in_force
 from rules.vocabulary import LockScope
 
 
@@ -39,6 +41,8 @@ class LockTerms(Struct, frozen=True):
     due_at: int
     """When somebody should have decided on it."""
     expires_at: int
+    subjects: tuple[str, ...] | None = None
+    """Keys of the numbers that were given; a listing that is another's by now supports no lock. None: not asked."""
 
 
 class Lock(Struct, frozen=True):
@@ -113,6 +117,7 @@ def _new_row(request: LockRequest, terms: LockTerms) -> dict[str, Any]:
 
 async def end_overdue(connection: AsyncConnection, chain: Chain, due: ColumnElement[bool], now: int) -> list[Lock]:
     """End held locks whose term is over, and tell their platforms; a lock that ended makes room for a new one."""
+    await chain.take_turn(connection, lock_changes)
     rows = (await connection.execute(for_update(connection, select(locks).where(due)))).mappings().all()
     if not rows:
         return []
@@ -136,17 +141,29 @@ async def _join(connection: AsyncConnection, row: dict[str, Any], wanted: Sequen
     return lock_of(row)
 
 
-async def keep_standing(connection: AsyncConnection, keys: Collection[str]) -> None:
-    """Hold the rows of these listings as they are until the transaction ends. Raises ``ListingsFell``."""
+async def keep_standing(connection: AsyncConnection, keys: Collection[str], subjects: Collection[str] | None) -> None:
+    """Hold the rows of these listings of these subjects until the transaction ends. Raises ``ListingsFell``."""
     if not keys:
         return
     query = select(listings).where(listings.c.key.in_(keys))
     if connection.dialect.name == "postgresql":
         query = query.with_for_update(read=True)
     rows = (await connection.execute(query)).mappings()
-    standing = {row["key"] for row in rows if supports(dict(row))}
+    standing = {
+        row["key"] for row in rows if supports(dict(row)) and (subjects is None or row["subject_key"] in subjects)
+    }
     if standing != set(keys):
         raise ListingsFell(set(keys) - standing)
+
+
+async def founded(connection: AsyncConnection, found: Collection[Lock], today: date) -> list[Lock]:
+    """Those of the locks that rest on nothing, or on a listing that counts on that day: the sweep may be late."""
+    keys = {key for lock in found for key in lock.listings}
+    if not keys:
+        return list(found)
+    rows = (await connection.execute(select(listings).where(listings.c.key.in_(keys)))).mappings()
+    counting = {row["key"] for row in rows if supports(dict(row)) and in_force(row["last_day"], today)}
+    return [lock for lock in found if not lock.listings or counting & set(lock.listings)]
 
 
 async def _rest_on(connection: AsyncConnection, lock_id: str, keys: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ readers which targets are held, and is filled again from here after a loss.
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
+import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select, update
@@ -18,8 +19,19 @@ from register.database import decisions, lock_changes, locks, writing
 from register.decisions import DecisionEntry, record_decisions
 from register.events import EventType, tell
 from register.lock_changes import LockState, change_row, lock_telling
-from register.lock_rows import Lock, LockRequest, LockTerms, end_overdue, find_lock, hold, keep_standing, lock_of
+from register.lock_rows import (
+    Lock,
+    LockRequest,
+    LockTerms,
+    end_overdue,
+    find_lock,
+    founded,
+    hold,
+    keep_standing,
+    lock_of,
+)
 from register.platform_tables import lock_listings
+from rules.calendar import civil_day, from_milliseconds
 
 _AT_ONCE = 500
 _SHOW = """
@@ -53,7 +65,10 @@ class LockBook:
         """
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, decisions)
-            await keep_standing(connection, {key for request in requests for key in request.listings})
+            keys = {key for request in requests for key in request.listings}
+            await keep_standing(connection, keys, terms.subjects)
+            if requests:
+                await self._chain.take_turn(connection, lock_changes)
             held = [await hold(connection, self._chain, request, terms) for request in requests]
             await record_decisions(connection, self._chain, [make_entry(held)])
         await self._show({lock.target_key: lock.id for lock in held})
@@ -79,7 +94,9 @@ class LockBook:
         query = select(locks).where(locks.c.target_key.in_(target_keys), locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
             found = [lock_of(row) for row in (await connection.execute(query)).mappings()]
-        return [lock for lock in found if lock.holds(now)]
+            return await founded(
+                connection, [lock for lock in found if lock.holds(now)], civil_day(from_milliseconds(now))
+            )
 
     async def end(
         self,
@@ -92,9 +109,13 @@ class LockBook:
         now: int,
         document_no: str | None = None,
     ) -> Lock | None:
-        """Release or confirm a held lock, or lift one that rested on not knowing; None when it is not held."""
+        """Release or confirm a held lock, or lift one that rests on not knowing; None when it is not so held."""
         async with self._writer.begin() as connection:
+            await self._chain.take_turn(connection, lock_changes)
             held = (locks.c.id == lock_id) & locks.c.ended_at.is_(None)
+            if state is LockState.LIFTED:
+                # A listing may have joined it since it was read.
+                held &= locks.c.held_by == orjson.dumps(())
             ended = update(locks).where(held).values(ended_at=now, state=state.value)
             if (await connection.execute(ended)).rowcount == 0:
                 return None
@@ -139,6 +160,10 @@ class LockBook:
             self.unshown = True
             raise
         return len(held)
+
+    async def show(self, held: Sequence[Lock]) -> None:
+        """Show these locks; while Redis is away that is made up for later."""
+        await self._show({lock.target_key: lock.id for lock in held})
 
     async def _show(self, held: dict[str, str]) -> None:
         try:

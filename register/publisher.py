@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +13,10 @@ from redis.exceptions import RedisError
 from register.stream_entry import Record
 from register.stream_faults import NotDurable, UnknownTopic
 from register.stream_log import StreamLog
+
+MESSAGE_BYTES = 4 * 1024 * 1024
+"""The largest message, where the broker can be told: a decision about many subjects with many listings."""
+_DEADLINE, _TO_STOP = 5.0, 5.0
 
 
 class BrokerUnavailable(Exception):
@@ -61,20 +66,25 @@ class KafkaPublisher:
 
     async def stop(self) -> None:
         """Close the producer."""
-        if self._producer is not None:
-            await self._producer.stop()
+        if self._producer is None:
+            return
+        with suppress(TimeoutError):  # it waits for a broker that is away without end
+            async with asyncio.timeout(_TO_STOP):
+                await self._producer.stop()
 
     async def publish(self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None) -> None:
         """See ``Publisher.publish``; durable always."""
         producer = await self._connected()
         try:
-            waiting = [
-                await producer.send(topic, message.value, key=message.key, headers=message.headers)
-                for message in messages
-            ]
-            for future in waiting:
-                await future
-        except (KafkaError, OSError) as error:
+            # An idempotent producer tries without end; what it sends after that is sent twice, and taken once.
+            async with asyncio.timeout(durable_within or _DEADLINE):
+                waiting = [
+                    await producer.send(topic, message.value, key=message.key, headers=message.headers)
+                    for message in messages
+                ]
+                for future in waiting:
+                    await future
+        except (KafkaError, OSError, TimeoutError) as error:
             raise BrokerUnavailable(type(error).__name__) from error
 
     async def _connected(self) -> AIOKafkaProducer:
@@ -88,6 +98,7 @@ class KafkaPublisher:
             enable_idempotence=True,
             linger_ms=2,
             request_timeout_ms=10_000,
+            max_request_size=MESSAGE_BYTES,
         )
         try:
             await producer.start()

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from gateway.check_handler import CheckHandler
 from gateway.check_request import asked_from, check_from
 from gateway.problems import Problem
 from register.clients import Client, Grants
+from register.feed_doubts import FeedsKnown
+from register.lock_changes import LockState
 from register.replica import ReplicaState
-from rules.calendar import civil_day
+from rules.calendar import civil_day, to_milliseconds
+from rules.unknown import Unknown
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
@@ -139,3 +143,33 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
         except Problem as problem:
             problems += problem.code == "rate_limited"
     assert problems == 3
+
+
+async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: CheckHandler) -> None:
+    """Locked, released, then a warning with its note; while the court's feed is held, no less than anybody else."""
+
+    async def answered(number: str) -> dict[str, Any]:
+        asked = body({"role": "applicant", "id": number}, scene="approval.licence")
+        return dict(json.loads((await handler.reply_to_check(CLIENT, asked)).body))
+
+    first = await answered(LISTED)
+    assert first["outcome"] == "lock"
+    (lock,) = first["locks"]
+    ended = await handler.desk.locks.end(
+        lock["id"],
+        LockState.RELEASED,
+        client="c",
+        operator="o",
+        reason="误",
+        now=to_milliseconds(NOON),
+        document_no="1",
+    )
+    assert ended is not None
+    freed = await answered(LISTED)
+    assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
+    doubts = handler.desk.doubts
+    doubts._known, doubts._looked = FeedsKnown({"court": Unknown("feed_held", "court", "")}, {}), monotonic() + 60
+    doubtful, clean = await answered(LISTED), await answered(CLEAR)
+    assert clean["indeterminate"] is doubtful["indeterminate"] is True
+    assert clean["outcome"] == doubtful["outcome"] == "review"
+    assert "lock_released" in doubtful["subjects"][0]["notes"]

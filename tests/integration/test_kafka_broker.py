@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from register.publisher import BrokerUnavailable, KafkaPublisher, Message
 from tests.kafka.broker import KafkaBroker
 from tests.servers import require
 
@@ -48,6 +50,19 @@ def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
     ours = [address for address, port in listening if int(port, 16) in (broker.port, broker.controller_port)]
     assert len(ours) == 2
     assert all(address.endswith("0100007F") for address in ours)  # 127.0.0.1, maybe as ::ffff:127.0.0.1
+
+
+@pytest.mark.kafka
+async def test_a_broker_that_is_away_is_told_in_time(broker: KafkaBroker) -> None:
+    """It was there and is killed: publishing ends with ``BrokerUnavailable``, and stopping ends as well."""
+    broker.create_topics(1, TOPIC)
+    publisher = KafkaPublisher([broker.bootstrap])
+    await publisher.publish(TOPIC, [Message(None, b"x" * 2_000)])
+    broker.kill()
+    async with asyncio.timeout(60):
+        with pytest.raises(BrokerUnavailable):
+            await publisher.publish(TOPIC, [Message(None, b"y")])
+        await publisher.stop()
 
 
 async def _produce(broker: KafkaBroker) -> None:

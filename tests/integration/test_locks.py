@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.lock_settlement import held_locks
+from gateway.lock_upkeep import keep_locks_shown
 from register import layout
 from register.database import decisions, lock_changes, locks
 from register.decisions import DecisionEntry, DecisionLog
@@ -16,7 +19,7 @@ from register.events import EventBook
 from register.lock_changes import LockState
 from register.lock_pages import LockFilter, LockPages
 from register.lock_rows import ListingsFell, Lock, LockRequest, LockTerms
-from rules.calendar import to_milliseconds
+from rules.calendar import SHANGHAI, to_milliseconds
 from rules.vocabulary import LockScope
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import KEYS
@@ -40,6 +43,11 @@ async def road(redis: "Redis", engine: AsyncEngine) -> Road:
 def request(target: str = "bidder-17", *listings: str) -> LockRequest:
     key = KEYS.lock_target("shop", LockScope.ACCOUNT, target)
     return LockRequest(LockScope.ACCOUNT, target, key, listings or (COURT,))
+
+
+def unfounded(target: str = "bidder-17") -> LockRequest:
+    """A lock for not knowing: it rests on no listing."""
+    return LockRequest(LockScope.ACCOUNT, target, KEYS.lock_target("shop", LockScope.ACCOUNT, target), ())
 
 
 def entry(number: int) -> DecisionEntry:
@@ -97,8 +105,8 @@ async def test_release_once_with_its_reason(road: Road) -> None:
 
 @pytest.mark.parametrize("state", [LockState.CONFIRMED, LockState.LIFTED])
 async def test_only_a_release_is_remembered(road: Road, state: LockState) -> None:
-    """A lock that did its work, or that the register let go, makes room for another on the same listing."""
-    (lock,) = await held(road, request())
+    """A lock that did its work, or that rested on not knowing and was let go, makes room for another."""
+    (lock,) = await held(road, request() if state is LockState.CONFIRMED else unfounded())
     assert await end(road, lock, state)
     assert await road.locks.released_listings([lock.target_key]) == set()
     (again,) = await held(road, request(), number=2)
@@ -268,3 +276,59 @@ async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(decisions))).scalar_one() == 3
     assert (await log.find("dec_2") or {})["operator"] == "o"
+
+
+async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Road) -> None:
+    """Read while it rested on not knowing, joined by a listing, then let go by who read it: it stays."""
+    (lock,) = await held(road, unfounded())
+    (joined,) = await held(road, request(), number=2)
+    assert joined.id == lock.id
+    assert await end(road, lock, LockState.LIFTED) is None
+    assert [item.id for item in await road.locks.held_on([lock.target_key], NOW)] == [lock.id]
+
+
+async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: Road) -> None:
+    """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
+    given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
+    with pytest.raises(ListingsFell):
+        await road.locks.decide_and_hold(entries(1), [request()], given)
+    async with road.engine.connect() as connection:
+        assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0
+
+
+async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(road: Road) -> None:
+    """The slow showing of a released lock comes after that of the next: the next check finds and shows the held one."""
+    (first,) = await held(road, request())
+    await end(road, first)
+    (second,) = await held(road, request("bidder-17", TAX), number=2)
+    place = layout.LOCK + second.target_key
+    await road.redis.set(place, first.id)
+    targets = {LockScope.ACCOUNT: second.target_key}
+    found = await held_locks(road.locks, targets, {second.target_key: first.id}, NOW, certain=True)
+    assert [lock.id for lock in found] == [second.id]
+    assert await road.redis.get(place) == second.id.encode()
+
+
+async def test_a_showing_that_was_never_made_is_made_up_for(road: Road) -> None:
+    """A process killed between the ledger's word and the showing: another shows it within its period."""
+    (lock,) = await held(road, request())
+    await road.redis.delete(layout.LOCK + lock.target_key)
+    keeping = asyncio.create_task(keep_locks_shown(road.locks, period=0.1))
+    async with asyncio.timeout(10):
+        while await road.redis.get(layout.LOCK + lock.target_key) is None:  # noqa: ASYNC110 - another task's work
+            await asyncio.sleep(0.05)
+        await road.redis.delete(layout.LOCK + lock.target_key)
+        while await road.redis.get(layout.LOCK + lock.target_key) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_it_ends_with_its_listings_last_day_wherever_the_sweep_is(road: Road) -> None:
+    """Held on its last day, not on the next, though nobody came to lift it."""
+    last = "2026-11-23"
+    await road.feed(record(record_no="R-3", valid_until=last))
+    (lock,) = await held(road, request("bidder-18", KEYS.listing("court", "R-3")))
+    midnight = to_milliseconds(datetime(2026, 11, 24, tzinfo=SHANGHAI))
+    assert await road.locks.held_on([lock.target_key], midnight - 1)
+    assert not await road.locks.held_on([lock.target_key], midnight)
