@@ -154,13 +154,13 @@ class Crew:
         return True
 
     def _end(self) -> None:
-        """Have all drain and end; the port is free after that."""
+        """Have all drain and end; who comes when they have shut the door is refused, whatever is still in hand."""
         everybody = [*self._aside, *(seat.worker for seat in self._seats)]
+        for seat in self._seats:
+            _close(seat.listeners)  # else what one still finishes would keep all who come waiting
         for worker in everybody:
             worker.ask_to_end(closing=True)
         self._bury(everybody, self._to_end)
-        for seat in self._seats:
-            _close(seat.listeners)
 
     def _bury(self, workers: Sequence[Worker], patience: float) -> None:
         """Forget processes that end; one that does not is killed."""

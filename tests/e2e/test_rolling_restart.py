@@ -148,14 +148,15 @@ async def test_a_gateway_that_cannot_start_draws_nobody(pair: Program) -> None:
     assert len(workers(pair)) == 2
 
 
-async def test_a_drain_loses_no_request(own_program: Program) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> None:
     """SIGTERM under load: /readyz says draining, all that was let in is answered, then whoever comes is refused.
 
     Even a request is answered whose body is still on its way when the door is shut, and a batch without end is told
     from which line on to ask again.
     """
     own_program.environment["CREDITGATE_DRAIN_SECONDS"] = "1"
-    program = own_program.start("--seed")
+    program = own_program.start("--seed", "--workers", workers)
     gateway = parent_of_workers(program)
     slow, shut = question(program.key, BIDDER), asyncio.Event()
     async with under_load(program, BIDDER, kept=5, new=3) as tally:
