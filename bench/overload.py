@@ -3,7 +3,8 @@
     PYTHONPATH=. python -m bench.overload [--seconds 5] [--fast-lane 0]
 
 Open loop on loopback: the rate that is borne is searched for, then half and twice of it are asked, by turns. About a
-minute; whatever it starts ends with it. The gateway has core 0, the load and the rest core 1.
+minute; whatever it starts ends with it. The gateway has core 0, the load and the rest core 1. Each check is of ten
+parties, so that one core can ask twice of what the other can answer.
 """
 
 import argparse
@@ -19,12 +20,13 @@ from typing import NamedTuple
 from bench.group import Group
 from bench.load_register import load
 from bench.processes import ENOUGH, OTHER_CORE, SERVER_CORE, Meter, pin
-from bench.subjects import REQUESTS, free, write_checks
+from bench.subjects import check, free
 from bench.tools import ROOT
 from bench.wrk import Target
 
 _LISTINGS = 1000
-_FIRST, _HIGHEST = 500.0, 16_000.0
+_PARTIES, _CHECKS = 10, 2000
+_FIRST, _HIGHEST = 500.0, 8_000.0
 _STEP, _LAST_STEP = 1.5, 1.05
 _LOOK = 2.0
 """Seconds at each rate of the search."""
@@ -59,6 +61,17 @@ class Asked(NamedTuple):
             f"p50 {self.p50 * 1e3:8.2f} ms  p99 {self.p99 * 1e3:8.2f} ms  accepted {self.accepted:6d}  "
             f"refused {self.refused_share:5.1%}  lost {self.lost}  sent late {self.late:.1%}{marked}"
         )
+
+
+def checks_of_many(path: Path) -> Path:
+    """A file of checks of so many parties each, none of them listed."""
+    with path.open("w") as file:
+        for number in range(_CHECKS):
+            asked = check(free(number), number)
+            role = {"role": "applicant"}
+            asked["subjects"] = [role | {"id": free(number * _PARTIES + place)} for place in range(_PARTIES)]
+            file.write(f"POST\t/v1/checks\t{json.dumps(asked)}\n")
+    return path
 
 
 def ask(target: Target, rate: float, seconds: float) -> Asked:
@@ -114,7 +127,7 @@ def main() -> None:
             group.start()
             asyncio.run(load(group.redis_url, group.pepper, _LISTINGS))
             gateway = group.gateway("overload", CREDITGATE_FAST_LANE=given.fast_lane, CREDITGATE_RATE_LIMIT="1000000")
-            target = group.target(gateway, write_checks(Path(directory) / "checks", map(free, range(REQUESTS))))
+            target = group.target(gateway, checks_of_many(Path(directory) / "checks"))
             pin(target.pids, SERVER_CORE)
             bears = borne(target)
             sys.stdout.write(f"borne: {bears:.0f}/s\n")

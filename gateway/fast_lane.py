@@ -24,8 +24,10 @@ import structlog
 from gateway.access import Access
 from gateway.check_handler import CheckHandler
 from gateway.departure import SERVER, Departure
+from gateway.metrics import REFUSED
 from gateway.problems import Problem, note_problem, problem_of
 from gateway.request_head import LONGEST_HEAD, Head, HeadReader
+from gateway.turns import Turns
 from register.clients import Client
 
 _PLAIN = b"POST /v1/checks"
@@ -54,8 +56,11 @@ class Lanes:
     body_deadline: float
     heads: HeadReader = field(default_factory=HeadReader)
     open: "set[Lane]" = field(default_factory=set)
+    turns: Turns = field(default_factory=Turns)
+    _refused: int = 0
     _second: int = 0
     _ok: bytes = b""
+    _busy: bytes = b""
 
     def __call__(self) -> "Lane":
         """The protocol of a new connection."""
@@ -63,16 +68,28 @@ class Lanes:
 
     def ok(self) -> bytes:
         """The head of a 200 up to the length of its body; made once a second, for its date."""
+        self._be_of_this_second()
+        return self._ok
+
+    def busy(self) -> bytes:
+        """A whole 503 `overloaded`; one for all who are refused in a second, since to refuse must cost little."""
+        self._refused += 1
+        self._be_of_this_second()
+        return self._busy
+
+    def _be_of_this_second(self) -> None:
         second = int(time())
         if second != self._second:
             self._second = second
             self._ok = _OK.format(date=formatdate(second, usegmt=True), server=SERVER).encode()
-        return self._ok
+            self._busy = problem_bytes(Problem("overloaded"))
 
     async def sweep(self) -> None:
         """Close connections that idle, and hand over those whose body does not come, for as long as it runs."""
         while True:
             await asyncio.sleep(_SWEEP)
+            refused, self._refused = self._refused, 0
+            REFUSED.labels("overloaded").inc(refused)
             now = monotonic()
             for lane in list(self.open):
                 lane.look_at_clock(now)
@@ -86,6 +103,16 @@ class Lanes:
             await asyncio.sleep(0.01)
         for lane in list(self.open):
             lane.abort()
+
+
+def problem_bytes(problem: Problem, last_words: bytes = b"") -> bytes:
+    """A problem as a whole answer; ``last_words`` end its head."""
+    status = HTTPStatus(problem.status)
+    body = orjson.dumps(problem.document(str(uuid4())))
+    fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    start = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}Content-Length: {len(body)}".encode()
+    return start + last_words + b"\r\n\r\n" + body
 
 
 class Lane(asyncio.Protocol):
@@ -209,6 +236,8 @@ class Lane(asyncio.Protocol):
         return head if head is not None and head.length <= self._lanes.body_limit else None
 
     def _answer(self, head: Head, body: bytes) -> None:
+        if not self._lanes.turns.has_time() and not self._lanes.departure.draining:
+            return self._write(self._lanes.busy())
         try:
             client = self._lanes.access.known(head.authorization)
             if client is not None and not head.batch:
@@ -242,12 +271,7 @@ class Lane(asyncio.Protocol):
             _log.error("internal_error", error=type(error).__name__, exc_info=error)
             problem = Problem("internal_error")
         note_problem(problem, route)
-        status = HTTPStatus(problem.status)
-        body = orjson.dumps(problem.document(str(uuid4())))
-        fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        start = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}Content-Length: {len(body)}".encode()
-        self._write(start + self._last_words() + b"\r\n\r\n" + body)
+        self._write(problem_bytes(problem, self._last_words()))
 
     def _last_words(self) -> bytes:
         """Before the end of an answer's head: while draining, that the connection goes elsewhere."""
