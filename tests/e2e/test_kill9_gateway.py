@@ -1,0 +1,70 @@
+"""kill -9 of the gateway under load: what it had answered and not yet put on record is bounded, and counted."""
+
+import os
+import signal
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import NamedTuple
+
+from tests.e2e.program import Program, court_record, credit_code, eventually, http
+
+LISTED = credit_code(8_700_001)
+SECONDS = 1.5
+BOUND = 1.0
+"""Seconds before the kill within which an answer's record may be lost: a busy machine's worth of 50 ms."""
+
+
+class Answered(NamedTuple):
+    """One answer, and when it had arrived."""
+
+    decision: str
+    outcome: str
+    at: float
+
+
+def asking(program: Program, key: str, number: int, until: float) -> list[Answered]:
+    """Ask until then or until nobody answers, every fourth time about the listed one."""
+    found, turn = list[Answered](), 0
+    while time.monotonic() < until:
+        turn += 1
+        who = LISTED if turn % 4 == 0 else credit_code(8_710_000 + number * 10_000 + turn)
+        with suppress(OSError):
+            answer = program.check("bidding.qualification", who, "bidder", key=key)
+            if answer.status == 200:
+                found.append(Answered(answer.json["decision_id"], answer.json["outcome"], time.monotonic()))
+    return found
+
+
+def recorded(program: Program) -> set[str]:
+    with closing(sqlite3.connect(program.data / "ledger.sqlite3", timeout=30)) as ledger:
+        return {row[0] for row in ledger.execute("SELECT id FROM decisions")}
+
+
+def test_a_killed_gateway_loses_no_lock_and_no_intercept_and_few_allows(own_program: Program) -> None:
+    """Every denial that was answered is in the ledger; of the allows at most the last moment's are not."""
+    program = own_program.start()
+    feeder = program.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()
+    key = program.cli("clients", "add", "busy-shop", "--scene", "*").stdout.strip()
+    fed = http("POST", f"{program.url}/v1/feeds/court/records", court_record("K-1", LISTED), key=feeder)
+    assert fed.status == 202, fed.body
+    assert eventually(
+        lambda: program.check("bidding.qualification", LISTED, "bidder", key=key).json["outcome"] == "intercept"
+    )
+    with ThreadPoolExecutor(4) as pool:
+        until = time.monotonic() + 2 * SECONDS
+        asked = [pool.submit(asking, program, key, number, until) for number in range(4)]
+        time.sleep(SECONDS)
+        os.kill(program.children()["creditgate serve"], signal.SIGKILL)
+        killed = time.monotonic()
+        answers = [answer for found in asked for answer in found.result()]
+    before = [answer for answer in answers if answer.at <= killed]
+    denied = {answer.decision for answer in before if answer.outcome == "intercept"}
+    early = {answer.decision for answer in before if answer.at < killed - BOUND}
+    assert denied
+    assert early
+    assert eventually(lambda: denied | early <= recorded(program), 30)
+    lost = [answer for answer in before if answer.decision not in recorded(program)]
+    print(f"{len(before)} answered before the kill, {len(lost)} of them allows not on record")
+    assert all(answer.outcome == "allow" for answer in lost)
