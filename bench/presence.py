@@ -1,0 +1,65 @@
+"""What a gateway process keeps of the register, alone: memory, time to make, time to ask. ``python bench/presence.py``
+
+Keys are random, as MACs are; no Redis is asked. Each size is measured in a process of its own, so that its memory is.
+"""
+
+import argparse
+import gc
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from register.presence import Presence, packed
+
+_ASKED = 200_000
+_PAGE = 20_000
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(count: int) -> None:
+    """Print one line."""
+    chance = np.random.default_rng(7)
+    gc.collect()
+    before, began = _resident(), time.perf_counter()
+    pages = []
+    for start in range(0, count, _PAGE):
+        raw = chance.bytes(8 * min(_PAGE, count - start)).hex()
+        keys = [f"cg:0:subject:{raw[at : at + 16]}{'0' * 16}".encode() for at in range(0, len(raw), 16)]
+        pages.append(packed(keys, len("cg:0:subject:")))
+    presence = Presence(pages)
+    del pages, keys, raw
+    gc.collect()
+    made, grown = time.perf_counter() - began, _resident() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    asked = [os.urandom(16).hex() for _ in range(_ASKED)]
+    began = time.perf_counter()
+    found = sum(map(presence.may_hold, asked))
+    each = (time.perf_counter() - began) / _ASKED
+    print(
+        f"{count:>10,} keys: {grown / count:6.1f} bytes a key, {grown / 2**20:7.1f} MiB, peak of the process"
+        f" {peak / 2**20:7.1f} MiB; made in {made:5.2f} s; asked in {each * 1e9:5.0f} ns ({found} false)"
+    )
+
+
+def main() -> None:
+    """Each size by itself."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--keys", default="100000,1000000,10000000")
+    for count in map(int, asked.parse_args().keys.split(",")):
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=(count,))
+        process.start()
+        process.join()
+
+
+if __name__ == "__main__":
+    main()
