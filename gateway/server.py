@@ -1,6 +1,7 @@
 """Serve the gateway: one process, or several that share a port."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -72,6 +73,9 @@ async def _serve(settings: Settings, door: Door) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_TO_LOAD):
             await app[REPLICA].has_tried()
+    # What was made so far stays: a collection that walks over it all would hold up those who ask meanwhile.
+    gc.collect()
+    gc.freeze()
     servers: list[asyncio.AbstractServer] = []
     try:
         for listener in door.listeners:
