@@ -66,7 +66,7 @@ class ClientExists(ValueError):
 
 def hash_key(key: str) -> str:
     """The form in which a key is kept and looked up."""
-    return sha256(key.encode()).hexdigest()
+    return sha256(key.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
 class ClientRegistry:

@@ -170,6 +170,7 @@ async def test_answers_are_the_same_bytes(doors: Doors) -> None:
         doors.post(b""),
         doors.post(b"\xff\xfe"),
         doors.post(b"{}", key="cgk_nobody"),
+        doors.post(b"{}", key="cgk_\x80").replace(b"cgk_\xc2\x80", b"cgk_\xff\xfe"),
         doors.post(json.dumps({"checks": checks}).encode(), target="/v1/checks/batch"),
         doors.post(b'{"checks":[]}', target="/v1/checks/batch"),
         doors.post(

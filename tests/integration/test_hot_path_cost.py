@@ -121,8 +121,8 @@ async def test_a_check_of_an_unlisted_subject_costs_no_more_calls_than_it_did(ha
 
 
 async def test_each_subject_of_a_batch_costs_no_more_calls_than_it_did(handler: CheckHandler) -> None:
-    """Two hundred at once: each costs less than one alone."""
-    count = 200
+    """As many as are answered in one go: each costs less than one alone."""
+    count = 50
     body = json.dumps({"checks": [check_of(serial) for serial in range(count)]}).encode()
     await handler.reply_to_batch(CLIENT, body)
     await heard(handler)
