@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from redis.exceptions import RedisError
 
 from register.stream_entry import Record
@@ -21,6 +21,10 @@ _DEADLINE, _TO_STOP = 5.0, 5.0
 
 class BrokerUnavailable(Exception):
     """The broker did not take the messages, or cannot be known to have taken them. Sending again is safe."""
+
+
+class MessageTooLarge(BrokerUnavailable):
+    """The broker takes no message of that size: sending it again is in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +60,50 @@ class KafkaPublisher:
         self._bootstrap = list(bootstrap)
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
+        self._given_up: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect; when that fails, ``publish`` tries again."""
-        try:
-            await self._connected()
-        except BrokerUnavailable:
-            return
+        with suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_DEADLINE):
+                await self._connected()
 
     async def stop(self) -> None:
         """Close the producer."""
-        if self._producer is None:
-            return
-        with suppress(TimeoutError):  # it waits for a broker that is away without end
-            async with asyncio.timeout(_TO_STOP):
-                await self._producer.stop()
+        if self._producer is not None:
+            await _stop(self._producer)
+        await asyncio.gather(*self._given_up)
 
     async def publish(self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None) -> None:
-        """See ``Publisher.publish``; durable always."""
-        producer = await self._connected()
+        """See ``Publisher.publish``; durable always. Raises ``MessageTooLarge`` where a message is."""
         try:
             # An idempotent producer tries without end; what it sends after that is sent twice, and taken once.
             async with asyncio.timeout(durable_within or _DEADLINE):
-                waiting = [
-                    await producer.send(topic, message.value, key=message.key, headers=message.headers)
-                    for message in messages
-                ]
-                for future in waiting:
-                    await future
+                await self._send(await self._connected(), topic, messages)
+        except MessageSizeTooLargeError as error:
+            raise MessageTooLarge(topic) from error
         except (KafkaError, OSError, TimeoutError) as error:
             raise BrokerUnavailable(type(error).__name__) from error
 
+    async def _send(self, producer: AIOKafkaProducer, topic: str, messages: Sequence[Message]) -> None:
+        try:
+            waiting = [
+                await producer.send(topic, message.value, key=message.key, headers=message.headers)
+                for message in messages
+            ]
+            for future in waiting:
+                await future
+        except KafkaError as error:
+            if not error.retriable:
+                # What was refused leaves a gap in an idempotent producer's numbers: it can send nothing any more.
+                self._give_up(producer)
+            raise
+
     async def _connected(self) -> AIOKafkaProducer:
         async with self._connecting:
-            return self._producer or await self._connect()
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -102,11 +116,24 @@ class KafkaPublisher:
         )
         try:
             await producer.start()
-        except (KafkaError, OSError) as error:
-            await producer.stop()
-            raise BrokerUnavailable(type(error).__name__) from error
-        self._producer = producer
+        except BaseException:  # also when there is no more time: it would hold its connections for ever
+            self._give_up(producer)
+            raise
         return producer
+
+    def _give_up(self, producer: AIOKafkaProducer) -> None:
+        """Let go of it; the next message goes through another."""
+        if self._producer is producer:
+            self._producer = None
+        task = asyncio.create_task(_stop(producer))
+        self._given_up.add(task)
+        task.add_done_callback(self._given_up.discard)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    with suppress(TimeoutError, KafkaError):  # it waits for a broker that is away without end
+        async with asyncio.timeout(_TO_STOP):
+            await producer.stop()
 
 
 class StreamPublisher:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from register.publisher import BrokerUnavailable, KafkaPublisher, Message
+from register.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge
 from tests.kafka.broker import KafkaBroker
 from tests.servers import require
 
@@ -63,6 +63,47 @@ async def test_a_broker_that_is_away_is_told_in_time(broker: KafkaBroker) -> Non
         with pytest.raises(BrokerUnavailable):
             await publisher.publish(TOPIC, [Message(None, b"y")])
         await publisher.stop()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("size", [2_000_000, 5_000_000])
+async def test_a_message_that_is_too_large_harms_no_other(broker: KafkaBroker, size: int) -> None:
+    """Refused by the broker (its topic takes 1 MiB) or by the producer: it alone fails, and what follows arrives."""
+    broker.create_topics(1, TOPIC)
+    publisher = KafkaPublisher([broker.bootstrap])
+    try:
+        await publisher.publish(TOPIC, [Message(None, b"before")])
+        with pytest.raises(MessageTooLarge):
+            await publisher.publish(TOPIC, [Message(None, b"x" * size)])
+        for number in range(3):
+            await publisher.publish(TOPIC, [Message(None, f"after-{number}".encode())])
+    finally:
+        await publisher.stop()
+    async with _consumer(broker) as consumer:
+        arrived = [(await consumer.getone()).value for _ in range(4)]
+    assert arrived == [b"before", b"after-0", b"after-1", b"after-2"]
+
+
+async def test_a_broker_that_takes_connections_and_says_nothing_is_told_in_time() -> None:
+    """Connecting has the deadline of publishing, and leaves no connection behind."""
+    open_now = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
+        await reader.read()
+        open_now -= 1
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    publisher = KafkaPublisher([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"])
+    async with asyncio.timeout(8):  # the producer's own limit is 10 s for each request
+        with pytest.raises(BrokerUnavailable):
+            await publisher.publish(TOPIC, [Message(None, b"x")], durable_within=0.5)
+        await publisher.stop()
+        while open_now:  # noqa: ASYNC110 - the other end tells nobody
+            await asyncio.sleep(0.01)
+    server.close()
 
 
 async def _produce(broker: KafkaBroker) -> None:
