@@ -1,47 +1,55 @@
 """Decisions on their way to the ledger: buffered, sent in batches, never silently dropped.
 
     put ─▶ buffer ─▶ one message of up to 500 ─▶ topic credit.decisions
-                └▶ broker away: a file in the spool ─▶ the topic, when it is back
+                └▶ no answer for half a second: a file in the spool ─▶ the topic, when the broker is back
 
 A decision that can neither be buffered nor spooled is not made: the check answers 503. What a kill -9 can lose is
-the buffer, at most the last moment of decisions that neither locked nor intercepted: 50 ms of them, or what came in
-the half second for which an outage of the broker is given, and then in each half second of it.
+the buffer, at most the last moment of decisions that neither locked nor intercepted: 50 ms of them, or half a second
+while the broker is away or says nothing.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from config import topics
-from gateway.metrics import AUDIT_SPOOLED, AUDIT_WAITING
+from gateway.metrics import AUDIT_SPOOLED, AUDIT_UNREADABLE, AUDIT_WAITING
 from gateway.problems import Problem
 from gateway.spool import Spool
 from register.decisions import DecisionEntry, decode_entries, encode_entries
-from register.publisher import BrokerUnavailable, Message, Publisher
+from register.publisher import BrokerUnavailable, Message, MessageTooLarge, Publisher
 
-_BATCH = 500
-_BATCH_BYTES = 400_000
-"""Below what brokers take as one message."""
+_BATCH, _BATCH_BYTES = 500, 400_000
+"""Of one message: below what brokers take."""
+_FILE, _FILE_BYTES = 5_000, 8_000_000
 _MOST = 50_000
 _PERIOD = 0.05
 _SPOOLING = 0.5
-_SPOOLED_AT_ONCE = 5_000
-_FILES = 20
-"""Spooled batches that are sent before new decisions have their turn again."""
+_FILES, _TURN = 20, 0.25
+"""Spooled batches, and seconds, that are spent on what was spooled before new decisions have their turn again."""
 _LONGEST_DELAY = 5.0
 _log = structlog.get_logger("gateway.audit")
 
 
 class Audit:
-    """The buffer of one process."""
+    """The buffer of one process. ``record`` writes into the ledger itself what no message can hold."""
 
-    def __init__(self, publisher: Publisher, spool: Spool) -> None:
+    def __init__(
+        self, publisher: Publisher, spool: Spool, record: Callable[[Sequence[DecisionEntry]], Awaitable[None]]
+    ) -> None:
         self._publisher = publisher
         self._spool = spool
+        self._record = record
         self._waiting: deque[DecisionEntry] = deque()
+        self._gone = 0
+        """Decisions that ever left the buffer: sender and spooler work on it at once, both from its old end."""
 
     def put(self, entry: DecisionEntry) -> None:
         """Put a decision on its way. Raises ``Problem`` 503 when there is no more room for it anywhere."""
@@ -55,8 +63,7 @@ class Audit:
         while True:
             await asyncio.sleep(_PERIOD)
             try:
-                await self.flush()
-                await self._send_spooled()
+                await self._watched(self._send())
                 delay = _PERIOD
             except BrokerUnavailable:
                 delay = min(delay * 2, _LONGEST_DELAY)
@@ -68,68 +75,124 @@ class Audit:
             AUDIT_WAITING.set(len(self._waiting))
 
     async def flush(self) -> None:
-        """Send everything that waits. Raises ``BrokerUnavailable``, keeping what was not sent."""
-        while self._waiting:
-            batch = next(_cut(self._waiting))
+        """Send everything that waits now. Raises ``BrokerUnavailable``, keeping what was not sent."""
+        end = self._gone + len(self._waiting)
+        while self._gone < end:
+            batch = _first(self._waiting, min(_BATCH, end - self._gone), _BATCH_BYTES)
+            upto = self._gone + len(batch)
             await self._publish(batch)
-            self._drop(len(batch))
+            self._drop(upto)
 
     async def keep(self) -> None:
-        """Put everything that waits on the disk. Raises ``OSError``, keeping what was not written."""
-        while self._waiting:
-            batch = list(islice(self._waiting, _SPOOLED_AT_ONCE))
+        """Put everything that waits now on the disk. Raises ``OSError``, keeping what was not written."""
+        end = self._gone + len(self._waiting)
+        while self._gone < end:
+            batch = _first(self._waiting, _FILE, _FILE_BYTES)
+            upto = self._gone + len(batch)
             await asyncio.to_thread(self._spool.keep, encode_entries(batch))
             AUDIT_SPOOLED.inc(len(batch))
-            self._drop(len(batch))
+            self._drop(upto)
 
     async def close(self, deadline: float) -> None:
         """Send what waits within so many seconds, or put it on the disk. Raises ``OSError``, keeping the rest."""
-        try:
+        with suppress(BrokerUnavailable, TimeoutError):
             async with asyncio.timeout(deadline):
-                await self.flush()
-        except (BrokerUnavailable, TimeoutError):
-            await self.keep()
+                await self._watched(self.flush())
+        await self.keep()
 
-    async def _publish(self, batch: Sequence[DecisionEntry]) -> None:
-        await self._publisher.publish(topics.DECISIONS, [Message(None, encode_entries(batch))])
+    async def _send(self) -> None:
+        await self.flush()
+        await self._send_spooled()
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do that; what comes to wait while it takes long is put on the disk meanwhile, sent or not."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait([task], timeout=_SPOOLING))[0]:
+                await self._try_to_keep()
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _spool_for(self, seconds: float) -> None:
         """While the broker is away, nothing stays in memory for longer than a moment."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while loop.time() < until:
-            try:
-                await self.keep()
-            except OSError as error:
-                _log.error("audit_not_spooled", error=error.strerror or type(error).__name__)
+            await self._try_to_keep()
             await asyncio.sleep(min(_SPOOLING, seconds))
 
+    async def _try_to_keep(self) -> None:
+        try:
+            await self.keep()
+        except OSError as error:
+            _log.error("audit_not_spooled", error=error.strerror or type(error).__name__)
+
     async def _send_spooled(self) -> None:
-        for path in await asyncio.to_thread(self._spool.waiting, _FILES):
-            with self._spool.taken(path) as batch:
-                if batch is None:
-                    continue
-                entries = decode_entries(batch)
-                if entries is None:
-                    self._spool.set_aside(path)
-                    continue
-                for part in _cut(entries):
-                    await self._publish(part)
-                self._spool.drop(path)
+        """A turn of what was spooled; a file that fails is left for later, and holds up no other."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _TURN
+        for _ in range(_FILES):
+            path = await asyncio.to_thread(self._spool.next)
+            if path is None:
+                return
+            try:
+                await self._send_file(path)
+            except (MessageTooLarge, OSError) as error:
+                self._spool.put_off(path)
+                _log.error("spooled_batch_not_sent", file=path.stem, error=type(error).__name__)
+            if loop.time() > until:
+                return
 
-    def _drop(self, count: int) -> None:
-        for _ in range(count):
+    async def _send_file(self, path: Path) -> None:
+        with ExitStack() as stack:
+            batch = await asyncio.to_thread(stack.enter_context, self._spool.taken(path))
+            if batch is None:
+                return
+            entries = await asyncio.to_thread(decode_entries, batch)
+            if entries is None:
+                await asyncio.to_thread(self._spool.set_aside, path)
+                AUDIT_UNREADABLE.inc()
+                return
+            for start in range(0, len(entries), _BATCH):
+                await self._publish(entries[start : start + _BATCH])
+            await asyncio.to_thread(self._spool.drop, path)
+
+    async def _publish(self, batch: Sequence[DecisionEntry]) -> None:
+        """On the topic, in as many messages as it takes. Raises ``BrokerUnavailable``, ``MessageTooLarge``."""
+        message = encode_entries(batch)
+        if len(message) <= _BATCH_BYTES or len(batch) == 1:
+            try:
+                await self._publisher.publish(topics.DECISIONS, [Message(None, message)])
+                return
+            except MessageTooLarge:
+                if len(batch) == 1:
+                    await self._put_in_ledger(batch)
+                    return
+        half = len(batch) // 2
+        await self._publish(batch[:half])
+        await self._publish(batch[half:])
+
+    async def _put_in_ledger(self, batch: Sequence[DecisionEntry]) -> None:
+        try:
+            await self._record(batch)
+        except (SQLAlchemyError, OSError) as error:
+            raise MessageTooLarge(type(error).__name__) from error
+
+    def _drop(self, upto: int) -> None:
+        """Those up to that number are sent, or on the disk."""
+        while self._gone < upto:
             self._waiting.popleft()
+            self._gone += 1
 
 
-def _cut(entries: Sequence[DecisionEntry] | deque[DecisionEntry]) -> Iterator[list[DecisionEntry]]:
-    """Batches that a broker takes, in order; a decision that alone is larger is one."""
+def _first(entries: Iterable[DecisionEntry], most: int, most_bytes: int) -> list[DecisionEntry]:
+    """The first ones, about as much as that; one at least."""
     batch, size = list[DecisionEntry](), 0
-    for entry in entries:
-        if batch and (len(batch) == _BATCH or size + len(entry.detail) > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
+    for entry in islice(entries, most):
         size += len(entry.detail)
-    if batch:
-        yield batch
+        if batch and size > most_bytes:
+            break
+        batch.append(entry)
+    return batch

@@ -26,6 +26,7 @@ from gateway.tally import Tally
 from register.chain import Chain
 from register.clients import ClientRegistry
 from register.database import connect
+from register.decisions import DecisionLog
 from register.events import EventBook
 from register.feed_doubts import FeedDoubts
 from register.ledger import Ledger
@@ -92,7 +93,7 @@ def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
         keys=keys,
         chain=chain,
         access=access,
-        audit=Audit(publisher, Spool(settings.data / "spool")),
+        audit=Audit(publisher, Spool(settings.data / "spool"), DecisionLog(engine, chain).record),
         shelf=PolicyShelf(settings.policy),
         departments=departments,
         working_days=working_days,

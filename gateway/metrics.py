@@ -93,6 +93,7 @@ CANARY_FLOWN = Gauge(
     multiprocess_mode="livemin",
 )
 AUDIT_SPOOLED = Counter("creditgate_audit_spooled", "Decisions kept on disk while the broker was away.")
+AUDIT_UNREADABLE = Counter("creditgate_audit_unreadable", "Spooled batches that could not be read and were set aside.")
 AUDIT_WAITING = Gauge("creditgate_audit_waiting", "Decisions not yet on their topic.", multiprocess_mode="livesum")
 IN_HAND = Gauge(
     "creditgate_requests_in_hand", "Requests being worked on, by gate.", ["gate"], multiprocess_mode="livesum"

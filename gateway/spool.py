@@ -4,19 +4,27 @@ One file is one batch. It is written aside, synced and renamed, so that what has
 a process sends it, so that the others leave it alone, and free again when that process is killed.
 """
 
+import errno
 import fcntl
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import time, time_ns
+from time import monotonic, time, time_ns
 from uuid import uuid4
 
 import structlog
 
 _MOST_BYTES = 1024 * 1024 * 1024
+_UNCOUNTED_BYTES = 64 * 1024 * 1024
+"""What a process writes before it looks again at how much there is; others write and remove there, too."""
 _ABANDONED = 60.0
 """Seconds after which a file that was not finished is nobody's."""
+_EACH = 1.0
+"""Seconds from one reading of the folder to the next."""
+_PUT_OFF = 30.0
+"""Seconds before a batch is tried again that could not be sent."""
 _WHOLE, _PART, _UNREADABLE = ".decisions", ".part", ".unreadable"
 _log = structlog.get_logger("gateway.spool")
 
@@ -26,17 +34,18 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._size: int | None = None
-        """Bytes in the folder when it was first looked at, and what this process wrote since."""
+        self._room = 0
+        """Bytes that may be written before the folder is measured again."""
+        self._found: deque[Path] = deque()
+        self._read_at = -_EACH
+        self._later: dict[Path, float] = {}
 
     def keep(self, batch: bytes) -> None:
         """Write a batch; it is on the disk when this returns. Raises ``OSError``, leaving nothing behind."""
-        if self._size is None:
-            self._size = self._look()
-        if self._size + len(batch) > _MOST_BYTES:
-            self._size = self._look()
-            if self._size + len(batch) > _MOST_BYTES:
-                raise OSError("the spool is full")
+        if len(batch) > self._room:
+            self._room = min(max(_UNCOUNTED_BYTES, len(batch)), _MOST_BYTES - self._measure())
+            if len(batch) > self._room:
+                raise OSError(errno.EDQUOT, "the spool is full")
         name = f"{time_ns():020d}-{uuid4().hex}"
         part = self._folder / f"{name}{_PART}"
         try:
@@ -46,17 +55,26 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             part.rename(self._folder / f"{name}{_WHOLE}")
-            self._sync()
+            _sync(self._folder)
         except OSError:
             part.unlink(missing_ok=True)
             raise
-        self._size += len(batch)
+        self._room -= len(batch)
 
-    def waiting(self, most: int) -> list[Path]:
+    def waiting(self, most: int | None = None) -> list[Path]:
         """The oldest batches; also those of a process that ended before the broker was back."""
-        if not self._folder.is_dir():
-            return []
         return sorted(self._folder.glob(f"*{_WHOLE}"))[:most]
+
+    def next(self) -> Path | None:
+        """The next batch to try. After a long outage there are very many: the folder is read once for all of them."""
+        if not self._found and monotonic() - self._read_at >= _EACH:
+            self._read()
+            self._read_at = monotonic()
+        return self._found.popleft() if self._found else None
+
+    def put_off(self, path: Path) -> None:
+        """It could not be sent: the others first, and it again after a while."""
+        self._later[path] = monotonic() + _PUT_OFF
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[bytes | None]:
@@ -77,8 +95,6 @@ class Spool:
 
     def drop(self, path: Path) -> None:
         """It is on its topic."""
-        if self._size is not None:
-            self._size = max(0, self._size - path.stat().st_size)
         path.unlink(missing_ok=True)
 
     def set_aside(self, path: Path) -> None:
@@ -86,21 +102,35 @@ class Spool:
         path.rename(path.with_suffix(_UNREADABLE))
         _log.error("spooled_batch_unreadable", file=path.stem)
 
-    def _look(self) -> int:
-        """Bytes in the folder, after what was never finished is removed."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        size = 0
-        for path in self._folder.iterdir():
-            stat = path.stat()
-            if path.suffix == _PART and stat.st_mtime < time() - _ABANDONED:
-                path.unlink(missing_ok=True)
-            else:
-                size += stat.st_size
-        return size
+    def _read(self) -> None:
+        """Find what waits, and remove what a killed process, or a full disk, left unfinished."""
+        now = monotonic()
+        self._later = {path: then for path, then in self._later.items() if then > now}
+        self._found = deque(path for path in self.waiting() if path not in self._later)
+        for part in self._folder.glob(f"*{_PART}"):
+            if _size_and_time(part)[1] < time() - _ABANDONED:
+                part.unlink(missing_ok=True)
 
-    def _sync(self) -> None:
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def _measure(self) -> int:
+        """Bytes in the folder, which is made where it is missing."""
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(self._folder.parent)
+        return sum(_size_and_time(path)[0] for path in self._folder.iterdir())
+
+
+def _size_and_time(path: Path) -> tuple[int, float]:
+    """Of a file that another process may remove meanwhile."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return 0, time()
+    return stat.st_size, stat.st_mtime
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

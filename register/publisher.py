@@ -131,9 +131,14 @@ class KafkaPublisher:
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    with suppress(TimeoutError, KafkaError):  # it waits for a broker that is away without end
-        async with asyncio.timeout(_TO_STOP):
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(_TO_STOP):  # it waits for a broker that is away without end
             await producer.stop()
+            return
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(_TO_STOP):
+            await producer.client.close()
+            await producer._sender.close()  # else it goes on trying, and connects again
 
 
 class StreamPublisher:

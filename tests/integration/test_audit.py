@@ -1,13 +1,17 @@
 """Decisions on their way to the ledger: in batches, over an outage of the broker and the end of a process."""
 
 import asyncio
+import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiokafka import AIOKafkaConsumer
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,13 +21,15 @@ from gateway.problems import Problem
 from gateway.spool import Spool
 from register.database import decisions
 from register.decisions import DecisionEntry, DecisionLog, decode_entries, encode_entries
-from register.publisher import BrokerUnavailable, StreamPublisher
+from register.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge, Publisher, StreamPublisher
 from register.stream_entry import TopicPartition
 from register.stream_log import StreamLog
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered
 from tests.integration.feeding import CHAIN
 from tests.integration.valkey_server import ValkeyServer
+from tests.kafka.broker import KafkaBroker
+from tests.servers import require
 
 
 def entry(number: int) -> DecisionEntry:
@@ -42,16 +48,58 @@ async def server(tmp_path: Path) -> AsyncIterator[ValkeyServer]:
     running.stop()
 
 
+@dataclass
+class Straight:
+    """The way into the ledger past the broker; ``away`` while the ledger is."""
+
+    ids: list[str] = field(default_factory=list)
+    away: bool = False
+
+    async def record(self, entries: Sequence[DecisionEntry]) -> None:
+        if self.away:
+            raise OSError
+        self.ids += [each.id for each in entries]
+
+
+@dataclass
+class Broker:
+    """A broker in memory: ``silent`` while it says nothing, and with a largest message."""
+
+    largest: int = 1_000_000
+    ids: list[str] = field(default_factory=list)
+    silent: bool = False
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def publish(self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None) -> None:
+        assert (topic, durable_within) == (topics.DECISIONS, None)
+        while self.silent:  # noqa: ASYNC110 - set by the test
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.001)
+        for message in messages:
+            if len(message.value) > self.largest:
+                raise MessageTooLarge
+            self.ids += [made.id for made in decode_entries(message.value) or []]
+
+
 @asynccontextmanager
-async def sending_audit(server: ValkeyServer, spool: Spool) -> AsyncIterator[Audit]:
+async def running(publisher: Publisher, spool: Spool, straight: Straight | None = None) -> AsyncIterator[Audit]:
     """The audit of a process that runs for as long as the block."""
-    publisher = StreamPublisher(f"rstream://{server.socket}")
-    audit = Audit(publisher, spool)
+    audit = Audit(publisher, spool, (straight or Straight()).record)
     task = asyncio.create_task(audit.keep_sending())
     yield audit
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await publisher.stop()
+
+
+@asynccontextmanager
+async def sending_audit(server: ValkeyServer, spool: Spool) -> AsyncIterator[Audit]:
+    """The same, on Valkey."""
+    async with running(StreamPublisher(f"rstream://{server.socket}"), spool) as audit:
+        yield audit
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -92,7 +140,7 @@ async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_pa
 async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -> None:
     """A decision that can be kept nowhere is not made."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
-    audit = Audit(publisher, Spool(tmp_path / "file" / "spool"))
+    audit = Audit(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
     (tmp_path / "file").write_text("no folder")
     for number in range(50_000):
         audit.put(entry(number))
@@ -123,7 +171,7 @@ async def test_what_is_too_much_for_one_message_is_sent_as_several(server: Valke
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
     entries = [msgspec.structs.replace(entry(n), detail=large) for n in range(7)] + [entry(n) for n in range(7, 700)]
-    audit = Audit(publisher, spool)
+    audit = Audit(publisher, spool, Straight().record)
     for one in entries:
         audit.put(one)
     await audit.keep()
@@ -169,11 +217,14 @@ def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: P
     assert path.with_suffix(".unreadable").stat().st_mode & 0o077 == 0
     with spool.taken(path) as gone:
         assert gone is None
-    abandoned = folder / "1.part"
-    abandoned.write_bytes(b"half")
+    abandoned, being_written = folder / "1.part", folder / "2.part"
+    for part in (abandoned, being_written):
+        part.write_bytes(b"half")
     os.utime(abandoned, (0, 0))
-    Spool(folder).keep(b"b")
+    assert spool.next() is None
     assert not abandoned.exists()
+    assert being_written.exists()
+    being_written.unlink()
     folder.chmod(0o500)
     try:
         if os.geteuid() != 0:
@@ -182,3 +233,175 @@ def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: P
     finally:
         folder.chmod(0o700)
     assert not list(folder.glob("*.part"))
+
+
+def spooled(spool: Spool) -> list[str]:
+    """Ids on the disk."""
+    batches = [path.read_bytes() for path in spool.waiting()]
+    return [made.id for batch in batches for made in decode_entries(batch) or []]
+
+
+async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: Path) -> None:
+    """No error, no answer: what waits, and what is being sent, is on the disk; then all is sent."""
+    broker, spool = Broker(silent=True), Spool(tmp_path / "spool")
+    ids = [f"dec_{number}" for number in range(600)]
+    async with running(broker, spool) as audit:
+        for number in range(600):
+            audit.put(entry(number))
+        await until(lambda: spooled(spool) == ids)
+        broker.silent = False
+        await until(lambda: not spool.waiting())
+    assert set(broker.ids) == set(ids)
+
+
+async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path) -> None:
+    """The process may be killed while it still hopes: what it has is on the disk by then."""
+    spool = Spool(tmp_path / "spool")
+    audit = Audit(Broker(silent=True), spool, Straight().record)
+    audit.put(entry(1))
+    closing = asyncio.create_task(audit.close(3600))
+    await until(lambda: spooled(spool) == ["dec_1"])
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+
+
+async def test_under_unbroken_load_what_was_spooled_is_sent_too(tmp_path: Path) -> None:
+    """Each message that is sent finds another decision waiting."""
+    spool = Spool(tmp_path / "spool")
+    spool.keep(encode_entries([entry(1)]))
+
+    class Busy(Broker):
+        async def publish(
+            self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None
+        ) -> None:
+            await super().publish(topic, messages, durable_within=durable_within)
+            audit.put(entry(1000 + len(self.ids)))
+
+    broker = Busy()
+    async with running(broker, spool) as audit:
+        audit.put(entry(1000))
+        await until(lambda: "dec_1" in broker.ids)
+
+
+@pytest.mark.parametrize("from_spool", [False, True])
+async def test_one_decision_that_no_message_holds_goes_into_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
+    """The broker takes less than was thought: what can be cut is cut, the rest waits for nobody, and nothing for it."""
+    large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
+    entries = [entry(number) for number in range(40)]
+    entries[7] = large
+    broker, straight, spool = Broker(largest=1_000), Straight(), Spool(tmp_path / "spool")
+    if from_spool:
+        spool.keep(encode_entries(entries))
+    async with running(broker, spool, straight) as audit:
+        for each in entries if not from_spool else []:
+            audit.put(each)
+        await until(lambda: len(broker.ids) + len(straight.ids) == 40)
+    assert straight.ids == ["dec_7"]
+    assert broker.ids == [each.id for each in entries if each is not large]
+
+
+async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
+    """A file that gives an error, one of rubbish, one for which the ledger is away: the next is sent all the same."""
+    folder = tmp_path / "spool"
+    spool, broker, straight = Spool(folder), Broker(largest=500), Straight(away=True)
+    (folder / "0-directory.decisions").mkdir(parents=True)
+    (folder / "1-rubbish.decisions").write_bytes(b"rubbish")
+    large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
+    (folder / "2-large.decisions").write_bytes(encode_entries([large]))
+    spool.keep(encode_entries([entry(1)]))
+    before = REGISTRY.get_sample_value("creditgate_audit_unreadable_total") or 0.0
+    async with running(broker, spool, straight) as audit:
+        await until(lambda: broker.ids == ["dec_1"])
+        audit.put(entry(2))
+        await until(lambda: broker.ids == ["dec_1", "dec_2"])
+    assert REGISTRY.get_sample_value("creditgate_audit_unreadable_total") == before + 1
+    assert (folder / "1-rubbish.unreadable").read_bytes() == b"rubbish"
+    assert (folder / "2-large.decisions").exists()
+
+
+async def test_very_many_files_are_found_once_and_not_for_each_turn(tmp_path: Path) -> None:
+    """Reading a folder of a day's files takes longer than sending twenty of them."""
+    readings = 0
+
+    class Counting(Spool):
+        def waiting(self, most: int | None = None) -> list[Path]:
+            nonlocal readings
+            readings += 1
+            return super().waiting(most)
+
+    spool, broker = Counting(tmp_path / "spool"), Broker()
+    for number in range(400):
+        spool.keep(encode_entries([entry(number)]))
+    async with running(broker, spool):
+        await until(lambda: len(broker.ids) == 400)
+        assert readings == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try after try: no unfinished file stays."""
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gateway.spool.os.fsync", full)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space"):
+            spool.keep(b"a")
+    assert list(folder.iterdir()) == []
+
+
+def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes of one machine write into one folder: the bound is on both together."""
+    monkeypatch.setattr("gateway.spool._MOST_BYTES", 10)
+    monkeypatch.setattr("gateway.spool._UNCOUNTED_BYTES", 4)
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    spool.keep(b"1234")
+    Spool(folder).keep(b"5678")
+    with pytest.raises(OSError, match="full"):
+        spool.keep(b"9abc")
+
+
+@pytest.mark.kafka
+async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: Path) -> None:
+    """On a topic of 1 MiB: 1.5 MB in one go, a decision of 2 MB, then a killed broker, and the next process."""
+    require(KafkaBroker.available())
+    spool, straight = Spool(tmp_path / "spool"), Straight()
+    padded = [msgspec.structs.replace(entry(n), detail=b'{"a":"' + b"x" * 3_000 + b'"}') for n in range(500)]
+    padded[3] = msgspec.structs.replace(entry(3), detail=b'{"a":"' + b"x" * 2_000_000 + b'"}')
+    with KafkaBroker(tmp_path / "kafka") as broker:
+        broker.create_topics(1, topics.DECISIONS)
+        async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
+            for each in padded:
+                audit.put(each)
+            await until(lambda: not audit._waiting and not spool.waiting())
+            broker.kill()
+            for number in range(500, 600):
+                audit.put(entry(number))
+            await until(lambda: len(spooled(spool)) == 100)
+        broker.start()
+        async with running(KafkaPublisher([broker.bootstrap]), spool, straight):
+            async with asyncio.timeout(60):
+                while spool.waiting():  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.05)
+        assert straight.ids == ["dec_3"]
+        arrived = await on_kafka(broker, 599)
+    assert arrived == {f"dec_{number}" for number in range(600) if number != 3}
+
+
+async def on_kafka(broker: KafkaBroker, count: int) -> set[str]:
+    consumer = AIOKafkaConsumer(
+        topics.DECISIONS, bootstrap_servers=broker.bootstrap, group_id="reader", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    found = set[str]()
+    try:
+        async with asyncio.timeout(60):
+            while len(found) < count:
+                message = await consumer.getone()
+                found |= {made.id for made in decode_entries(message.value or b"") or []}
+    finally:
+        await consumer.stop()
+    return found
