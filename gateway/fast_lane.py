@@ -25,6 +25,7 @@ from gateway.access import Access
 from gateway.check_handler import CheckHandler
 from gateway.departure import SERVER, Departure
 from gateway.metrics import REFUSED
+from gateway.outbox import Outbox
 from gateway.problems import Problem, note_problem, problem_of
 from gateway.request_head import LONGEST_HEAD, Head, HeadReader
 from gateway.turns import Turns
@@ -57,6 +58,7 @@ class Lanes:
     heads: HeadReader = field(default_factory=HeadReader)
     open: "set[Lane]" = field(default_factory=set)
     turns: Turns = field(default_factory=Turns)
+    outbox: Outbox = field(default_factory=Outbox)
     _refused: int = 0
     _second: int = 0
     _ok: bytes = b""
@@ -98,6 +100,7 @@ class Lanes:
         """Close idle connections at once, and the rest when their request was answered or the time is over."""
         deadline = monotonic() + seconds
         while self.open and monotonic() < deadline:
+            self.outbox.send()
             for lane in list(self.open):
                 lane.close_if_idle()
             await asyncio.sleep(0.01)
@@ -280,8 +283,9 @@ class Lane(asyncio.Protocol):
     def _write(self, answer: bytes) -> None:
         if self._transport is None:
             return
-        self._transport.write(answer)
+        self._lanes.outbox.put(self._transport, answer)
         if self._lanes.departure.draining:
+            self._lanes.outbox.send()
             self._buffer = b""
             self._transport.close()
 
@@ -289,6 +293,7 @@ class Lane(asyncio.Protocol):
         """Give the connection to aiohttp, from the request on that is not for the lane."""
         transport, received = self._transport, b"".join((self._buffer, *self._parts))
         assert transport is not None
+        self._lanes.outbox.send()  # what was answered before comes before what aiohttp answers
         self._transport, self._buffer = None, b""
         self._parts.clear()
         self._lanes.open.discard(self)

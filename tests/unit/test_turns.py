@@ -65,6 +65,9 @@ class Wire:
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
+    def is_closing(self) -> bool:
+        return False
+
 
 def lanes_that(answer: bytes, turns: Turns, departure: Departure) -> Lanes:
     """Lanes in which every check is clear at once."""
@@ -95,6 +98,7 @@ async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later(
         assert int(head.split(b"Content-Length: ")[1]) == len(body)
         assert json.loads(body)["code"] == "overloaded"
     callers[-1].data_received(REQUEST)
+    await asyncio.sleep(0)
     assert wires[-1].written[-1].startswith(b"HTTP/1.1 200")
 
 
