@@ -4,9 +4,8 @@
 one who asks too much is told 503 too.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from time import perf_counter
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -16,14 +15,16 @@ from aiohttp import web
 
 from config.settings import Settings
 from gateway.access import Access
-from gateway.check_desk import CheckDesk
-from gateway.check_request import CheckAsked, asked_from, check_from
+from gateway.check_desk import CheckDesk, Decided
+from gateway.check_request import CheckAsked, asked_from
+from gateway.clearing import Clearing
 from gateway.load_gate import LoadGate
-from gateway.policy_shelf import PolicyShelf
 from gateway.problems import PROBLEMS, Problem
+from gateway.question import Question
 from gateway.rate_limits import RateLimits
 from gateway.responses import answer_json
-from rules.calendar import civil_day
+from gateway.tally import Tally
+from register.clients import Client
 from rules.vocabulary import Outcome
 
 DECISION = "X-CreditGate-Decision"
@@ -58,21 +59,19 @@ class AuthzHandler:
     """Answers proxies."""
 
     access: Access
+    clearing: Clearing
     desk: CheckDesk
-    shelf: PolicyShelf
     names: HeaderNames
     limits: RateLimits
     gate: LoadGate
-    clock: Callable[[], datetime]
+    tally: Tally
 
     async def any(self, request: web.Request) -> web.Response:
         """Decide from headers, whatever the method and the rest of the path."""
         try:
             client = await self.access.client_of(request)
             self.limits.take(client)
-            with self.gate:
-                check = check_from(self._asked(request), client, self.shelf.current, civil_day(self.clock()))
-                decided = await self.desk.answer(client, check)
+            decided = await self._decided(client, self._asked(request))
         except Problem as problem:
             return _refused(problem)
         document, outcome = orjson.loads(decided.body), decided.outcome
@@ -82,6 +81,17 @@ class AuthzHandler:
         response.headers[DECISION] = document["decision_id"]
         response.headers[OUTCOME] = outcome
         return response
+
+    async def _decided(self, client: Client, asked: CheckAsked) -> Decided:
+        started = perf_counter()
+        answered = self.clearing.at_once(client, asked)
+        if isinstance(answered, Question):
+            with self.gate:
+                decided = await self.desk.answer(client, answered)
+        else:
+            decided = Decided(Outcome.ALLOW, answered)
+        self.tally.note(asked.scene, decided.outcome, perf_counter() - started)
+        return decided
 
     def _asked(self, request: web.Request) -> CheckAsked:
         given = {name: request.headers.get(getattr(self.names, name), "").strip() for name in HeaderNames.__slots__}

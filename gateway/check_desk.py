@@ -17,12 +17,13 @@ from gateway.audit import Audit
 from gateway.check_answer import Answered, answer
 from gateway.check_record import decision_entry
 from gateway.check_request import Check
-from gateway.clear_answer import DecisionIds, PartyKeys
+from gateway.clear_answer import DecisionIds
 from gateway.doubts import Doubts
-from gateway.lock_settlement import Settled, held_locks, lock_targets, settle_locks
-from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES, count_outcome
+from gateway.lock_settlement import Settled, held_locks, settle_locks
+from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES
 from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.question import PartyKeys, Question
 from gateway.tickets import Clearance, TicketDesk, expiry, seen
 from register.clients import Client
 from register.decisions import DecisionEntry
@@ -34,10 +35,7 @@ from register.replica_reader import ReplicaReader
 from rules.calendar import civil_day, end_of_day, to_milliseconds
 from rules.decision import Match, Party, Verdict, decide, matches_of, visible_matches
 from rules.departments import Departments
-from rules.identifiers import Identifier
-from rules.names import normalise_name
 from rules.policy import Policy
-from rules.subject import SubjectKeys
 from rules.unknown import Unknown, under_doubt
 from rules.vocabulary import LockScope, Outcome
 from rules.working_days import WorkingDays
@@ -46,20 +44,6 @@ _OLDEST = 1.0
 """Seconds for which a look-up serves the checks of a batch."""
 _RETRIES = 4
 """Times that a decision is made again because what it rested on fell while it was made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A check with what it is looked up by."""
-
-    check: Check
-    party_keys: list[PartyKeys]
-    targets: dict[LockScope, str]
-
-    @property
-    def keys(self) -> list[str]:
-        """Everything that the register is asked for."""
-        return [key for keys in self.party_keys for key in keys if key]
 
 
 class Decided(NamedTuple):
@@ -77,7 +61,6 @@ class CheckDesk:
     replica: Replica
     locks: LockBook
     audit: Audit
-    keys: SubjectKeys
     shelf: PolicyShelf
     departments: Departments
     doubts: Doubts
@@ -86,16 +69,15 @@ class CheckDesk:
     clock: Callable[[], datetime]
     ids: DecisionIds = field(default_factory=DecisionIds)
 
-    async def answer(self, client: Client, check: Check) -> Decided:
+    async def answer(self, client: Client, question: Question) -> Decided:
         """Answer one check. Raises ``Problem``."""
-        (found,) = await self.answer_all(client, [check])
+        (found,) = await self.answer_all(client, [question])
         if isinstance(found, Problem):
             raise found
         return found
 
-    async def answer_all(self, client: Client, checks: Sequence[Check]) -> list[Decided | Problem]:
+    async def answer_all(self, client: Client, questions: Sequence[Question]) -> list[Decided | Problem]:
         """Answer checks in their order from one look-up; what fails harms no other."""
-        questions = [self._question(client, check) for check in checks]
         answers: list[Decided | Problem] = []
         met, looked = set[str](), -_OLDEST
         for place, question in enumerate(questions):
@@ -112,14 +94,6 @@ class CheckDesk:
             except (SQLAlchemyError, RedisError, OSError):
                 answers.append(Problem("ledger_unavailable"))
         return answers
-
-    def _question(self, client: Client, check: Check) -> Question:
-        return Question(check, [self.keys_of(p) for p in check.parties], lock_targets(self.keys, client.id, check))
-
-    def keys_of(self, party: Party) -> PartyKeys:
-        """Where this party may be filed: under its number, and under its name."""
-        number = self.keys.subject(party.number.canonical) if isinstance(party.number, Identifier) else None
-        return number, self.keys.name(normalise_name(party.name)) if party.name else None
 
     async def _look_up(self, questions: Sequence[Question]) -> tuple[LookUp | None, tuple[Unknown, ...]]:
         """What the register shows, or why it could not be read."""
@@ -267,7 +241,6 @@ class CheckDesk:
 
 def _count(answered: Answered) -> None:
     scene = answered.check.scene
-    count_outcome(scene, answered.verdict.outcome)
     for cause in {unknown.code for unknown in answered.unknown}:
         INDETERMINATE.labels(scene, cause).inc()
     shadow = answered.verdict.shadow

@@ -1,9 +1,8 @@
 """POST /v1/checks and POST /v1/checks/batch: one question, up to a thousand, or as many lines as there are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from time import perf_counter
 from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
@@ -16,18 +15,17 @@ from msgspec import Meta, Raw, Struct
 from gateway.access import Access
 from gateway.bodies import in_good_time, read_body
 from gateway.check_desk import CheckDesk, Decided
-from gateway.check_request import Check, CheckAsked, asked_from, check_from, decoded
+from gateway.check_request import asked_from, decoded
 from gateway.clearing import Clearing
 from gateway.departure import DEPARTURE
 from gateway.intake import NDJSON
 from gateway.load_gate import LoadGate
-from gateway.metrics import check_seconds
-from gateway.policy_shelf import PolicyShelf
 from gateway.problems import Problem
+from gateway.question import Question
 from gateway.rate_limits import RateLimits
 from gateway.tally import Tally
 from register.clients import Client
-from rules.calendar import civil_day
+from rules.vocabulary import Outcome
 
 MOST = 1000
 """Checks in one batch."""
@@ -59,11 +57,9 @@ class CheckHandler:
     access: Access
     clearing: Clearing
     desk: CheckDesk
-    shelf: PolicyShelf
     limits: RateLimits
     gate: LoadGate
     tally: Tally
-    clock: Callable[[], datetime]
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one check."""
@@ -79,30 +75,29 @@ class CheckHandler:
 
     async def reply_to_check(self, client: Client, body: bytes) -> Reply:
         """The answer to one check. Raises ``Problem``."""
-        cleared = self.at_once(client, body)
-        if cleared is not None:
-            return Reply(200, _JSON, cleared)
-        started = perf_counter()
-        self.limits.take(client)
-        with self.gate:
-            check = self._read(asked_from(body), client)
-            decided = await self.desk.answer(client, check)
-        check_seconds(check.scene).observe(perf_counter() - started)
-        return Reply(200, _JSON, decided.body)
+        answered = self.at_once(client, body)
+        return await self.reply_in_time(client, answered) if isinstance(answered, Question) else _json(answered)
 
-    def at_once(self, client: Client, body: bytes) -> bytes | None:
-        """The answer of a check that is plainly clear; None, with nothing done, where it takes more.
+    def at_once(self, client: Client, body: bytes) -> bytes | Question:
+        """The answer to a check that is plainly clear; else the question, for ``reply_in_time``.
 
-        Raises ``Problem`` when the client asks too much, or the audit is full.
+        Raises ``Problem`` saying what is wrong with it, when the client asks too much, or when the audit is full.
         """
         started = perf_counter()
-        cleared = self.clearing.look(client, body)
-        if cleared is None:
-            return None
         self.limits.take(client)
-        answered = self.clearing.answer(client, cleared)
-        self.tally.note(cleared.check.scene, perf_counter() - started)
+        asked = asked_from(body)
+        answered = self.clearing.at_once(client, asked)
+        if not isinstance(answered, Question):
+            self.tally.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
         return answered
+
+    async def reply_in_time(self, client: Client, question: Question) -> Reply:
+        """The answer to a question that was let in, and is not clear at once. Raises ``Problem``."""
+        started = perf_counter()
+        with self.gate:
+            decided = await self.desk.answer(client, question)
+        self.tally.note(question.check.scene, decided.outcome, perf_counter() - started)
+        return _json(decided.body)
 
     async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
         """The answers to a batch. Raises ``Problem`` when it is none."""
@@ -116,7 +111,7 @@ class CheckHandler:
                 results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
         decided = sum("decision" in result for result in results)
         counts = {"checks": len(results), "decided": decided, "problems": len(results) - decided}
-        return Reply(200, _JSON, orjson.dumps({"results": results, "counts": counts}))
+        return _json(orjson.dumps({"results": results, "counts": counts}))
 
     async def _stream(self, request: web.Request, client: Client) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"})
@@ -146,14 +141,14 @@ class CheckHandler:
     async def _answer(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
         open_targets: set[str] = set()
         read = [self._try(part, client, open_targets) for part in parts]
-        answers = iter(await self.desk.answer_all(client, [check for check in read if isinstance(check, Check)]))
+        answers = iter(await self._look_into(client, [found for found in read if isinstance(found, Question)]))
         return [
-            _result(start + number, next(answers) if isinstance(found, Check) else found)
+            _result(start + number, next(answers) if isinstance(found, Question) else found)
             for number, found in enumerate(read)
         ]
 
-    def _try(self, part: bytes | Raw, client: Client, open_targets: set[str]) -> bytes | Check | Problem:
-        """The answer if it is clear at once, else the check to be looked into, or what is wrong with it.
+    def _try(self, part: bytes | Raw, client: Client, open_targets: set[str]) -> bytes | Question | Problem:
+        """The answer if it is clear at once, else the question to be looked into, or what is wrong with it.
 
         ``open_targets`` are transactions and accounts of checks before it that may yet lock them.
         """
@@ -161,24 +156,31 @@ class CheckHandler:
             if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
                 raise Problem("body_too_large")
             started = perf_counter()
-            cleared = self.clearing.look(client, part)
-            if cleared is not None and open_targets.isdisjoint(_targets(cleared.check)):
-                answered = self.clearing.answer(client, cleared)
-                self.tally.note(cleared.check.scene, perf_counter() - started)
-                return answered
-            check = self._read(asked_from(part), client)
-            open_targets |= _targets(check)
-            return check
+            asked = asked_from(part)
+            answered = self.clearing.at_once(client, asked, open_targets)
+            if isinstance(answered, Question):
+                open_targets.update(answered.targets.values())
+            else:
+                self.tally.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
+            return answered
         except Problem as problem:
             return problem
 
-    def _read(self, asked: CheckAsked, client: Client) -> Check:
-        return check_from(asked, client, self.shelf.current, civil_day(self.clock()))
+    async def _look_into(self, client: Client, questions: Sequence[Question]) -> list[Decided | Problem]:
+        """As the desk answers; each took as long as all of them."""
+        if not questions:
+            return []
+        started = perf_counter()
+        answers = await self.desk.answer_all(client, questions)
+        took = perf_counter() - started
+        for question, found in zip(questions, answers, strict=True):
+            if isinstance(found, Decided):
+                self.tally.note(question.check.scene, found.outcome, took)
+        return answers
 
 
-def _targets(check: Check) -> set[str]:
-    """What a check may lock, marked by its kind."""
-    return {f"t{check.transaction_id}"} | ({f"a{check.account_id}"} if check.account_id else set())
+def _json(body: bytes) -> Reply:
+    return Reply(200, _JSON, body)
 
 
 def _sent(reply: Reply) -> web.Response:

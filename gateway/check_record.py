@@ -7,7 +7,7 @@ import orjson
 
 from gateway.check_answer import Answered
 from gateway.check_request import Check
-from gateway.clear_answer import PartyKeys
+from gateway.question import PartyKeys
 from register.clients import Client
 from register.decisions import DecisionEntry
 from rules.calendar import to_milliseconds

@@ -4,12 +4,12 @@ Byte for byte what ``check_answer`` and ``check_record`` make of the same (a tes
 """
 
 import os
-from collections.abc import Sequence
 from datetime import date, datetime
 
 import orjson
 
 from gateway.check_request import Check
+from gateway.question import Question
 from register.clients import Client
 from register.decisions import DecisionEntry
 from register.register_reader import RegisterState
@@ -20,8 +20,6 @@ from rules.policy import Policy
 from rules.replay import PastCheck, PastParty, encode_check
 from rules.vocabulary import Outcome
 
-PartyKeys = tuple[str | None, str | None]
-"""Where a party may be filed: under its number, and under its name."""
 _ALLOW = Outcome.ALLOW.value
 _ANSWER = (
     b'{"decision_id":"%b","outcome":"allow","scene":%b,"transaction_id":%b,"indeterminate":false,"unknown":[],'
@@ -102,12 +100,10 @@ def _subject(party: Party) -> bytes:
     return _SUBJECT % (party.role.encode(), party.number.masked().encode())
 
 
-def clear_entry(
-    client: Client, check: Check, party_keys: Sequence[PartyKeys], decision_id: str, body: bytes, moment: Moment
-) -> DecisionEntry:
+def clear_entry(client: Client, question: Question, decision_id: str, body: bytes, moment: Moment) -> DecisionEntry:
     """What the ledger keeps of it, as ``check_record.decision_entry`` would."""
-    parties = []
-    for party, keys in zip(check.parties, party_keys, strict=True):
+    check, parties = question.check, []
+    for party, keys in zip(check.parties, question.party_keys, strict=True):
         standing = party.standing
         parties.append(PastParty(standing.role, standing.kind, True, *keys))
     past = encode_check(PastCheck(check.scene, Outcome.ALLOW, tuple(parties), check.amount, check.region))

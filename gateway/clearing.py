@@ -1,40 +1,26 @@
 """Cleared at once: a check whose parties are under nothing is answered from memory, without waiting for anything.
 
-body ─▶ check ─▶ register current? feeds in order? ─▶ no listing, no lock possible ─▶ rate ─▶ on record ─▶ answer
+form ─▶ question ─▶ register current? feeds in order? ─▶ no listing, no lock possible ─▶ on record ─▶ answer
 
-Whatever is not plainly so is not for here, and nothing was done about it: the desk takes it up from the start.
+Whatever is not plainly so is not for here: the question comes back, with nothing done about it, for the desk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
-
 from gateway.audit import Audit
-from gateway.check_request import Check, asked_from, check_from
-from gateway.clear_answer import DecisionIds, Moment, PartyKeys, clear_body, clear_entry
+from gateway.check_request import CheckAsked, check_from
+from gateway.clear_answer import DecisionIds, Moment, clear_body, clear_entry
 from gateway.doubts import Doubts
 from gateway.policy_shelf import PolicyShelf
-from gateway.problems import Problem
+from gateway.question import Question, question_of
 from register.clients import Client
 from register.register_reader import RegisterState
 from register.replica import Replica
 from rules.identifiers import Identifier
-from rules.names import normalise_name
 from rules.policy import Policy
 from rules.subject import SubjectKeys
-from rules.vocabulary import LockScope
-
-
-@dataclass(slots=True)
-class Cleared:
-    """A check that is clear, before anything was done about it."""
-
-    check: Check
-    party_keys: list[PartyKeys]
-    state: RegisterState
-    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,50 +36,37 @@ class Clearing:
     _moment: Moment = field(default_factory=Moment)
     _ids: DecisionIds = field(default_factory=DecisionIds)
 
-    def look(self, client: Client, body: bytes | msgspec.Raw) -> Cleared | None:
-        """The check in that body if it is clear, else None. Does nothing, and raises nothing."""
-        state = self.replica.known()
-        if state is None:
-            return None
+    def at_once(self, client: Client, asked: CheckAsked, open_targets: Set[str] = frozenset()) -> bytes | Question:
+        """The answer, put on record; or the question where it takes more, or touches an open target.
+
+        Raises ``Problem`` saying what is wrong with the form, or when the audit is full.
+        """
         self._moment.be(self.clock())
         policy = self.shelf.current
-        try:
-            check = check_from(asked_from(body), client, policy, self._moment.day)
-        except Problem:
-            return None
-        if check.ticket or check.max_staleness_ms is not None:
+        question = question_of(self.keys, client, check_from(asked, client, policy, self._moment.day))
+        state = self._clear(question, policy)
+        if state is None or (open_targets and not open_targets.isdisjoint(question.targets.values())):
+            return question
+        decision_id = self._ids.next()
+        body = clear_body(decision_id, question.check, state, self._moment, policy)
+        self.audit.put(clear_entry(client, question, decision_id, body, self._moment))
+        return body
+
+    def _clear(self, question: Question, policy: Policy) -> RegisterState | None:
+        """The state of the register by which it is certain that nothing is there, nor any lock; else None."""
+        check, replica = question.check, self.replica
+        state = replica.known()
+        if state is None or check.ticket or check.max_staleness_ms is not None:
             return None
         if self.doubts.about(policy.pack.scenes[check.scene], state, None):
             return None
-        party_keys = self._party_keys(client, check)
-        return None if party_keys is None else Cleared(check, party_keys, state, policy)
-
-    def answer(self, client: Client, cleared: Cleared) -> bytes:
-        """Put it on record and answer. Raises ``Problem`` when the audit is full."""
-        check, decision_id = cleared.check, self._ids.next()
-        body = clear_body(decision_id, check, cleared.state, self._moment, cleared.policy)
-        self.audit.put(clear_entry(client, check, cleared.party_keys, decision_id, body, self._moment))
-        return body
-
-    def _party_keys(self, client: Client, check: Check) -> list[PartyKeys] | None:
-        """Where the parties may be filed; None unless it is certain that nothing is there, nor any lock."""
-        found: list[PartyKeys] = []
         for party in check.parties:
             if not isinstance(party.number, Identifier):
                 return None
-            key, name_key = self.keys.subject(party.number.canonical), None
-            if self.replica.may_hold(key):
+        for number, name in question.party_keys:
+            if (number and replica.may_hold(number)) or (name and replica.may_hold(name)):
                 return None
-            if party.name:
-                name_key = self.keys.name(normalise_name(party.name))
-                if self.replica.may_hold(name_key):
-                    return None
-            found.append((key, name_key))
-        if self._may_be_locked(client, LockScope.TRANSACTION, check.transaction_id):
-            return None
-        if check.account_id and self._may_be_locked(client, LockScope.ACCOUNT, check.account_id):
-            return None
-        return found
-
-    def _may_be_locked(self, client: Client, scope: LockScope, target: str) -> bool:
-        return self.replica.may_be_locked(self.keys.lock_target(client.id, scope, target))
+        for target in question.targets.values():
+            if replica.may_be_locked(target):
+                return None
+        return state

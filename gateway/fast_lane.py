@@ -10,7 +10,7 @@ hands it over before anything of that request was done.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -22,14 +22,14 @@ import orjson
 import structlog
 
 from gateway.access import Access
-from gateway.check_handler import CheckHandler
+from gateway.check_handler import CheckHandler, Reply
 from gateway.departure import SERVER, Departure
 from gateway.metrics import REFUSED
 from gateway.outbox import Outbox
 from gateway.problems import Problem, note_problem, problem_of
+from gateway.question import Question
 from gateway.request_head import LONGEST_HEAD, Head, HeadReader
 from gateway.turns import Turns
-from register.clients import Client
 
 _PLAIN = b"POST /v1/checks"
 _END = b"\r\n\r\n"
@@ -241,27 +241,33 @@ class Lane(asyncio.Protocol):
     def _answer(self, head: Head, body: bytes) -> None:
         if not self._lanes.turns.has_time() and not self._lanes.departure.draining:
             return self._write(self._lanes.busy())
+        checks = self._lanes.checks
         try:
             client = self._lanes.access.known(head.authorization)
-            if client is not None and not head.batch:
-                answered = self._lanes.checks.at_once(client, body)
-                if answered is not None:
+            if client is None or head.batch:
+                reply = self._reply(head, body)
+            else:
+                answered = checks.at_once(client, body)
+                if not isinstance(answered, Question):
                     return self._send(answered)
+                reply = checks.reply_in_time(client, answered)
         except Exception as error:
             return self._send_problem(error, head.route)
-        self._task = asyncio.create_task(self._answer_in_time(head, body, client))
+        self._task = asyncio.create_task(self._answer_in_time(reply, head.route))
         return None
 
-    async def _answer_in_time(self, head: Head, body: bytes, client: Client | None) -> None:
+    async def _reply(self, head: Head, body: bytes) -> Reply:
+        client = await self._lanes.access.client_with(head.authorization)
+        checks = self._lanes.checks
+        return await (checks.reply_to_batch(client, body) if head.batch else checks.reply_to_check(client, body))
+
+    async def _answer_in_time(self, reply: Coroutine[None, None, Reply], route: str) -> None:
         try:
-            if client is None:
-                client = await self._lanes.access.client_with(head.authorization)
-            checks = self._lanes.checks
-            reply = await (checks.reply_to_batch(client, body) if head.batch else checks.reply_to_check(client, body))
+            body = (await reply).body
         except Exception as error:
-            self._send_problem(error, head.route)
+            self._send_problem(error, route)
         else:
-            self._send(reply.body)
+            self._send(body)
         self._task = None
         self._work_off()
 

@@ -8,7 +8,6 @@ from register.lock_changes import LockState
 from register.lock_rows import Lock, LockRequest
 from register.locks import LockBook
 from rules.decision import Verdict
-from rules.subject import SubjectKeys
 from rules.vocabulary import LockScope, Outcome, strictest
 
 
@@ -18,14 +17,6 @@ class Settled:
 
     verdict: Verdict
     wanted: Sequence[LockRequest]
-
-
-def lock_targets(keys: SubjectKeys, client: str, check: Check) -> dict[LockScope, str]:
-    """Keys of what this check could lock: its transaction and, where given, its account."""
-    targets = {LockScope.TRANSACTION: check.transaction_id}
-    if check.account_id:
-        targets[LockScope.ACCOUNT] = check.account_id
-    return {scope: keys.lock_target(client, scope, target) for scope, target in targets.items()}
 
 
 async def held_locks(

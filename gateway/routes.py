@@ -71,7 +71,6 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
         common.replica,
         common.locks,
         common.audit,
-        common.keys,
         shelf,
         common.departments,
         common.doubts,
@@ -80,8 +79,8 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
         clock,
     )
     clearing = Clearing(common.replica, common.doubts, common.keys, shelf, common.audit, clock)
-    checks = CheckHandler(access, clearing, desk, shelf, limits, gate, common.tally, clock)
-    authz = AuthzHandler(access, desk, shelf, HeaderNames.of(common.settings), limits, gate, clock)
+    checks = CheckHandler(access, clearing, desk, limits, gate, common.tally)
+    authz = AuthzHandler(access, clearing, desk, HeaderNames.of(common.settings), limits, gate, common.tally)
     verifier = TicketHandler(
         access, tickets, common.reader, common.keys, shelf, common.audit, common.doubts, limits, gate, clock
     )

@@ -1,7 +1,7 @@
-"""Checks cleared at once, counted in plain numbers and put into the metrics a few times a second.
+"""Checks answered, counted in plain numbers and put into the metrics a few times a second.
 
-Counting through the metrics library costs as much as a fifth of such a check. A process that is killed takes the
-last quarter of a second of these counts along; decisions are counted in the ledger.
+Counting through the metrics library costs as much as a fifth of a check that is cleared at once. A process that is
+killed takes the last quarter of a second of these counts along; decisions are counted in the ledger.
 """
 
 import asyncio
@@ -14,25 +14,25 @@ _PERIOD = 0.25
 
 
 class Tally:
-    """What one process cleared since it last told."""
+    """What one process answered since it last told."""
 
     def __init__(self) -> None:
-        self._by_scene: dict[str, tuple[list[int], list[float]]] = {}
+        self._noted: dict[tuple[str, Outcome], tuple[list[int], list[float]]] = {}
 
-    def note(self, scene: str, seconds: float) -> None:
-        """One check of a scene of the policy, cleared in so many seconds."""
-        kept = self._by_scene.get(scene)
+    def note(self, scene: str, outcome: Outcome, seconds: float) -> None:
+        """One check of a scene of the policy, answered so within so many seconds."""
+        kept = self._noted.get((scene, outcome))
         if kept is None:
-            kept = self._by_scene[scene] = ([0] * (len(CHECK_BUCKETS) + 1), [0.0])
+            kept = self._noted[scene, outcome] = ([0] * (len(CHECK_BUCKETS) + 1), [0.0])
         counts, total = kept
         counts[bisect_left(CHECK_BUCKETS, seconds)] += 1
         total[0] += seconds
 
     def tell(self) -> None:
         """Put it into the metrics."""
-        told, self._by_scene = self._by_scene, {}
-        for scene, (counts, total) in told.items():
-            count_outcome(scene, Outcome.ALLOW, sum(counts))
+        told, self._noted = self._noted, {}
+        for (scene, outcome), (counts, total) in told.items():
+            count_outcome(scene, outcome, sum(counts))
             histogram = check_seconds(scene)
             # The library offers no way to observe many at once; a test holds that this is one.
             histogram._sum.inc(total[0])

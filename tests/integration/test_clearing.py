@@ -17,6 +17,7 @@ from gateway.app import CHECKS, REPLICA, build_app
 from gateway.check_handler import CheckHandler
 from gateway.check_request import asked_from, check_from
 from gateway.problems import Problem
+from gateway.question import Question, question_of
 from register.clients import Client, Grants
 from register.feed_doubts import FeedsKnown
 from register.lock_changes import LockState
@@ -78,9 +79,9 @@ async def handler(
 async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
     """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
     at_once = handler.at_once(CLIENT, asked)
-    assert at_once is not None
-    check = check_from(asked_from(asked), CLIENT, handler.shelf.current, civil_day(NOON))
-    long_way = await handler.desk.answer(CLIENT, check)
+    assert isinstance(at_once, bytes)
+    check = check_from(asked_from(asked), CLIENT, handler.desk.shelf.current, civil_day(NOON))
+    long_way = await handler.desk.answer(CLIENT, question_of(handler.clearing.keys, CLIENT, check))
     first, second = json.loads(at_once), json.loads(long_way.body)
     for answer in (first, second):
         answer.pop("decision_id")
@@ -106,31 +107,45 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
         body({"role": "bidder", "id": LISTED}),
         body({"role": "bidder", "id": CLEAR}, {"role": "legal_representative", "name": "甲"}),
         body({"role": "bidder", "id": "9132****MA1TE5T18U"}),
-        body({"role": "bidder", "id": "9132"}),
-        body(scene="no.such"),
         body(ticket=True),
         body(max_staleness_ms=5),
-        body(operator=""),
-        b"{",
-        b"",
     ],
 )
 async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
-    """Listed, not wholly numbered, asking for more, or wrong: nothing is answered, and nothing put on record."""
-    assert handler.at_once(CLIENT, asked) is None
+    """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
+    assert isinstance(handler.at_once(CLIENT, asked), Question)
+    assert not handler.clearing.audit._waiting
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        (body({"role": "bidder", "id": "9132"}), "identifier_invalid"),
+        (body(scene="no.such"), "scene_unknown"),
+        (body(operator=""), "operator_missing"),
+        (b"{", "json_invalid"),
+        (b"", "json_invalid"),
+    ],
+)
+async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler, asked: bytes, code: str) -> None:
+    """By the same codes as anywhere."""
+    with pytest.raises(Problem) as told:
+        handler.at_once(CLIENT, asked)
+    assert told.value.code == code
     assert not handler.clearing.audit._waiting
 
 
 async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
     """What cannot be ruled out from memory is looked into."""
-    assert handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body()) is None
+    with pytest.raises(Problem):
+        handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.clearing.keys.lock_target(CLIENT.id, "transaction", "T-9")
     handler.clearing.replica.note_lock(target)
-    assert handler.at_once(CLIENT, body(transaction_id="T-9")) is None
-    assert handler.at_once(CLIENT, body()) is not None
+    assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), Question)
+    assert isinstance(handler.at_once(CLIENT, body()), bytes)
     handler.clearing.replica._heard -= 10
     assert handler.clearing.replica.state is ReplicaState.STALE
-    assert handler.at_once(CLIENT, body()) is None
+    assert isinstance(handler.at_once(CLIENT, body()), Question)
 
 
 async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
@@ -139,7 +154,7 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
     asked, problems = body(), 0
     for _ in range(5):
         try:
-            assert handler.at_once(slow, asked) is not None
+            assert isinstance(handler.at_once(slow, asked), bytes)
         except Problem as problem:
             problems += problem.code == "rate_limited"
     assert problems == 3

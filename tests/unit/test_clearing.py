@@ -12,6 +12,7 @@ from gateway.check_answer import Answered, answer
 from gateway.check_record import decision_entry
 from gateway.check_request import Check
 from gateway.clear_answer import DecisionIds, Moment, clear_body, clear_entry
+from gateway.question import PartyKeys, Question
 from register.clients import Client, Grants
 from register.register_reader import RegisterState
 from rules.calendar import civil_day, rfc3339, to_milliseconds
@@ -45,8 +46,8 @@ def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
     moment.be(NOON)
     prepared = clear_body("dec_1", asked, STATE, moment, POLICY)
     assert prepared == orjson.dumps(document)
-    keys = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
-    entry = clear_entry(CLIENT, asked, keys, "dec_1", prepared, moment)
+    keys: list[PartyKeys] = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
+    entry = clear_entry(CLIENT, Question(asked, keys, {}), "dec_1", prepared, moment)
     assert entry == decision_entry(CLIENT, found, keys, document)
     assert verdict.outcome is Outcome.ALLOW
 

@@ -23,7 +23,7 @@ def test_told_at_once_is_as_observed_one_by_one() -> None:
     """Sum, count and every bucket, edges included; and telling again adds nothing."""
     tally = Tally()
     for seconds in SECONDS:
-        tally.note("tally.all", seconds)
+        tally.note("tally.all", Outcome.ALLOW, seconds)
         check_seconds("tally.each").observe(seconds)
         count_outcome("tally.each", Outcome.ALLOW)
     assert shown("tally.all") == {}
