@@ -95,13 +95,15 @@ class CheckDesk:
                 answers.append(Problem("ledger_unavailable"))
         return answers
 
-    async def _look_up(self, questions: Sequence[Question]) -> tuple[LookUp | None, tuple[Unknown, ...]]:
+    async def _look_up(
+        self, questions: Sequence[Question], *, anew: bool = False
+    ) -> tuple[LookUp | None, tuple[Unknown, ...]]:
         """What the register shows, or why it could not be read."""
         keys = dict.fromkeys(key for question in questions for key in question.keys)
         targets = dict.fromkeys(target for question in questions for target in question.targets.values())
         try:
             fresh = any(question.check.max_staleness_ms is not None for question in questions)
-            return await self.reader.look_up(list(keys), list(targets), fresh=fresh), ()
+            return await self.reader.look_up(list(keys), list(targets), fresh=fresh, anew=anew), ()
         except RegisterUnavailable as error:
             return None, (Unknown(error.code),)
 
@@ -127,6 +129,9 @@ class CheckDesk:
         for _ in range(_RETRIES):
             held = await held_locks(self.locks, question.targets, shown, to_milliseconds(now), certain=not unknown)
             verdict = judged(frozenset())
+            if found is not None and found.remembered and verdict.outcome.rank >= Outcome.LOCK.rank:
+                # Nobody is stopped by what was read a while ago.
+                return await self._decide(client, question, *await self._look_up([question], anew=True))
             settled = await settle_locks(self.locks, verdict, question.targets, held, check, judged)
             counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
             answered = Answered(

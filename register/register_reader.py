@@ -48,6 +48,8 @@ class LookUp:
     listings: dict[str, list[Listing]]
     locks: dict[str, str]
     state: RegisterState
+    remembered: bool = False
+    """Whether the listings were read earlier, and no change of them was heard of since."""
 
 
 class RegisterReader:

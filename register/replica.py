@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from register import layout
 from register.presence import Presence, packed
 from register.register_reader import RegisterState
+from register.remembered import Remembered
 
 _BLOCK = 200
 """Milliseconds that Redis keeps a question for changes when there are none."""
@@ -86,6 +87,8 @@ class Replica:
         self._server = ("", "")
         self._tried = asyncio.Event()
         self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
+        self.remembered = Remembered()
+        """What was read under keys since the load, by whoever read it."""
         self.sequence = 0
         self.reloads: Counter[str] = Counter()
         """Loads by their cause; the first is ``start``."""
@@ -200,6 +203,7 @@ class Replica:
         presence = await asyncio.to_thread(Presence, found)
         self._presence, self._locks, self._server = presence, locks, server
         self.sequence, self._marker, self._whole = sequence, marker, True
+        self.remembered = Remembered()
         self.load_seconds = monotonic() - began
         self.reloads[cause] += 1
         _log.info("replica_loaded", cause=cause, keys=len(presence), seconds=round(self.load_seconds, 3))
@@ -243,11 +247,11 @@ class Replica:
                 raise Hole("gap")
             if b"generation" in fields:
                 raise Hole("generation")
-            places = fields.get(b"places")
-            if places:
-                self._presence.add(places.decode().split(" "))
-            if self._awaited:
-                self._tell(fields.get(b"listing", b""))
+            listing, places = fields.get(b"listing"), fields.get(b"places", b"").decode().split()
+            if listing is not None:
+                self._presence.add(places)
+                self.remembered.forget(listing.decode(), places)
+                self._tell(listing)
             lock = fields.get(b"lock")
             if lock is not None:
                 self._locks.add(lock.decode())

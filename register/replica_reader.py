@@ -41,8 +41,11 @@ class ContentsReader:
         state = self._replica.known()
         if state is None:
             return await self._direct.look_up(keys, lock_targets)
+        remembered, sequence = self._replica.remembered, self._replica.sequence
         found = await self._direct.contents(self._replica.generation, keys, lock_targets, state)
         if all(found.listings.values()):
+            if self._replica.sequence == sequence:
+                remembered.keep(found.listings)
             return found
         # Taken off since; or another generation is in force, of which the replica has not heard.
         return await self._direct.look_up(keys, lock_targets)
@@ -113,11 +116,13 @@ class ReplicaReader:
         self._coalesced = CoalescedReader(reader)
         self._contents = CoalescedReader(ContentsReader(replica, reader))
 
-    async def look_up(self, keys: Sequence[str], targets: Sequence[str] = (), *, fresh: bool = False) -> LookUp:
+    async def look_up(
+        self, keys: Sequence[str], targets: Sequence[str] = (), *, fresh: bool = False, anew: bool = False
+    ) -> LookUp:
         """Everything filed under those keys and the locks on those targets. Raises ``RegisterUnavailable``.
 
-        What the replica rules out is not asked for; without a current replica, or where the caller wants it
-        ``fresh``, everything is.
+        What the replica rules out is not asked for, nor what is remembered unless the caller wants it ``anew``;
+        without a current replica, or where the caller wants it ``fresh``, everything is.
         """
         state = None if fresh else self._replica.known()
         if state is None:
@@ -126,6 +131,9 @@ class ReplicaReader:
         shown = [target for target in targets if self._replica.may_be_locked(target)]
         if not possible and not shown:
             return LookUp({}, {}, state)
+        known = None if anew or shown else self._replica.remembered.under(possible)
+        if known is not None:
+            return LookUp(known, {}, state, remembered=True)
         return await self._contents.look_up(possible, shown)
 
     async def state(self) -> RegisterState:

@@ -188,3 +188,19 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert clean["indeterminate"] is doubtful["indeterminate"] is True
     assert clean["outcome"] == doubtful["outcome"] == "review"
     assert "lock_released" in doubtful["subjects"][0]["notes"]
+
+
+async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHandler, redis: "Redis") -> None:
+    """A warning may rest on what is remembered; a denial is made of what the register holds now."""
+
+    async def outcome(scene: str, role: str, number: int) -> str:
+        asked = body({"role": role, "id": LISTED}, scene=scene, transaction_id=f"T-{number}")
+        return str(json.loads((await handler.reply_to_check(CLIENT, asked)).body)["outcome"])
+
+    assert await outcome("finance.loan", "borrower", 1) == "warn"
+    assert await outcome("bidding.qualification", "bidder", 2) == "intercept"
+    # As if its removal were on its way: gone from the register, and not in the log yet.
+    for place in await redis.keys("cg:*:subject:*"):
+        await redis.delete(place)
+    assert await outcome("finance.loan", "borrower", 3) == "warn"
+    assert await outcome("bidding.qualification", "bidder", 4) == "allow"

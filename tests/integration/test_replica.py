@@ -20,7 +20,7 @@ from register.presence import Presence, packed
 from register.rebuild import Rebuild
 from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
 from register.replica import Replica, ReplicaState
-from register.replica_reader import CoalescedReader, ReplicaReader
+from register.replica_reader import CoalescedReader, ContentsReader, ReplicaReader
 from rules.calendar import civil_day, to_milliseconds
 from rules.identifiers import Identifier, parse_identifier
 from tests.e2e.program import credit_code
@@ -146,6 +146,52 @@ async def test_listed_and_taken_off_while_it_follows(road: Road, followed: Follo
     await road.feed(removal(record_no="L-3"))
     await followed.caught_up()
     assert (await followed.reader.look_up([key(3)])).listings[key(3)] == []
+
+
+async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed: Followed) -> None:
+    """The second time costs no round trip, unless it is wanted anew; any change of it is seen in what follows."""
+
+    async def numbers(*, anew: bool = False) -> list[str]:
+        found = await followed.reader.look_up([key(1), key(2)], anew=anew)
+        return sorted(listing.document_no for listing in found.listings[key(1)])
+
+    assert len(await numbers()) == 1
+    assert await counted(road.redis, numbers) == 0
+    assert await counted(road.redis, lambda: numbers(anew=True)) == 1
+    await road.feed(record(record_no="L-1b", document_no="（2026）苏0811执99号", subject={"id": credit_code(1)}))
+    await followed.caught_up()
+    assert len(await numbers()) == 2
+    assert await counted(road.redis, numbers) == 0
+    await road.feed(removal(record_no="L-1"))
+    await followed.caught_up()
+    assert await numbers() == ["（2026）苏0811执99号"]
+
+
+async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, followed: Followed) -> None:
+    """The change came to the replica before the answer did, and would never be told again."""
+    direct = RegisterReader(followed.direct, 1)
+
+    class Slow:
+        async def contents(self, *asked: Any) -> LookUp:  # noqa: ANN401
+            found = await direct.contents(*asked)
+            await road.feed(removal(record_no="L-1"))
+            await followed.caught_up()
+            return found
+
+    reader: Any = Slow()
+    found = await ContentsReader(followed.replica, reader).look_up([key(1)], [])
+    assert len(found.listings[key(1)]) == 1
+    assert (await followed.reader.look_up([key(1)])).listings[key(1)] == []
+
+
+async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road, followed: Followed) -> None:
+    """Another register may be in its place."""
+    await followed.reader.look_up([key(1)])
+    assert len(followed.replica.remembered) == 1
+    loads = followed.replica.reloads.total()
+    await road.redis.delete(layout.CHANGES)
+    await followed.until(lambda: followed.replica.reloads.total() > loads)
+    assert len(followed.replica.remembered) == 0
 
 
 async def test_a_lock_of_another_process_is_known(road: Road, followed: Followed) -> None:
