@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,6 +33,7 @@ class Kind(NamedTuple):
 PROBLEMS: dict[str, Kind] = {
     "json_invalid": Kind(400, Text("The body is not valid JSON in UTF-8", "请求体不是有效的 UTF-8 编码 JSON")),
     "body_empty": Kind(400, Text("The body holds no record", "请求体中没有记录")),
+    "body_unreadable": Kind(400, Text("The body is not encoded as its headers say", "请求体的编码与请求头所述不符")),
     "key_missing": Kind(401, Text("An API key is needed: Authorization: Bearer <key>", "需要 API 密钥：Authorization: Bearer <密钥>")),
     "key_unknown": Kind(401, Text("This API key is not known or was revoked", "该 API 密钥未登记或已吊销")),
     "scene_not_granted": Kind(403, Text("This client may not check in this scene", "该客户端无权在此场景比对")),
@@ -149,6 +151,8 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case RegisterUnavailable():
             return Problem(error.code)
+        case web.RequestPayloadError() | PayloadEncodingError():
+            return Problem("body_unreadable")
         case web.HTTPRequestEntityTooLarge():
             return Problem("body_too_large")
         case web.HTTPNotFound():

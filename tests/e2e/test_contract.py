@@ -1,6 +1,7 @@
 """What callers meet: who may call, what is refused with which code, locks, and what is to be seen."""
 
 import base64
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -68,6 +69,18 @@ def test_bad_checks_say_what_and_where(
     """Every wrong question has its code and place; none is answered with allow."""
     document = problem(http("POST", f"{program.url}/v1/checks", sent, key=program.key), status, code)
     assert document.get("path") == path
+
+
+def test_a_body_that_is_not_encoded_as_it_says_is_the_senders_fault(program: Program) -> None:
+    """Rubbish, cut off, or none at all: never a fault of ours, and nothing of it is repeated."""
+    key = client(program, "gzip", "--feed", "court", "--scene", "*")
+    encoded = {"Content-Encoding": "gzip"}
+    for path in ("/v1/checks", "/v1/checks/batch", "/v1/feeds/court/records"):
+        answer = http("POST", program.url + path, b"no gzip at all", key=key, headers=encoded)
+        problem(answer, 400, "body_unreadable")
+        assert b"gzip" not in answer.body
+        for sent in (gzip.compress(b'{"scene": ["x"]}')[:-16], b""):
+            assert http("POST", program.url + path, sent, key=key, headers=encoded).status in (400, 422)
 
 
 def test_no_route_but_health_is_open(program: Program) -> None:
