@@ -6,6 +6,14 @@ import sys
 import structlog
 
 
+def _without_what_was_sent(record: logging.LogRecord) -> bool:
+    """A request that aiohttp cannot read is told with bytes of it, a key or a number maybe: its kind is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    if type(error).__module__.startswith("aiohttp."):
+        record.msg, record.args, record.exc_info = "request unreadable: %s", (type(error).__name__,), None
+    return True
+
+
 def set_up_logs(log_format: str, *, level: int = logging.INFO) -> None:
     """Send structlog and the libraries' own logging through one form."""
     shared: list[structlog.types.Processor] = [
@@ -32,6 +40,7 @@ def set_up_logs(log_format: str, *, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for noisy in ("aiokafka", "kafka", "faust", "mode", "alembic", "aiohttp.access", "aiosqlite"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiohttp.server").addFilter(_without_what_was_sent)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

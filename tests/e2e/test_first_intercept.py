@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
     """After checks and feeds, a person's number stands in no log line, no metric, and no Redis key or value."""
     program.check("approval.licence", APPLICANT)
     metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
-    logs = "".join(p.read_text(errors="replace") for p in (program.data / "logs").iterdir())
+    logs = gateway_log(program)
     aof = b"".join(p.read_bytes() for p in (program.data / "valkey" / "appendonlydir").iterdir())
     register = re.findall(rb"cg:(?:subject|listing|changes)[^\r\n]*", aof)
     assert register
@@ -159,3 +160,21 @@ def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
     assert APPLICANT not in logs
     assert not any(APPLICANT.encode() in key for key in register)
     assert Path(program.data / "ledger.sqlite3").exists()
+
+
+def test_a_request_that_cannot_be_read_leaves_nothing_of_it_in_the_log(program: Program) -> None:
+    """Neither its key nor a number in its address: only that there was one, and what kind of fault it had."""
+    sound = f"GET /livez HTTP/1.1\r\nHost: {program.url[7:]}\r\n\r\n".encode()
+    for bad in (f"GET /{APPLICANT} HTTP/1.1\r\nAuthorization{APPLICANT}\r\n\r\n", f"{APPLICANT}\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", program.port), timeout=20) as caller:
+            caller.sendall(sound)
+            assert b" 200 " in caller.recv(65536)
+            caller.sendall(bad.encode())
+            assert b" 400 " in caller.recv(65536)
+    logs = eventually(lambda: told if "request unreadable" in (told := gateway_log(program)) else None)
+    assert logs
+    assert APPLICANT not in logs
+
+
+def gateway_log(program: Program) -> str:
+    return "".join(path.read_text(errors="replace") for path in (program.data / "logs").iterdir())
