@@ -4,9 +4,10 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from bench import at_a_rate, batches, load_register, parts, report, subjects, tools
+from bench import at_a_rate, batches, load_register, overload, parts, report, subjects, tools
 from bench.crowdsec import CrowdSec
 from bench.group import Gateway, Group
 from bench.plan import ON_A_GROUP, PAIRS, Plan
@@ -66,13 +67,14 @@ class Bench:
         if group is None:
             return
         own = group.target(group.main, requests)
+        drain = partial(group.drain, _DRAIN)
         if "batch" in plan.only:
             yield "batch", lambda: batches.batches(here, group, own, self._mix(), *measure[:2])
         if "openloop" in plan.only:
-            yield (
-                "openloop",
-                lambda: at_a_rate.open_loop(group, own, self._nginx, self._rate, *measure),
-            )
+            yield "openloop", lambda: at_a_rate.open_loop(own, self._nginx, self._rate, *measure, drain)
+        if "overload" in plan.only:
+            heavy = group.target(group.main, overload.checks_of_many(here / "checks-of-many"))
+            yield "overload", lambda: overload.overload(heavy, *measure, drain)
         if "workers" in plan.only:
             yield "workers", lambda: parts.workers(group, own, *measure)
         if "listings" in plan.only and len(plan.listings) > 1:

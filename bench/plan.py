@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 OURS = ("aiohttp", "lane", "intercept")
 SERVERS = ("nginx", "bare", "crowdsec", *OURS)
-PARTS = ("batch", "openloop", "fresh", "workers", "listings")
+PARTS = ("batch", "openloop", "overload", "fresh", "workers", "listings")
 ON_A_GROUP = {*OURS, *PARTS} - {"fresh"}
 """Those that need a started CreditGate."""
 PAIRS = (
-    ("aiohttp", "bare", "0.70"),
-    ("lane", "bare", ""),
+    ("aiohttp", "bare", "0.71"),
+    ("lane", "bare", "2"),
     ("lane", "aiohttp", ""),
-    ("aiohttp", "crowdsec", "2.8"),
-    ("lane", "crowdsec", ""),
+    ("aiohttp", "crowdsec", ""),
+    ("lane", "crowdsec", "10"),
+    ("lane", "nginx", "0.33"),
     ("intercept", "lane", ""),
     ("bare", "crowdsec", ""),
 )

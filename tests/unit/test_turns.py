@@ -12,48 +12,91 @@ from gateway.turns import Turns
 REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Clock:
-    """Goes on by what each request takes."""
+class Seconds:
+    """A processor that is always at work: what it was given to do is how time passes."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Steps(Seconds):
+    """Goes on by what each request takes, whenever somebody looks."""
 
     def __init__(self, step: float) -> None:
-        self.now, self.step = 100.0, step
+        super().__init__()
+        self.step = step
 
     def __call__(self) -> float:
         self.now += self.step
         return self.now
 
 
-async def served(turns: Turns, asked: int) -> int:
+_CHECK, _REFUSAL = 0.0001, 0.00001
+"""Seconds that each takes, in these tests."""
+
+
+async def served(turns: Turns, seconds: Seconds, asked: int) -> int:
     """How many of those that come at one turn of the loop are served."""
-    found = sum(turns.has_time() for _ in range(asked))
+    found = 0
+    for _ in range(asked):
+        has_time = turns.has_time()
+        found += has_time
+        seconds.now += _CHECK if has_time else _REFUSAL
     await asyncio.sleep(0)
     return found
 
 
+def turns_of(seconds: Seconds) -> Turns:
+    """Turns whose thread has the processor all the time."""
+    return Turns(clock=seconds, work=seconds)
+
+
 async def test_what_a_turn_has_time_for_is_never_refused() -> None:
-    """However long it goes on."""
-    turns = Turns(Clock(0.0001))
-    assert [await served(turns, 45) for _ in range(500)] == [45] * 500
+    """However long it goes on: callers that each wait for their answer are no excess, unless they are very many."""
+    turns = turns_of(seconds := Seconds())
+    assert [await served(turns, seconds, 45) for _ in range(500)] == [45] * 500
 
 
 async def test_a_short_rush_is_served_whole() -> None:
     """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
-    clock = Clock(0.0001)
-    turns = Turns(clock)
+    turns = turns_of(seconds := Seconds())
     for _ in range(20):
-        assert await served(turns, 500) == 500
-        assert await served(turns, 1) == 1
-        clock.now += 0.1
+        assert await served(turns, seconds, 500) == 500
+        assert await served(turns, seconds, 1) == 1
+        seconds.now += 0.1
 
 
-async def test_a_lasting_excess_is_refused_beyond_the_time_there_is_and_no_longer_than_it_lasts() -> None:
-    """Each turn serves as many as it has time for; as soon as a turn has time for all, all are served."""
-    turns = Turns(Clock(0.0001))
-    first = [await served(turns, 100) for _ in range(20)]
-    assert first[:9] == [100] * 9
-    assert all(45 <= found <= 55 for found in first[12:])
-    assert await served(turns, 10) == 10
-    assert await served(turns, 100) == 100
+async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
+    """Those few are answered at once, and the excess is not forgotten at a turn that happens to bring less."""
+    turns = turns_of(seconds := Seconds())
+    found = [await served(turns, seconds, 100) for _ in range(30)]
+    assert found[:5] == [100] * 5
+    assert all(4 <= few <= 6 for few in found[8:])
+    assert await served(turns, seconds, 3) == 3
+    assert await served(turns, seconds, 100) <= 6
+
+
+async def test_nobody_is_refused_any_more_soon_after_the_excess() -> None:
+    """A tenth of a second, however long it had lasted."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(1000):
+        await served(turns, seconds, 100)
+    until = seconds.now + 0.11
+    while seconds.now < until:
+        assert await served(turns, seconds, 2) == 2
+    assert await served(turns, seconds, 40) == 40
+
+
+async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
+    """Time passes, and the thread does little in it: it is not asked too much."""
+    seconds, work = Seconds(), Seconds()
+    turns = Turns(clock=seconds, work=work)
+    for _ in range(100):
+        assert await served(turns, work, 20) == 20
+        seconds.now += 0.03
 
 
 class Wire:
@@ -78,7 +121,7 @@ def lanes_that(answer: bytes, turns: Turns, departure: Departure) -> Lanes:
 
 async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later() -> None:
     """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
-    turns = Turns(Clock(0.001))
+    turns = turns_of(Steps(0.001))
     lanes = lanes_that(b"{}", turns, Departure())
     wires = [Wire() for _ in range(50)]
     callers = [Lane(lanes) for _ in wires]
@@ -89,8 +132,8 @@ async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later(
             caller.data_received(REQUEST)
         await asyncio.sleep(0)
     answers = [wire.written[-1] for wire in wires]
-    assert {answer[:12] for answer in answers[:2]} == {b"HTTP/1.1 200"}
-    for answer in answers[8:]:
+    assert {answer[:12] for answer in answers[:1]} == {b"HTTP/1.1 200"}
+    for answer in answers[4:]:
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert b"\r\nRetry-After: 1\r\n" in head
@@ -104,10 +147,13 @@ async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later(
 
 async def test_who_drains_refuses_nobody_for_want_of_time() -> None:
     """The last requests of a connection are answered: it is told to go elsewhere anyway."""
-    turns = Turns(Clock(0.001))
-    for _ in range(10):
-        await served(turns, 50)
-    assert [turns.has_time() for _ in range(9)][-1] is False
+    turns = turns_of(seconds := Seconds())
+    for _ in range(20):
+        await served(turns, seconds, 100)
+    for _ in range(9):
+        turns.has_time()
+        seconds.now += _CHECK
+    assert not turns.has_time()
     lanes = lanes_that(b"{}", turns, Departure(draining=True))
     wire, caller = Closing(), Lane(lanes)
     caller.connection_made(cast(asyncio.Transport, wire))
