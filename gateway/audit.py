@@ -4,7 +4,7 @@
                 └▶ no answer for half a second: a file in the spool ─▶ the topic, when the broker is back
 
 A decision that can neither be buffered nor spooled is not made: the check answers 503. What a kill -9 can lose is
-the buffer, at most the last moment of decisions that neither locked nor intercepted: 50 ms of them, or half a second
+the buffer, at most the last moment of decisions that neither locked nor intercepted: 20 ms of them, or half a second
 while the broker is away or says nothing.
 """
 
@@ -30,7 +30,7 @@ _BATCH, _BATCH_BYTES = 500, 400_000
 """Of one message: below what brokers take."""
 _FILE, _FILE_BYTES = 5_000, 8_000_000
 _MOST = 50_000
-_PERIOD = 0.05
+_PERIOD = 0.02
 _SPOOLING = 0.5
 _FILES, _TURN = 20, 0.25
 """Spooled batches, and seconds, that are spent on what was spooled before new decisions have their turn again."""

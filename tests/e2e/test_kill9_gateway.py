@@ -13,7 +13,7 @@ from tests.e2e.program import Program, court_record, credit_code, eventually, ht
 LISTED = credit_code(8_700_001)
 SECONDS = 1.5
 BOUND = 1.0
-"""Seconds before the kill within which an answer's record may be lost: a busy machine's worth of 50 ms."""
+"""Seconds before the kill within which an answer's record may be lost: a busy machine's worth of 20 ms."""
 
 
 class Answered(NamedTuple):
