@@ -12,6 +12,7 @@ from bench.rounds import interleaved, spread
 from bench.wrk import Target
 
 _DRAIN = 15.0
+_STARTS = 3
 
 
 def freshness(directory: Path, per_second: int, count: int) -> list[Table]:
@@ -61,6 +62,7 @@ def listings(groups: Sequence[Group], targets: Sequence[Target], rounds: int, se
         own, store = resident_bytes(target.pids) / 1024**2, resident_bytes(target.beside) / 1024**2
         table.notes.append(
             f"{target.name}: {ratio} of the CPU time with {groups[0].listings}; gateway {own:.0f} MiB, Valkey and"
-            f" worker {store:.0f} MiB; loaded in {group.loaded_in:.1f} s"
+            f" worker {store:.0f} MiB; loaded in {group.loaded_in:.1f} s; one more gateway answered"
+            f" {spread([group.ready_in() for _ in range(_STARTS)])} s after its start"
         )
     return [table]
