@@ -16,11 +16,13 @@ from gateway.responses import answer_json, cursor_to, page_size, place_in
 from register.clients import Client
 from register.lock_changes import LockState
 from register.lock_pages import LockFilter, LockPages
-from register.lock_rows import Lock
+from register.lock_rows import Lock, LockChanged
 from register.locks import LockBook
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.vocabulary import LockScope
 
+_ANY = "*"
+"""In If-Match: whatever it is by now."""
 _FILTERS: dict[str, tuple[str, ...] | None] = {
     "state": tuple(LockState),
     "scope": tuple(LockScope),
@@ -71,15 +73,19 @@ class LockHandlers:
         self, request: web.Request, client: Client, lock: Lock, state: LockState, kind: type[ReasonAsked]
     ) -> web.Response:
         why = reason_of(await read_body(request), client, kind)
-        ended = await self.locks.end(
-            lock.id,
-            state,
-            client=client.id,
-            operator=why.operator,
-            reason=why.reason,
-            document_no=why.document_no,
-            now=to_milliseconds(self.clock()),
-        )
+        try:
+            ended = await self.locks.end(
+                lock.id,
+                state,
+                client=client.id,
+                operator=why.operator,
+                reason=why.reason,
+                document_no=why.document_no,
+                now=to_milliseconds(self.clock()),
+                seen=_seen(request),
+            )
+        except LockChanged:
+            raise Problem("lock_changed") from None
         if ended is None:
             raise Problem("lock_not_held")
         return self._answer(ended)
@@ -105,7 +111,17 @@ class LockHandlers:
             {"at": rfc3339(from_milliseconds(change["changed_at"]))} | {name: change[name] for name in names}
             for change in lock.changes
         ]
-        return answer_json(self._document(lock) | {"history": history})
+        answer = answer_json(self._document(lock) | {"history": history})
+        answer.etag = lock.version
+        return answer
+
+
+def _seen(request: web.Request) -> list[str] | None:
+    """The versions that the caller has seen (RFC 9110, If-Match); None where it does not say."""
+    tags = request.if_match
+    if tags is None or any(tag.value == _ANY for tag in tags):
+        return None
+    return [tag.value for tag in tags if not tag.is_weak]
 
 
 def _filter(query: Mapping[str, str], client: str | None) -> LockFilter:

@@ -56,6 +56,7 @@ PROBLEMS: dict[str, Kind] = {
     "lock_not_held": Kind(409, Text("This lock is not held any more", "该锁定已不在锁定状态")),
     "feedback_given": Kind(409, Text("There is feedback already; a correction names it in `corrects`", "已有反馈；更正时请在 corrects 中写明原反馈编号")),
     "feed_not_held": Kind(409, Text("Nothing of this feed is held", "该单位没有暂存的报送")),
+    "lock_changed": Kind(412, Text("This lock rests on other listings than you have seen; read it again", "该锁定所依据的记录已有变化，请重新查看后再处理")),
     "body_too_large": Kind(413, Text("The body is larger than the limit", "请求体超过上限")),
     "file_too_large": Kind(413, Text("The file is larger than the limit; send it in parts", "文件超过上限，请分批报送")),
     "file_kind_unsupported": Kind(415, Text("This kind of file is not read", "不支持该类文件")),

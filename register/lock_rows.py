@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -63,6 +64,12 @@ class Lock(Struct, frozen=True):
     ended_at: int | None = None
     changes: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def version(self) -> str:
+        """Another whenever it rests on other listings, or has ended: what somebody who decides on it has seen."""
+        rests_on = "\n".join((self.id, self.state, *sorted(self.listings)))
+        return sha256(rests_on.encode()).hexdigest()[:16]
+
     def holds(self, now: int) -> bool:
         """Whether it holds at that moment, also where the sweep has not yet come."""
         return self.state == LockState.HELD and now < self.expires_at
@@ -74,6 +81,10 @@ class ListingsFell(Exception):
     def __init__(self, keys: Collection[str]) -> None:
         super().__init__(f"{len(keys)} listings")
         self.keys = frozenset(keys)
+
+
+class LockChanged(Exception):
+    """The lock is not as whoever decides on it has seen it. Nothing was written."""
 
 
 async def hold(connection: AsyncConnection, chain: Chain, request: LockRequest, terms: LockTerms) -> Lock:
@@ -128,6 +139,14 @@ async def end_overdue(connection: AsyncConnection, chain: Chain, due: ColumnElem
     await chain.append(connection, lock_changes, changes)
     await tell(connection, chain, [lock_telling(row, EventType.LOCK_EXPIRED, TERM_OVER) for row in rows], now)
     return [lock_of(row) for row in rows]
+
+
+async def require_seen(connection: AsyncConnection, lock_id: str, seen: Collection[str]) -> None:
+    """Keep the lock as it is until the transaction ends. Raises ``LockChanged`` unless a held one was so seen."""
+    query = for_update(connection, select(locks).where(locks.c.id == lock_id, locks.c.ended_at.is_(None)))
+    row = (await connection.execute(query)).mappings().first()
+    if row is not None and lock_of(row).version not in seen:
+        raise LockChanged
 
 
 async def _join(connection: AsyncConnection, row: dict[str, Any], wanted: Sequence[str]) -> Lock:

@@ -29,6 +29,7 @@ from register.lock_rows import (
     hold,
     keep_standing,
     lock_of,
+    require_seen,
 )
 from register.platform_tables import lock_listings
 from rules.calendar import civil_day, from_milliseconds
@@ -108,10 +109,16 @@ class LockBook:
         reason: str,
         now: int,
         document_no: str | None = None,
+        seen: Collection[str] | None = None,
     ) -> Lock | None:
-        """Release or confirm a held lock, or lift one that rests on not knowing; None when it is not so held."""
+        """Release or confirm a held lock, or lift one that rests on not knowing; None when it is not so held.
+
+        ``seen`` are versions of which it must have one. Raises ``LockChanged`` where it has none of them.
+        """
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, lock_changes)
+            if seen is not None:
+                await require_seen(connection, lock_id, seen)
             held = (locks.c.id == lock_id) & locks.c.ended_at.is_(None)
             if state is LockState.LIFTED:
                 # A listing may have joined it since it was read.

@@ -207,6 +207,36 @@ def test_a_locked_account_stays_locked_for_every_transaction(program: Program) -
     )
 
 
+def test_a_lock_that_changed_since_it_was_seen_is_not_released(program: Program) -> None:
+    """Another listing joins while an officer decides: with ``If-Match`` nothing is done until it was read again."""
+    key, officer = client(program, "trading-3", "--scene", "*"), client(program, "lock-officer", "--release")
+    feeder = client(program, "feed-joins", "--feed", "court")
+    first, second = credit_code(8_100_001), credit_code(8_100_002)
+    records = [court_record(f"JOIN-{who}", who) for who in (first, second)]
+    assert http("POST", f"{program.url}/v1/feeds/court/records", records, key=feeder).status == 202
+
+    def ask(who: str) -> dict[str, Any]:
+        answer = program.check("bidding.qualification", who, "bidder", key=key, account_id="acc-join")
+        return dict(answer.json)
+
+    assert eventually(lambda: ask(first)["outcome"] == "intercept")
+    (held,) = (lock for lock in ask(first)["locks"] if lock["scope"] == "account")
+    url = f"{program.url}/v1/locks/{held['id']}"
+    seen = http("GET", url, key=officer)
+    assert seen.json["listings"] == 1
+    assert eventually(lambda: ask(second)["outcome"] == "intercept")
+    why = {"reason": "核实有误", "document_no": "更正函〔2026〕8号", "operator": "o"}
+    confirmation = {"reason": "已执行", "operator": "o"}
+    for tag in (seen.headers["Etag"], '"other"', "bare", "W/" + seen.headers["Etag"]):
+        told = {"If-Match": tag}
+        problem(http("POST", f"{url}/release", why, key=officer, headers=told), 412, "lock_changed")
+        problem(http("POST", f"{url}/confirm", confirmation, key=officer, headers=told), 412, "lock_changed")
+    again = http("GET", url, key=officer)
+    assert (again.json["state"], again.json["listings"]) == ("held", 2)
+    ended = http("POST", f"{url}/release", why, key=officer, headers={"If-Match": again.headers["Etag"]})
+    assert (ended.status, ended.json["state"]) == (200, "released")
+
+
 def test_an_unattended_system_has_operator_and_purpose_fixed(program: Program) -> None:
     """A registration may fix who asks and what for; then the request need not say it."""
     key = client(program, "robot", "--scene", "*", "--operator", "onboarding-job", "--purpose", "商家入驻核验")
