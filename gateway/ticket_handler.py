@@ -101,8 +101,9 @@ class TicketHandler:
         for unknown in self.doubts.about(scene, found.state, None):
             return unknown.code
         party_keys = [(party.subject_key, party.name_key) for party in clearance.seen]
-        now_seen = seen(party_keys, found, client.grants.classes, civil_day(now))
-        return why_void(clearance, now_seen, found, policy)
+        today = civil_day(now)
+        now_seen = seen(party_keys, found, client.grants.classes, today)
+        return why_void(clearance, now_seen, found, policy, today)
 
 
 def _entry(clearance: Clearance, asked: VerifyAsked, reason: str | None, now: datetime) -> DecisionEntry:

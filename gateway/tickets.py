@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from register.register_reader import LookUp
-from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
+from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.listing import Listing, encode_listing
 from rules.policy import Policy
 from rules.subject import SubjectKeys
@@ -98,7 +98,7 @@ def _digests(listings: Iterable[Listing], visible: Collection[DataClass], today:
     }
 
 
-def why_void(clearance: Clearance, now_seen: Sequence[Seen], found: LookUp, policy: Policy) -> str | None:
+def why_void(clearance: Clearance, now_seen: Sequence[Seen], found: LookUp, policy: Policy, today: date) -> str | None:
     """Why a ticket holds no more, from what the register shows now; None when it holds."""
     if clearance.epoch != found.state.epoch:
         return "register_renewed"
@@ -108,7 +108,17 @@ def why_void(clearance: Clearance, now_seen: Sequence[Seen], found: LookUp, poli
         if set(after.listings) - set(then.listings):
             return "listing_arrived"
     known = any(then.listings for then in clearance.seen)
-    return "policy_changed" if known and clearance.policy != policy.digest else None
+    return "policy_changed" if known and _judged_otherwise(clearance, policy, today) else None
+
+
+def _judged_otherwise(clearance: Clearance, policy: Policy, today: date) -> bool:
+    """Whether another policy is in force by now, or a rule of this one has begun to hold since."""
+    if clearance.policy != policy.digest:
+        return True
+    lasting = timedelta(minutes=policy.pack.scenes[clearance.scene].ticket_minutes)
+    given_on = civil_day(from_milliseconds(clearance.expires) - lasting)
+    rules = policy.rules_of(clearance.scene)
+    return any(rule.holds_on(today) and not rule.holds_on(given_on) for rule in rules)
 
 
 def _text(data: bytes) -> str:

@@ -1,6 +1,6 @@
 """Clearance tickets: what they bind, what voids them, and that nobody can make or bend one."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +12,9 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.tickets import Clearance, TicketDesk, seen, why_void
 from register.register_reader import LookUp, RegisterState
+from rules.calendar import SHANGHAI, to_milliseconds
 from rules.listing import Listing
+from rules.policy import Policy
 from rules.subject import SubjectKeys
 from rules.vocabulary import DataClass
 from tests.unit.desk import KEYS, filed
@@ -22,6 +24,8 @@ TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
 DESK = TicketDesk(KEYS)
 ALL = frozenset(DataClass)
+NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI)
+MINUTES = POLICY.pack.scenes["bidding.qualification"].ticket_minutes
 PARTY = [("n" * 32, "m" * 32)]
 
 
@@ -43,7 +47,7 @@ def clearance(found: LookUp, **changes: Any) -> Clearance:  # noqa: ANN401
         seen=seen(PARTY, found, ALL, TODAY),
         epoch=found.state.epoch,
         policy=POLICY.digest,
-        expires=1,
+        expires=to_milliseconds(NOON + timedelta(minutes=MINUTES)),
     )
     return msgspec.structs.replace(made, **changes)
 
@@ -53,7 +57,7 @@ def listing(**changes: Any) -> Listing:  # noqa: ANN401
 
 
 def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **changes: Any) -> str | None:  # noqa: ANN401
-    return why_void(clearance(then, **changes), seen(PARTY, now, visible, TODAY), now, POLICY)
+    return why_void(clearance(then, **changes), seen(PARTY, now, visible, TODAY), now, POLICY, TODAY)
 
 
 def test_a_ticket_says_what_it_said() -> None:
@@ -124,3 +128,18 @@ def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
     warned = looked_up(listing(severity="general"))
     assert void(looked_up(), looked_up(), policy="another") is None
     assert void(warned, warned, policy="another") == "policy_changed"
+
+
+@pytest.mark.parametrize(("begins", "reason"), [(22, None), (23, None), (24, "policy_changed"), (25, None)])
+def test_a_rule_that_begins_to_hold_voids_what_rested_on_a_listing(begins: int, reason: str | None) -> None:
+    """At midnight in Beijing, with no file changed: a ticket of the day before was given without that rule."""
+    pack, (first, *others) = POLICY.pack, POLICY.rules_of("bidding.qualification")
+    begun = msgspec.structs.replace(first, from_day=date(2026, 11, begins))
+    dated = Policy(msgspec.structs.replace(pack, rules=(begun, *others)), POLICY.digest)
+    tomorrow = date(2026, 11, 24)
+    warned = looked_up(listing(severity="general"))
+    now_seen = seen(PARTY, warned, ALL, tomorrow)
+    assert why_void(clearance(warned), now_seen, warned, dated, tomorrow) == reason
+    assert (
+        why_void(clearance(looked_up()), seen(PARTY, looked_up(), ALL, tomorrow), looked_up(), dated, tomorrow) is None
+    )
