@@ -48,6 +48,7 @@ class Group:
         self.main = Gateway("lane", free_port())
         self.gateways = [self.main]
         self.loaded_in = 0.0
+        self.restarts = 0
         self.key = ""
         self.written: list[float] = []
         """Decisions a second that the worker put in the ledger while nothing else was asked of it."""
@@ -77,8 +78,9 @@ class Group:
 
     def ready_in(self) -> float:
         """Seconds from the start of one more gateway until it answers surely; it is ended again."""
+        self.restarts += 1
         began = time.perf_counter()
-        found = self.gateway(f"restarted-{len(self.gateways)}")
+        found = self.gateway(f"restarted-{self.restarts}")
         took = time.perf_counter() - began
         stop(found.process)
         self.gateways.remove(found)
