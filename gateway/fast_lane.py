@@ -12,20 +12,17 @@ hands it over before anything of that request was done.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from http import HTTPStatus
-from time import monotonic, time
+from time import monotonic
 from typing import cast
-from uuid import uuid4
 
-import orjson
 import structlog
 
 from gateway.access import Access
 from gateway.check_handler import CheckHandler, Reply
-from gateway.departure import SERVER, Departure
+from gateway.departure import Departure
 from gateway.metrics import REFUSED
 from gateway.outbox import Outbox
+from gateway.prepared_answers import PreparedAnswers, problem_bytes
 from gateway.problems import Problem, note_problem, problem_of
 from gateway.question import Question
 from gateway.request_head import LONGEST_HEAD, Head, HeadReader
@@ -36,10 +33,6 @@ _END = b"\r\n\r\n"
 _MOST_WAITING = 256 * 1024
 """Bytes of further requests that are kept while one is in hand; then the client waits."""
 _SWEEP = 1.0
-_OK = (
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
-    "Date: {date}\r\nServer: {server}\r\nContent-Length: "
-)
 _CLOSE = b"\r\nConnection: close"
 _log = structlog.get_logger("gateway.fast_lane")
 
@@ -59,39 +52,17 @@ class Lanes:
     open: "set[Lane]" = field(default_factory=set)
     turns: Turns = field(default_factory=Turns)
     outbox: Outbox = field(default_factory=Outbox)
-    _refused: int = 0
-    _second: int = 0
-    _ok: bytes = b""
-    _busy: bytes = b""
+    answers: PreparedAnswers = field(default_factory=PreparedAnswers)
 
     def __call__(self) -> "Lane":
         """The protocol of a new connection."""
         return Lane(self)
 
-    def ok(self) -> bytes:
-        """The head of a 200 up to the length of its body; made once a second, for its date."""
-        self._be_of_this_second()
-        return self._ok
-
-    def busy(self) -> bytes:
-        """A whole 503 `overloaded`; one for all who are refused in a second, since to refuse must cost little."""
-        self._refused += 1
-        self._be_of_this_second()
-        return self._busy
-
-    def _be_of_this_second(self) -> None:
-        second = int(time())
-        if second != self._second:
-            self._second = second
-            self._ok = _OK.format(date=formatdate(second, usegmt=True), server=SERVER).encode()
-            self._busy = problem_bytes(Problem("overloaded"))
-
     async def sweep(self) -> None:
         """Close connections that idle, and hand over those whose body does not come, for as long as it runs."""
         while True:
             await asyncio.sleep(_SWEEP)
-            refused, self._refused = self._refused, 0
-            REFUSED.labels("overloaded").inc(refused)
+            REFUSED.labels("overloaded").inc(self.answers.take_refused())
             now = monotonic()
             for lane in list(self.open):
                 lane.look_at_clock(now)
@@ -106,16 +77,6 @@ class Lanes:
             await asyncio.sleep(0.01)
         for lane in list(self.open):
             lane.abort()
-
-
-def problem_bytes(problem: Problem, last_words: bytes = b"") -> bytes:
-    """A problem as a whole answer; ``last_words`` end its head."""
-    status = HTTPStatus(problem.status)
-    body = orjson.dumps(problem.document(str(uuid4())))
-    fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    start = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}Content-Length: {len(body)}".encode()
-    return start + last_words + b"\r\n\r\n" + body
 
 
 class Lane(asyncio.Protocol):
@@ -240,7 +201,7 @@ class Lane(asyncio.Protocol):
 
     def _answer(self, head: Head, body: bytes) -> None:
         if not self._lanes.turns.has_time() and not self._lanes.departure.draining:
-            return self._write(self._lanes.busy())
+            return self._write(self._lanes.answers.busy())
         checks = self._lanes.checks
         try:
             client = self._lanes.access.known(head.authorization)
@@ -272,7 +233,7 @@ class Lane(asyncio.Protocol):
         self._work_off()
 
     def _send(self, body: bytes) -> None:
-        self._write(b"%b%d%b\r\n\r\n%b" % (self._lanes.ok(), len(body), self._last_words(), body))
+        self._write(b"%b%d%b\r\n\r\n%b" % (self._lanes.answers.ok(), len(body), self._last_words(), body))
 
     def _send_problem(self, error: Exception, route: str) -> None:
         problem = problem_of(error)

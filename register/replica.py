@@ -9,8 +9,7 @@ too little.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from time import monotonic
 from typing import Any
@@ -23,6 +22,7 @@ from register import layout
 from register.presence import Presence, packed
 from register.register_reader import RegisterState
 from register.remembered import Remembered
+from register.replica_source import DEADLINE, Marker, close, identity, last_sequence, read_marker, scan, streams
 
 _BLOCK = 200
 """Milliseconds that Redis keeps a question for changes when there are none."""
@@ -30,11 +30,9 @@ _LATE = 0.5
 """Seconds after which an answer was late, and the next question does not wait for news."""
 _POLL = 0.5
 """Seconds between looks at the marker."""
-_DEADLINE = 2.0
 _CURRENT_WITHIN = 1.0
 """Seconds without a word from Redis after which the replica is stale."""
 _AT_ONCE = 5000
-_SCANNED = 20_000
 _MOST_SINCE = 1_000_000
 """Keys since the load beyond which it is loaded anew: they take more room than those of a load."""
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
@@ -56,18 +54,6 @@ class Hole(Exception):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-@dataclass(slots=True)
-class Marker:
-    """The register's marker as it was last read, and when."""
-
-    epoch: str
-    generation: str
-    listings: int
-    applied: int
-    beat_age: int | None
-    read_at: float
 
 
 class Replica:
@@ -176,14 +162,14 @@ class Replica:
             finally:
                 self._tried.set()
                 self._whole = self._whole and cause == "unreachable"
-                await _close(connection)
+                await close(connection)
 
     async def _load(self, connection: "Redis", cause: str) -> None:
         """Take the register in, aside; then put it in the place of what was known."""
-        async with asyncio.timeout(_DEADLINE):
-            server = await _identity(connection)
-            marker = await _read_marker(connection)
-            sequence = await _last_sequence(connection)
+        async with asyncio.timeout(DEADLINE):
+            server = await identity(connection)
+            marker = await read_marker(connection)
+            sequence = await last_sequence(connection)
         if marker is None:
             self._whole = False
             await asyncio.sleep(_POLL)
@@ -195,10 +181,8 @@ class Replica:
         began = monotonic()
         self._whole = False
         prefix = layout.subject(marker.generation, "")
-        found = [packed(keys, len(prefix)) async for keys in _scan(connection, prefix) if keys]
-        locks = {
-            key.decode().removeprefix(layout.LOCK) async for keys in _scan(connection, layout.LOCK) for key in keys
-        }
+        found = [packed(keys, len(prefix)) async for keys in scan(connection, prefix) if keys]
+        locks = {key.decode().removeprefix(layout.LOCK) async for keys in scan(connection, layout.LOCK) for key in keys}
         # Sorting many keys takes a while: not on the loop that answers checks.
         presence = await asyncio.to_thread(Presence, found)
         self._presence, self._locks, self._server = presence, locks, server
@@ -229,10 +213,10 @@ class Replica:
                 await self._look_at_marker(connection)
             # What was asked for is what is known: an answer may have waited for this process, or be only a part.
             asked, taken = monotonic(), 0
-            async with asyncio.timeout(_DEADLINE):
+            async with asyncio.timeout(DEADLINE):
                 last: Any = {layout.CHANGES: f"0-{self.sequence}"}
                 answer = await connection.xread(last, count=_AT_ONCE, block=block)
-            for _, entries in _streams(answer):
+            for _, entries in streams(answer):
                 self._take(entries)
                 taken += len(entries)
             if taken < _AT_ONCE:
@@ -265,12 +249,12 @@ class Replica:
                 waiting.set_result(None)
 
     async def _look_at_marker(self, connection: "Redis") -> None:
-        async with asyncio.timeout(_DEADLINE):
-            identity = await _identity(connection)
-            marker = await _read_marker(connection)
-            last = await _last_sequence(connection)
+        async with asyncio.timeout(DEADLINE):
+            server = await identity(connection)
+            marker = await read_marker(connection)
+            last = await last_sequence(connection)
         known = self._marker
-        if identity != self._server:
+        if server != self._server:
             raise Hole("server")
         if marker is None or known is None or marker.epoch != known.epoch:
             raise Hole("epoch")
@@ -279,51 +263,3 @@ class Replica:
         if last < self.sequence:
             raise Hole("log_shorter")
         self._marker = marker
-
-
-async def _identity(connection: "Redis") -> tuple[str, str]:
-    """Which server, and whose history it holds: one that was demoted and followed another is not the same any more."""
-    server, replication = await connection.info("server"), await connection.info("replication")
-    return str(server["run_id"]), str(replication["master_replid"])
-
-
-async def _read_marker(connection: "Redis") -> Marker | None:
-    pipeline = connection.pipeline(transaction=True)
-    pipeline.hmget(layout.MARKER, "epoch", "generation", "listings", "applied", "beat")
-    pipeline.time()
-    (epoch, generation, listings, applied, beat), (seconds, micros) = await pipeline.execute()
-    if epoch is None:
-        return None
-    age = None if beat is None else max(0, seconds * 1000 + micros // 1000 - int(beat))
-    generation = (generation or layout.FIRST_GENERATION.encode()).decode()
-    return Marker(epoch.decode(), generation, int(listings or 0), int(applied or 0), age, monotonic())
-
-
-async def _last_sequence(connection: "Redis") -> int:
-    last: Any = await connection.xrevrange(layout.CHANGES, count=1)
-    return int(last[0][0].split(b"-")[1]) if last else 0
-
-
-async def _scan(connection: "Redis", prefix: str) -> AsyncIterator[list[bytes]]:
-    """All keys that begin so: every one that is there throughout, some more than once."""
-    cursor = 0
-    while True:
-        async with asyncio.timeout(_DEADLINE):
-            answer: Any = await connection.scan(cursor, match=f"{prefix}*", count=_SCANNED)
-        cursor = int(answer[0])
-        yield answer[1]
-        if cursor == 0:
-            return
-
-
-def _streams(answer: Any) -> list[Any]:  # noqa: ANN401 - a list, or a mapping under RESP3
-    if isinstance(answer, dict):
-        return [(name, [entry for part in parts for entry in part]) for name, parts in answer.items()]
-    return list(answer or ())
-
-
-async def _close(connection: "Redis") -> None:
-    try:
-        await connection.aclose()
-    except (RedisError, OSError):
-        return

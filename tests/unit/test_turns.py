@@ -64,7 +64,7 @@ async def test_a_short_rush_is_served_whole() -> None:
     """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
     turns = turns_of(seconds := Seconds())
     for _ in range(20):
-        assert await served(turns, seconds, 500) == 500
+        assert await served(turns, seconds, 400) == 400
         assert await served(turns, seconds, 1) == 1
         seconds.now += 0.1
 
@@ -79,15 +79,39 @@ async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
     assert await served(turns, seconds, 100) <= 6
 
 
-async def test_nobody_is_refused_any_more_soon_after_the_excess() -> None:
-    """A tenth of a second, however long it had lasted."""
-    turns = turns_of(seconds := Seconds())
-    for _ in range(1000):
-        await served(turns, seconds, 100)
-    until = seconds.now + 0.11
+async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let_in() -> None:
+    """A second later a turn or two are served whole, to see whether it is over: hardly anybody waits for that."""
+    turns, few = turns_of(seconds := Seconds()), 0
+    until = seconds.now + 10
+    found = []
     while seconds.now < until:
-        assert await served(turns, seconds, 2) == 2
+        found.append(await served(turns, seconds, 100))
+    few = sum(number <= 6 for number in found)
+    assert few > 0.97 * len(found)
+    assert found.count(100) >= 9
+
+
+async def test_callers_that_wait_for_their_answers_are_served_again_after_an_excess() -> None:
+    """Thirty-two that ask again at once, even when refused, keep no second of refusals going by it."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(100):
+        await served(turns, seconds, 100)
+    until = seconds.now + 1.0
+    while seconds.now < until:
+        await served(turns, seconds, 32)
+    assert [await served(turns, seconds, 32) for _ in range(2000)][1:] == [32] * 1999
+
+
+async def test_nobody_is_refused_after_a_pause() -> None:
+    """What was too much before it says nothing about now."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(100):
+        await served(turns, seconds, 100)
+    seconds.now += 1.1
     assert await served(turns, seconds, 40) == 40
+    for _ in range(9):
+        assert await served(turns, seconds, 60) == 60
+        seconds.now += 0.1
 
 
 async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
