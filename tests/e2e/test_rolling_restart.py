@@ -114,8 +114,10 @@ async def test_a_killed_gateway_comes_back_and_the_other_goes_on(pair: Program) 
     """kill -9 of one of two: the other serves its connections on, the place is filled, and new connections answer."""
     victim, other = workers(pair)
     connections = [await asyncio.open_connection("127.0.0.1", pair.port) for _ in range(40)]
+    alive = head("GET", "/livez", pair.key)
+    assert {(await exchanged(streams, alive)).status for streams in connections} == {200}  # nobody waits at the door
     os.kill(victim, signal.SIGKILL)
-    answers = [await asked(streams, head("GET", "/livez", pair.key)) for streams in connections]
+    answers = [await asked(streams, alive) for streams in connections]
     assert {answer.status for answer in answers if answer} == {200}
     assert 0 < sum(answer is None for answer in answers) < 40
     assert eventually(lambda: len(workers(pair)) == 2 and victim not in workers(pair))

