@@ -49,7 +49,7 @@ class Group:
         self.gateways = [self.main]
         self.loaded_in = 0.0
         self.restarts = 0
-        self.key = ""
+        self.key = self.inspector = ""
         self.written: list[float] = []
         """Decisions a second that the worker put in the ledger while nothing else was asked of it."""
         self.behind = 0
@@ -128,7 +128,8 @@ class Group:
 
     def metrics(self, gateway: Gateway) -> str:
         """What it shows to Prometheus."""
-        return http("GET", f"{gateway.url}/metrics", key=self._client("inspector", "--inspect")).body.decode()
+        self.inspector = self.inspector or self._client("inspector", "--inspect")
+        return http("GET", f"{gateway.url}/metrics", key=self.inspector).body.decode()
 
     def decisions(self) -> int:
         """Decisions that the worker has put in the ledger."""

@@ -18,6 +18,7 @@ from gateway.check_handler import CheckHandler
 from gateway.common import Common, common_parts
 from gateway.departure import DEPARTURE, Departure, count_in_hand
 from gateway.lock_upkeep import count_overdue, keep_locks_shown
+from gateway.loop_watch import watch_loop
 from gateway.problems import answer_problems
 from gateway.replica_shown import show_replica
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
@@ -73,6 +74,7 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "tally": common.tally.keep_telling(),
         "canary": common.canary.keep_flying(),
         "events": common.hub.keep_looking(),
+        "loop": watch_loop(),
     }
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
     for task in tasks:

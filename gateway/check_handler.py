@@ -29,7 +29,7 @@ from rules.vocabulary import Outcome
 
 MOST = 1000
 """Checks in one batch."""
-_AT_ONCE = 50
+_AT_ONCE = 25
 """Checks of a batch that are answered in one go: the event loop is held for a millisecond or so."""
 _JSON = "application/json"
 _LONGEST_LINE = 64 * 1024

@@ -32,6 +32,11 @@ CHECK_SECONDS = Histogram(
     ["scene"],
     buckets=CHECK_BUCKETS,
 )
+LOOP_DELAY = Histogram(
+    "creditgate_event_loop_delay_seconds",
+    "How late the event loop came back to somebody who was due, looked at twenty times a second.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
 PROBLEMS_ANSWERED = Counter("creditgate_problems", "Requests answered with a problem, by code.", ["code"])
 LOCKS_HELD = Counter("creditgate_locks", "Locks newly held, by scene and scope.", ["scene", "scope"])
 INDETERMINATE = Counter(
