@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Annotated, Any, NamedTuple
 from uuid import uuid4
@@ -60,6 +60,7 @@ class CheckHandler:
     limits: RateLimits
     gate: LoadGate
     tally: Tally
+    _one_go: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one check."""
@@ -106,8 +107,6 @@ class CheckHandler:
         results: list[dict[str, Any]] = []
         with self.gate:
             for start in range(0, len(asked.checks), _AT_ONCE):
-                if start:
-                    await asyncio.sleep(0)  # others have their turn
                 results += await self._answer(client, asked.checks[start : start + _AT_ONCE], start)
         decided = sum("decision" in result for result in results)
         counts = {"checks": len(results), "decided": decided, "problems": len(results) - decided}
@@ -140,7 +139,9 @@ class CheckHandler:
 
     async def _answer(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
         open_targets: set[str] = set()
-        read = [self._try(part, client, open_targets) for part in parts]
+        async with self._one_go:
+            read = [self._try(part, client, open_targets) for part in parts]
+            await asyncio.sleep(0)  # others have their turn, before another batch has
         answers = iter(await self._look_into(client, [found for found in read if isinstance(found, Question)]))
         return [
             _result(start + number, next(answers) if isinstance(found, Question) else found)

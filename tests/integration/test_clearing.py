@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -15,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
 from gateway.check_handler import CheckHandler
-from gateway.check_request import asked_from, check_from
+from gateway.check_request import CheckAsked, asked_from, check_from
+from gateway.clearing import Clearing
 from gateway.problems import Problem
 from gateway.question import Question, question_of
 from register.clients import Client, Grants
@@ -204,3 +208,26 @@ async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHand
         await redis.delete(place)
     assert await outcome("finance.loan", "borrower", 3) == "warn"
     assert await outcome("bidding.qualification", "bidder", 4) == "allow"
+
+
+async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> None:
+    """Whoever else is due waits for a part of one of them at a time, however many there are."""
+    turn, taken, own = 0, Counter[int](), handler.clearing.at_once
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def at_once(client: Client, asked: CheckAsked, open_targets: set[str]) -> bytes | Question:
+        taken[turn] += 1
+        return own(client, asked, open_targets)
+
+    watched = replace(handler, clearing=cast(Clearing, SimpleNamespace(at_once=at_once)))
+    counting = asyncio.create_task(count_turns())
+    batch = b'{"checks":[' + b",".join([body()] * 200) + b"]}"
+    replies = await asyncio.gather(*(watched.reply_to_batch(CLIENT, batch) for _ in range(3)))
+    counting.cancel()
+    assert [json.loads(reply.body)["counts"]["decided"] for reply in replies] == [200] * 3
+    assert (max(taken.values()), sum(taken.values())) == (25, 600)
