@@ -83,7 +83,7 @@ async def _life(common: Common) -> AsyncIterator[None]:
         # Before that every answer would be in doubt.
         async with asyncio.timeout(_FIRST_LOOK):
             await common.doubts.refresh()
-    with suppress(NotImplementedError, RuntimeError):
+    with suppress(NotImplementedError, RuntimeError):  # in a thread of another program, or on a system without signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, common.shelf.reload)
     yield
     for task in tasks:

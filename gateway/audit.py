@@ -134,7 +134,7 @@ class Audit:
         loop = asyncio.get_running_loop()
         until = loop.time() + _TURN
         for _ in range(_FILES):
-            path = await asyncio.to_thread(self._spool.next)
+            path = await asyncio.to_thread(self._spool.next) if self._spool.may_have_more else None
             if path is None:
                 return
             try:

@@ -65,9 +65,18 @@ class Spool:
         """The oldest batches; also those of a process that ended before the broker was back."""
         return sorted(self._folder.glob(f"*{_WHOLE}"))[:most]
 
+    @property
+    def may_have_more(self) -> bool:
+        """Whether ``next`` may find one; asked without touching the disk."""
+        return bool(self._found) or self._to_be_read
+
+    @property
+    def _to_be_read(self) -> bool:
+        return not self._found and monotonic() - self._read_at >= _EACH
+
     def next(self) -> Path | None:
         """The next batch to try. After a long outage there are very many: the folder is read once for all of them."""
-        if not self._found and monotonic() - self._read_at >= _EACH:
+        if self._to_be_read:
             self._read()
             self._read_at = monotonic()
         return self._found.popleft() if self._found else None
