@@ -5,7 +5,6 @@ one who asks too much is told 503 too.
 """
 
 from dataclasses import dataclass
-from time import perf_counter
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -15,16 +14,10 @@ from aiohttp import web
 
 from config.settings import Settings
 from gateway.access import Access
-from gateway.check_desk import CheckDesk, Decided
+from gateway.check_handler import CheckHandler
 from gateway.check_request import CheckAsked, asked_from
-from gateway.clearing import Clearing
-from gateway.load_gate import LoadGate
 from gateway.problems import PROBLEMS, Problem
-from gateway.question import Question
-from gateway.rate_limits import RateLimits
 from gateway.responses import answer_json
-from gateway.tally import Tally
-from register.clients import Client
 from rules.vocabulary import Outcome
 
 DECISION = "X-CreditGate-Decision"
@@ -59,19 +52,15 @@ class AuthzHandler:
     """Answers proxies."""
 
     access: Access
-    clearing: Clearing
-    desk: CheckDesk
+    checks: CheckHandler
     names: HeaderNames
-    limits: RateLimits
-    gate: LoadGate
-    tally: Tally
 
     async def any(self, request: web.Request) -> web.Response:
         """Decide from headers, whatever the method and the rest of the path."""
         try:
             client = await self.access.client_of(request)
-            self.limits.take(client)
-            decided = await self._decided(client, self._asked(request))
+            self.checks.limits.take(client)
+            decided = await self.checks.decide(client, self._asked(request))
         except Problem as problem:
             return _refused(problem)
         document, outcome = orjson.loads(decided.body), decided.outcome
@@ -81,17 +70,6 @@ class AuthzHandler:
         response.headers[DECISION] = document["decision_id"]
         response.headers[OUTCOME] = outcome
         return response
-
-    async def _decided(self, client: Client, asked: CheckAsked) -> Decided:
-        started = perf_counter()
-        answered = self.clearing.at_once(client, asked)
-        if isinstance(answered, Question):
-            with self.gate:
-                decided = await self.desk.answer(client, answered)
-        else:
-            decided = Decided(Outcome.ALLOW, answered)
-        self.tally.note(asked.scene, decided.outcome, perf_counter() - started)
-        return decided
 
     def _asked(self, request: web.Request) -> CheckAsked:
         given = {name: request.headers.get(getattr(self.names, name), "").strip() for name in HeaderNames.__slots__}

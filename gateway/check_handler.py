@@ -1,7 +1,7 @@
 """POST /v1/checks and POST /v1/checks/batch: one question, up to a thousand, or as many lines as there are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Annotated, Any, NamedTuple
@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from gateway.access import Access
 from gateway.bodies import in_good_time, read_body
 from gateway.check_desk import CheckDesk, Decided
-from gateway.check_request import asked_from, decoded
+from gateway.check_request import CheckAsked, asked_from, decoded
 from gateway.clearing import Clearing
 from gateway.departure import DEPARTURE
 from gateway.intake import NDJSON
@@ -86,19 +86,33 @@ class CheckHandler:
         """
         started = perf_counter()
         self.limits.take(client)
-        asked = asked_from(body)
-        answered = self.clearing.at_once(client, asked)
+        return self._cleared(client, asked_from(body), started)
+
+    async def reply_in_time(self, client: Client, question: Question) -> Reply:
+        """The answer to a question that was let in, and is not clear at once. Raises ``Problem``."""
+        return _json((await self._decided(client, question, perf_counter())).body)
+
+    async def decide(self, client: Client, asked: CheckAsked) -> Decided:
+        """What is decided on a form, at once or in time. Raises ``Problem``."""
+        started = perf_counter()
+        answered = self._cleared(client, asked, started)
+        if isinstance(answered, Question):
+            return await self._decided(client, answered, started)
+        return Decided(Outcome.ALLOW, answered)
+
+    def _cleared(
+        self, client: Client, asked: CheckAsked, started: float, open_targets: Set[str] = frozenset()
+    ) -> bytes | Question:
+        answered = self.clearing.at_once(client, asked, open_targets)
         if not isinstance(answered, Question):
             self.tally.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
         return answered
 
-    async def reply_in_time(self, client: Client, question: Question) -> Reply:
-        """The answer to a question that was let in, and is not clear at once. Raises ``Problem``."""
-        started = perf_counter()
+    async def _decided(self, client: Client, question: Question, started: float) -> Decided:
         with self.gate:
             decided = await self.desk.answer(client, question)
         self.tally.note(question.check.scene, decided.outcome, perf_counter() - started)
-        return _json(decided.body)
+        return decided
 
     async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
         """The answers to a batch. Raises ``Problem`` when it is none."""
@@ -157,12 +171,9 @@ class CheckHandler:
             if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
                 raise Problem("body_too_large")
             started = perf_counter()
-            asked = asked_from(part)
-            answered = self.clearing.at_once(client, asked, open_targets)
+            answered = self._cleared(client, asked_from(part), started, open_targets)
             if isinstance(answered, Question):
                 open_targets.update(answered.targets.values())
-            else:
-                self.tally.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
             return answered
         except Problem as problem:
             return problem

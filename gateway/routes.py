@@ -80,7 +80,7 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
     )
     clearing = Clearing(common.replica, common.doubts, common.keys, shelf, common.audit, clock)
     checks = CheckHandler(access, clearing, desk, limits, gate, common.tally)
-    authz = AuthzHandler(access, clearing, desk, HeaderNames.of(common.settings), limits, gate, common.tally)
+    authz = AuthzHandler(access, checks, HeaderNames.of(common.settings))
     verifier = TicketHandler(
         access, tickets, common.reader, common.keys, shelf, common.audit, common.doubts, limits, gate, clock
     )
