@@ -10,73 +10,27 @@ hands it over before anything of that request was done.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from gateway.access import Access
-from gateway.check_handler import CheckHandler, Reply
-from gateway.departure import Departure
-from gateway.metrics import REFUSED
-from gateway.outbox import Outbox
-from gateway.prepared_answers import PreparedAnswers, problem_bytes
+from gateway.check_handler import Reply
+from gateway.prepared_answers import problem_bytes
 from gateway.problems import Problem, note_problem, problem_of
 from gateway.question import Question
-from gateway.request_head import LONGEST_HEAD, Head, HeadReader
-from gateway.turns import Turns
+from gateway.request_head import LONGEST_HEAD, Head
+
+if TYPE_CHECKING:
+    from gateway.lanes import Lanes
 
 _PLAIN = b"POST /v1/checks"
 _END = b"\r\n\r\n"
 _MOST_WAITING = 256 * 1024
 """Bytes of further requests that are kept while one is in hand; then the client waits."""
-_SWEEP = 1.0
 _CLOSE = b"\r\nConnection: close"
 _log = structlog.get_logger("gateway.fast_lane")
-
-
-@dataclass(slots=True)
-class Lanes:
-    """The connections of one process that are in the lane. ``elsewhere`` makes aiohttp's protocol for one."""
-
-    checks: CheckHandler
-    access: Access
-    departure: Departure
-    elsewhere: Callable[[], asyncio.Protocol]
-    body_limit: int
-    keep_alive: float
-    body_deadline: float
-    heads: HeadReader = field(default_factory=HeadReader)
-    open: "set[Lane]" = field(default_factory=set)
-    turns: Turns = field(default_factory=Turns)
-    outbox: Outbox = field(default_factory=Outbox)
-    answers: PreparedAnswers = field(default_factory=PreparedAnswers)
-
-    def __call__(self) -> "Lane":
-        """The protocol of a new connection."""
-        return Lane(self)
-
-    async def sweep(self) -> None:
-        """Close connections that idle, and hand over those whose body does not come, for as long as it runs."""
-        while True:
-            await asyncio.sleep(_SWEEP)
-            REFUSED.labels("overloaded").inc(self.answers.take_refused())
-            now = monotonic()
-            for lane in list(self.open):
-                lane.look_at_clock(now)
-
-    async def close(self, seconds: float) -> None:
-        """Close idle connections at once, and the rest when their request was answered or the time is over."""
-        deadline = monotonic() + seconds
-        while self.open and monotonic() < deadline:
-            self.outbox.send()
-            for lane in list(self.open):
-                lane.close_if_idle()
-            await asyncio.sleep(0.01)
-        for lane in list(self.open):
-            lane.abort()
 
 
 class Lane(asyncio.Protocol):
@@ -96,7 +50,7 @@ class Lane(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: "Lanes") -> None:
         self._lanes = lanes
         self._transport: asyncio.Transport | None = None
         self._buffer = b""

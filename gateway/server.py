@@ -16,7 +16,7 @@ from config.settings import Settings
 from gateway.app import ACCESS, CHECKS, REPLICA, build_app
 from gateway.departure import DEPARTURE, leave
 from gateway.door import BACKLOG, Bouncer, Door, bound, listen, room_for_connections
-from gateway.fast_lane import Lanes
+from gateway.lanes import Lanes
 
 _TO_CLOSE = 2.0
 """Seconds for answers that were made and not yet taken; what was in hand had its time before."""

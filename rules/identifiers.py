@@ -14,12 +14,12 @@ from datetime import date
 
 import msgspec
 
+from rules.identifier_faults import InvalidIdentifier
 from rules.identifier_forms import (
     CENTENARIANS,
     CENTURIES,
     Identifier,
     IdType,
-    InvalidIdentifier,
     SubjectKind,
     birth_possible,
     read_15,

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.settings import Settings
 from gateway.app import ACCESS, CHECKS, REPLICA, build_app
 from gateway.departure import DEPARTURE
-from gateway.fast_lane import Lanes
+from gateway.lanes import Lanes
 from register.clients import ClientRegistry, Grants
 from register.feed_doubts import FeedsKnown
 from register.replica import ReplicaState

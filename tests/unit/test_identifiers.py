@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rules.identifier_faults import FAULTS
 from rules.identifier_forms import (
-    FAULTS,
     PROVINCES,
     USCC_ALPHABET,
     org_check,

@@ -39,7 +39,7 @@ from register.register_reader import CAUSES, RegisterState
 from rules.admission import AdmissionDesk, Claim
 from rules.decision import Match, decide
 from rules.faults import RECORD_FAULTS
-from rules.identifier_forms import FAULTS
+from rules.identifier_faults import FAULTS
 from rules.life import State
 from rules.subject import SubjectKeys
 from rules.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown

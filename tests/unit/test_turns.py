@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gateway.departure import Departure
-from gateway.fast_lane import Lane, Lanes
+from gateway.fast_lane import Lane
+from gateway.lanes import Lanes
 from gateway.turns import Turns
 
 REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}"
