@@ -14,7 +14,7 @@ COPY creditgate ./creditgate
 COPY creditgate_client ./creditgate_client
 COPY gateway ./gateway
 COPY intake ./intake
-COPY register ./register
+COPY store ./store
 COPY rules ./rules
 COPY streams ./streams
 RUN pip install --no-deps --no-build-isolation .

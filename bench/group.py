@@ -15,7 +15,7 @@ from bench.processes import command_of, family, start, stop, until
 from bench.subjects import INTERCEPTS, WARNS, check, free, listed
 from bench.tools import ROOT
 from bench.wrk import Target
-from creditgate.embedded import socket_path
+from creditgate.embedded.data_dir import socket_path
 from tests.e2e.program import free_port, http
 
 _PREFIX = "CREDITGATE_"

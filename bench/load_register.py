@@ -15,12 +15,12 @@ from pathlib import Path
 import redis.asyncio as redis_client
 
 from bench.subjects import MOST, listed
-from register.listing_book import RegisterChange
-from register.register_writer import RegisterWriter
-from rules.identifiers import Identifier, parse_identifier
-from rules.listing import Listing, encode_listing
-from rules.subject import SubjectKeys
+from rules.identity.identifiers import Identifier, parse_identifier
+from rules.identity.subject import SubjectKeys
+from rules.listings.listing import Listing, encode_listing
 from rules.vocabulary import DataClass, Determination, ListColour, Severity
+from store.ledger.listings import RegisterChange
+from store.register.writer import RegisterWriter
 
 _PAGE = 2000
 _VERSION = 1

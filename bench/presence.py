@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from register.presence import Presence, packed
+from store.replica.key_filter import Presence, packed
 
 _ASKED = 200_000
 _PAGE = 20_000

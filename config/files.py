@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from rules.departments import Departments, departments_from
+from rules.records.departments import Departments, departments_from
 from rules.working_days import HolidayYear, WorkingDays
 
 

@@ -7,9 +7,9 @@ import msgspec
 import yaml
 
 from config.files import ConfigFault, read_yaml
-from rules.policy import Policy
-from rules.policy_examples import Example, Examples
-from rules.policy_faults import PolicyFault, policy_from
+from rules.policy.examples import Example, Examples
+from rules.policy.faults import PolicyFault, policy_from
+from rules.policy.pack import Policy
 
 
 def load_policy(path: Path) -> Policy:

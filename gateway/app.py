@@ -12,18 +12,18 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
-from gateway.access import Access
-from gateway.bodies import DEADLINE
-from gateway.check_handler import CheckHandler
-from gateway.common import Common, common_parts
-from gateway.departure import DEPARTURE, Departure, count_in_hand
+from gateway.checks.handler import CheckHandler
+from gateway.container import Common, common_parts
 from gateway.lock_upkeep import count_overdue, keep_locks_shown
 from gateway.loop_watch import watch_loop
-from gateway.problems import answer_problems
+from gateway.process.drain import DEPARTURE, Departure, count_in_hand
 from gateway.replica_shown import show_replica
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
-from register.lock_pages import LockPages
-from register.replica import Replica
+from gateway.web.auth import Access
+from gateway.web.problems import answer_problems
+from gateway.web.request_body import DEADLINE
+from store.locks.queries import LockPages
+from store.replica.replica import Replica
 
 ACCESS = web.AppKey("access", Access)
 CHECKS = web.AppKey("checks", CheckHandler)

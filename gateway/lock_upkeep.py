@@ -9,9 +9,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.metrics import LOCKS_OVERDUE
-from register.lock_pages import LockPages
-from register.locks import LockBook
 from rules.calendar import to_milliseconds
+from store.locks.queries import LockPages
+from store.locks.store import LockBook
 
 _COUNTING, _SHOWING = 15.0, 15.0
 _log = structlog.get_logger("gateway")

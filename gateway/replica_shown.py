@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from gateway.metrics import REPLICA_HEARD, REPLICA_LOADS, REPLICA_STATE
-from register.replica import Replica, ReplicaState
+from store.replica.replica import Replica, ReplicaState
 
 _PERIOD = 1.0
 

@@ -2,38 +2,38 @@
 
 from aiohttp import web
 
-from gateway.authz_handler import AuthzHandler, HeaderNames
-from gateway.check_desk import CheckDesk
-from gateway.check_handler import CheckHandler
-from gateway.clearing import Clearing
-from gateway.common import Common
-from gateway.decision_handlers import DecisionHandlers
-from gateway.departure import Departure
-from gateway.event_stream import EventStream
-from gateway.feed_care_handlers import FeedCareHandlers
-from gateway.feed_handlers import FeedHandlers
-from gateway.file_handlers import FileHandlers
-from gateway.health_handlers import HealthHandlers
-from gateway.lock_handlers import LockHandlers
-from gateway.pages import Pages
-from gateway.repair_handler import RepairHandler
-from gateway.snapshot_delivery import SnapshotDelivery
-from gateway.ticket_handler import TicketHandler
-from gateway.tickets import TicketDesk
-from gateway.watch_handlers import WatchHandlers
-from gateway.webhook_handlers import WebhookHandlers
-from intake.formats import load_formats
-from register.decisions import DecisionLog
-from register.events import EventBook
-from register.feed_overview import FeedOverview
-from register.feedback import FeedbackBook
-from register.holds import Quarantine
-from register.listing_table import ListingTable
-from register.lock_pages import LockPages
-from register.snapshots import SnapshotBook
-from register.watches import WatchBook
-from register.webhooks import WebhookBook
-from rules.repair_case import Regime
+from gateway.api_docs import Pages
+from gateway.checks.decision_service import CheckDesk
+from gateway.checks.fast_allow import Clearing
+from gateway.checks.handler import CheckHandler
+from gateway.checks.proxy_auth import AuthzHandler, HeaderNames
+from gateway.container import Common
+from gateway.feeds.full_list import SnapshotDelivery
+from gateway.feeds.handlers import FeedHandlers
+from gateway.feeds.operations import FeedCareHandlers
+from gateway.feeds.repair import RepairHandler
+from gateway.feeds.upload_handler import FileHandlers
+from gateway.health import HealthHandlers
+from gateway.platform.decisions import DecisionHandlers
+from gateway.platform.events import EventStream
+from gateway.platform.locks import LockHandlers
+from gateway.platform.watches import WatchHandlers
+from gateway.platform.webhooks import WebhookHandlers
+from gateway.process.drain import Departure
+from gateway.tickets.handler import TicketHandler
+from gateway.tickets.signer import TicketDesk
+from intake.formats.model import load_formats
+from rules.repair.case import Regime
+from store.feeds.quarantine import Quarantine
+from store.ledger.decisions import DecisionLog
+from store.ledger.feed_report import FeedOverview
+from store.ledger.listing_queries import ListingTable
+from store.ledger.snapshots import SnapshotBook
+from store.locks.queries import LockPages
+from store.platforms.feedback import FeedbackBook
+from store.platforms.outbox import EventBook
+from store.platforms.watches import WatchBook
+from store.platforms.webhooks import WebhookBook
 
 _PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Methods of the requests that a proxy asks about under their own path."""

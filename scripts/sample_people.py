@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from rules.calendar import years_after
-from rules.identifier_forms import org_check, person_check, uscc_check
+from rules.identity.forms import org_check, person_check, uscc_check
 
 _SURNAMES = "沈陆顾祁殷邵柏嵇卞骆樊闵席阮翁荀虞滕芮储"
 _GIVEN = ("知望怀砚听临疏拂栖照叙泊牧折缓", "微舟棠樾澜岫笙禾潮屿砂蘅筠眠汀")

@@ -11,23 +11,23 @@ import redis.asyncio as redis_client
 from config import topics
 from config.files import load_departments, load_working_days
 from config.settings import Settings
-from intake.change_sources import change_sources
-from intake.formats import load_formats
-from register.chain import Chain
-from register.database import connect
-from register.decisions import DecisionLog
-from register.ledger import Ledger
-from register.listing_book import ListingBook
-from register.listing_table import ListingTable
-from register.locks import LockBook
-from register.register_writer import RegisterWriter
-from register.stream_log import StreamLog
-from register.stream_retention import Retention, trim
-from register.upkeep import Upkeep
-from register.webhooks import WebhookBook
-from rules.admission import AdmissionDesk
+from intake.formats.change_sources import change_sources
+from intake.formats.model import load_formats
+from rules.admission.validator import AdmissionDesk
 from rules.faults import InvalidRecord
-from rules.subject import SubjectKeys
+from rules.identity.subject import SubjectKeys
+from store.broker.stream_log import StreamLog
+from store.broker.stream_retention import Retention, trim
+from store.db.hash_chain import Chain
+from store.db.schema import connect
+from store.ledger.decisions import DecisionLog
+from store.ledger.expiry import Upkeep
+from store.ledger.feed_events import Ledger
+from store.ledger.listing_queries import ListingTable
+from store.ledger.listings import ListingBook
+from store.locks.store import LockBook
+from store.platforms.webhooks import WebhookBook
+from store.register.writer import RegisterWriter
 from streams.batches import in_batches
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered

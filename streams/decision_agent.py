@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from register.decisions import DecisionEntry, DecisionLog, decode_entries
+from store.ledger.decisions import DecisionEntry, DecisionLog, decode_entries
 from streams.delivered import Delivered
 from streams.metrics import LEDGER_DECISIONS
 from streams.retry import until_done

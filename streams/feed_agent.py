@@ -7,9 +7,9 @@ from typing import Protocol
 
 import structlog
 
-from register.ledger import Arrival, Ledger, RecordOutcome
 from rules.calendar import to_milliseconds
 from rules.faults import InvalidRecord
+from store.ledger.feed_events import Arrival, Ledger, RecordOutcome
 from streams.delivered import Delivered
 from streams.judging import Judge
 from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_LAG, FEED_RECORDS, FEEDS_HELD, LAST_WRITE, RED_STRUCK

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 import orjson
 
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
-from intake.formats import Format
-from intake.records import prepare_row
-from intake.tables import Row
-from register.ledger import Arrival, place_of
-from rules.admission import AdmissionDesk, Claim
+from intake.files.tables import Row
+from intake.formats.model import Format
+from intake.rows.pipeline import prepare_row
+from rules.admission.validator import AdmissionDesk, Claim
 from rules.calendar import civil_day
 from rules.faults import InvalidRecord
-from rules.feed_record import MAX_RECORD_BYTES
+from rules.records.feed_record import MAX_RECORD_BYTES
+from store.ledger.feed_events import Arrival, place_of
 from streams.delivered import Delivered
 
 _RECEIPT = re.compile(rb"([a-zA-Z0-9_-]{1,40}):([0-9]{1,6})")

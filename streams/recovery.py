@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import structlog
 from redis.asyncio import Redis
 
-from register.listing_book import RegisterChange
-from register.listing_table import ListingTable
-from register.locks import LockBook
-from register.register_writer import RegisterNotLoaded, RegisterWriter
+from store.ledger.listing_queries import ListingTable
+from store.ledger.listings import RegisterChange
+from store.locks.store import LockBook
+from store.register.writer import RegisterNotLoaded, RegisterWriter
 from streams.metrics import LOCKS_ENDED, REBUILDS
 from streams.retry import until_done
 

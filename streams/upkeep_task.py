@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from register.locks import LockBook
-from register.upkeep import Upkeep
 from rules.calendar import to_milliseconds
+from store.ledger.expiry import Upkeep
+from store.locks.store import LockBook
 from streams.metrics import LISTINGS_ENDED, LOCKS_ENDED
 from streams.recovery import Recovery
 from streams.retry import until_done

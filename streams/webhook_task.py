@@ -10,10 +10,10 @@ import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from standardwebhooks.webhooks import Webhook as Signer
 
-from register.webhook_address import OpenInternetResolver, refusal
-from register.webhooks import Call, WebhookBook
 from rules.calendar import to_milliseconds
-from rules.subject import SubjectKeys
+from rules.identity.subject import SubjectKeys
+from store.platforms.ssrf_guard import OpenInternetResolver, refusal
+from store.platforms.webhooks import Call, WebhookBook
 from streams.metrics import WEBHOOK_CALLS
 from streams.retry import until_done
 

@@ -6,15 +6,15 @@ from creditgate.cli import (
     check,
     clients,
     config_check,
-    feed,
-    feeds,
+    feed_files,
+    feed_operations,
+    integrity,
     listing,
     policy,
     policy_trial,
-    proof,
     register,
     repair,
-    running,
+    serve,
 )
 
 app = typer.Typer(
@@ -24,18 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="CreditGate 信用闸门: red and black lists, in force at the moment of the transaction.",
 )
-app.command("up")(running.up)
-app.command("serve")(running.serve)
-app.command("worker")(running.worker)
-app.command("setup")(running.setup)
-app.add_typer(feed.app, name="feed")
-app.add_typer(feeds.app, name="feeds")
+app.command("up")(serve.up)
+app.command("serve")(serve.serve)
+app.command("worker")(serve.worker)
+app.command("setup")(serve.setup)
+app.add_typer(feed_files.app, name="feed")
+app.add_typer(feed_operations.app, name="feeds")
 app.add_typer(repair.app, name="repair")
 app.command("check")(check.check)
-register.app.command("rebuild")(proof.rebuild)
-register.app.command("verify")(proof.verify)
+register.app.command("rebuild")(integrity.rebuild)
+register.app.command("verify")(integrity.verify)
 app.add_typer(register.app, name="register")
-app.add_typer(proof.ledger_app, name="ledger")
+app.add_typer(integrity.ledger_app, name="ledger")
 app.add_typer(listing.app, name="listing")
 policy.app.command("explain")(policy_trial.explain)
 policy.app.command("replay")(policy_trial.replay)

@@ -12,8 +12,8 @@ from uuid import uuid4
 import typer
 from rich.table import Table
 
-from creditgate.check_files import Asked, checks_in, result_rows, write_results
-from creditgate.cli.calling import call
+from creditgate.cli.api_client import call
+from creditgate.cli.check_csv import Asked, checks_in, result_rows, write_results
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -27,7 +27,7 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
-from intake.tables import FileUnreadable, kind_of
+from intake.files.tables import FileUnreadable, kind_of
 
 _STOPS = ("review", "lock", "intercept", "problem")
 _COLOURS = {"fast_track": "bold green", "allow": "green", "warn": "yellow", "review": "magenta"}

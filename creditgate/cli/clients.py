@@ -13,11 +13,11 @@ from config.files import ConfigFault, load_departments
 from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, JsonOption, err, fail, out, print_json, settings_or_fail
-from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants
-from register.database import connect
-from register.migrate import migrate
 from rules.calendar import from_milliseconds, rfc3339
 from rules.vocabulary import DataClass
+from store.db.migrate import migrate
+from store.db.schema import connect
+from store.platforms.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants
 
 T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Clients and their API keys. / 客户端与密钥。")

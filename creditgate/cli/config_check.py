@@ -6,8 +6,8 @@ from config.files import ConfigFault, load_departments, load_working_days
 from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
-from intake.change_sources import change_sources
-from intake.formats import load_formats
+from intake.formats.change_sources import change_sources
+from intake.formats.model import load_formats
 
 app = typer.Typer(no_args_is_help=True, help="Configuration. / 配置。")
 

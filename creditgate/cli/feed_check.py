@@ -13,12 +13,12 @@ from config.files import ConfigFault, load_departments
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail, out, print_json
 from intake.faults import INTAKE_NOTES
-from intake.formats import Format
-from intake.records import Prepared
-from rules.admission import AdmissionDesk, Claim
+from intake.formats.model import Format
+from intake.rows.pipeline import Prepared
+from rules.admission.validator import AdmissionDesk, Claim
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import InvalidRecord
-from rules.subject import PEPPER_MINIMUM, SubjectKeys
+from rules.identity.subject import PEPPER_MINIMUM, SubjectKeys
 
 MOST_FAULTS_KEPT = 10_000
 _COLUMNS = (

@@ -7,13 +7,13 @@ import orjson
 import typer
 from sqlalchemy import or_, select
 
-from creditgate.cli.backends import Backends, with_backends
+from creditgate.cli.stores import Backends, with_backends
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
-from register.database import listings, notices
-from register.listing_table import ListingTable
 from rules.calendar import from_milliseconds, rfc3339
-from rules.feed_record import FeedRecord, feed_record_from_json
-from rules.life import life_of
+from rules.listings.life import life_of
+from rules.records.feed_record import FeedRecord, feed_record_from_json
+from store.db.schema import listings, notices
+from store.ledger.listing_queries import ListingTable
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")

@@ -10,10 +10,10 @@ from config.files import ConfigFault, load_departments
 from config.policy_file import examples_path, load_examples, load_policy
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day
-from rules.policy import Policy
-from rules.policy_diff import case_diffs, part_diffs
-from rules.policy_examples import Tried, try_example
-from rules.policy_review import review
+from rules.policy.diff import case_diffs, part_diffs
+from rules.policy.examples import Tried, try_example
+from rules.policy.pack import Policy
+from rules.policy.review import review
 
 PackOption = Annotated[Path | None, typer.Option("--pack", help="The pack; the one in force unless given.")]
 app = typer.Typer(no_args_is_help=True, help="Policy packs. / 策略包。")

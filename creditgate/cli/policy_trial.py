@@ -12,19 +12,19 @@ from uuid import uuid4
 import orjson
 import typer
 
-from creditgate.cli.backends import Backends, with_backends
 from creditgate.cli.policy import PackOption, load_or_fail
+from creditgate.cli.stores import Backends, with_backends
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
-from register.decisions import DecisionEntry, DecisionLog
-from register.past_decisions import past_decisions
-from register.register_reader import RegisterReader, RegisterUnavailable
 from rules.calendar import civil_day, from_milliseconds, to_milliseconds
-from rules.decision import Match, Party, bound, decide, matches_of, visible_matches
-from rules.identifiers import Identifier, InvalidIdentifier, parse_identifier
-from rules.names import normalise_name
-from rules.policy import Policy, Rule, Transaction
-from rules.replay import outcome_under
+from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.names import normalise_name
+from rules.policy.decision import Match, Party, bound, decide, matches_of, visible_matches
+from rules.policy.pack import Policy, Rule, Transaction
+from rules.policy.replay import outcome_under
 from rules.vocabulary import DataClass, Role
+from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.ledger.past_decisions import past_decisions
+from store.register.reader import RegisterReader, RegisterUnavailable
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}

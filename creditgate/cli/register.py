@@ -12,13 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
-from register.database import connect
-from register.ledger import record_counts
-from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
 from rules.calendar import civil_day
-from rules.identifiers import Identifier, InvalidIdentifier, parse_identifier
-from rules.subject import SubjectKeys
-from rules.validity import in_force
+from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.subject import SubjectKeys
+from rules.listings.validity import in_force
+from store.db.schema import connect
+from store.ledger.feed_events import record_counts
+from store.register.reader import LookUp, RegisterReader, RegisterUnavailable
 
 _DEADLINE = 5.0
 app = typer.Typer(no_args_is_help=True, help="The register: listings in force now. / 名单库。")

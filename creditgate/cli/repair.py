@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from creditgate.cli.calling import call
+from creditgate.cli.api_client import call
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from config.settings import Settings
-from creditgate.embedded import demo_key, operator_settings
+from creditgate.embedded.data_dir import demo_key, operator_settings
 
 out = Console()
 err = Console(stderr=True)

@@ -10,10 +10,10 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP, ConsumerMessage
 from mode import Service
 
-from register.stream_entry import Entry
-from register.stream_faults import is_outage
-from register.stream_log import StreamLog
-from register.stream_retention import trim
+from store.broker.stream_entry import Entry
+from store.broker.stream_faults import is_outage
+from store.broker.stream_log import StreamLog
+from store.broker.stream_retention import trim
 from streams.rstream import faust_internals
 from streams.rstream.lease import Lease
 from streams.rstream.outage import through_outages

@@ -5,7 +5,7 @@ from typing import Any
 from faust.assignor.client_assignment import ClientAssignment
 from faust.types import TP
 
-from register.stream_entry import TopicPartition
+from store.broker.stream_entry import TopicPartition
 
 FAUST_VERSION = "0.15.3"
 """The version whose internals these are."""

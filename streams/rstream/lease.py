@@ -7,7 +7,7 @@ import asyncio
 from secrets import token_hex
 from time import monotonic
 
-from register.stream_log import StreamLog
+from store.broker.stream_log import StreamLog
 
 _POLL = 0.25
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from register.stream_faults import is_outage
+from store.broker.stream_faults import is_outage
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from faust.types import TP
 
-from register.stream_entry import Entry, TopicPartition
-from register.stream_log import StreamLog
+from store.broker.stream_entry import Entry, TopicPartition
+from store.broker.stream_log import StreamLog
 
 
 class Positions:

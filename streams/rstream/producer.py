@@ -9,7 +9,7 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.types import TP, RecordMetadata
 from mode import Service
 
-from register.stream_entry import Record
+from store.broker.stream_entry import Record
 from streams.rstream.outage import through_outages
 
 Headers = Mapping[str, bytes] | Sequence[tuple[str, bytes]]

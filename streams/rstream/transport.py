@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Self
 from faust.transport import base
 from yarl import URL
 
-from register.stream_log import StreamLog
-from register.stream_retention import Retention
+from store.broker.stream_log import StreamLog
+from store.broker.stream_retention import Retention
 from streams.rstream.consumer import Consumer
 from streams.rstream.producer import Producer
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from register.stream_entry import Record, TopicPartition
-from register.stream_log import StreamLog
+from store.broker.stream_entry import Record, TopicPartition
+from store.broker.stream_log import StreamLog
 from tests.e2e.program import Answer, eventually, free_port, http
 from tests.integration.valkey_server import ValkeyServer
 from tests.kafka.broker import KafkaBroker

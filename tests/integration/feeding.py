@@ -8,20 +8,20 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.topics import RECEIPT_HEADER
-from register.chain import Chain
-from register.ledger import Ledger
-from register.listing_book import ListingBook
-from register.listing_table import ListingTable
-from register.locks import LockBook
-from register.register_reader import RegisterReader
-from register.register_writer import RegisterWriter
-from register.upkeep import Upkeep
-from rules.admission import AdmissionDesk
+from rules.admission.validator import AdmissionDesk
 from rules.calendar import to_milliseconds
-from rules.departments import Departments
 from rules.faults import InvalidRecord
-from rules.identifiers import Identifier, parse_identifier
-from rules.listing import Listing
+from rules.identity.identifiers import Identifier, parse_identifier
+from rules.listings.listing import Listing
+from rules.records.departments import Departments
+from store.db.hash_chain import Chain
+from store.ledger.expiry import Upkeep
+from store.ledger.feed_events import Ledger
+from store.ledger.listing_queries import ListingTable
+from store.ledger.listings import ListingBook
+from store.locks.store import LockBook
+from store.register.reader import RegisterReader
+from store.register.writer import RegisterWriter
 from streams.delivered import Delivered
 from streams.feed_agent import FeedRoad
 from streams.judging import RecordJudge

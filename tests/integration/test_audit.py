@@ -16,14 +16,21 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config import topics
-from gateway.audit import Audit
-from gateway.problems import Problem
-from gateway.spool import Spool
-from register.database import decisions
-from register.decisions import DecisionEntry, DecisionLog, decode_entries, encode_entries
-from register.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge, Publisher, StreamPublisher
-from register.stream_entry import TopicPartition
-from register.stream_log import StreamLog
+from gateway.audit.buffer import Audit
+from gateway.audit.spool import Spool
+from gateway.web.problems import Problem
+from store.broker.publisher import (
+    BrokerUnavailable,
+    KafkaPublisher,
+    Message,
+    MessageTooLarge,
+    Publisher,
+    StreamPublisher,
+)
+from store.broker.stream_entry import TopicPartition
+from store.broker.stream_log import StreamLog
+from store.db.schema import decisions
+from store.ledger.decisions import DecisionEntry, DecisionLog, decode_entries, encode_entries
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered
 from tests.integration.feeding import CHAIN
@@ -345,7 +352,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("gateway.spool.os.fsync", full)
+    monkeypatch.setattr("gateway.audit.spool.os.fsync", full)
     for _ in range(3):
         with pytest.raises(OSError, match="No space"):
             spool.keep(b"a")
@@ -354,8 +361,8 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes of one machine write into one folder: the bound is on both together."""
-    monkeypatch.setattr("gateway.spool._MOST_BYTES", 10)
-    monkeypatch.setattr("gateway.spool._UNCOUNTED_BYTES", 4)
+    monkeypatch.setattr("gateway.audit.spool._MOST_BYTES", 10)
+    monkeypatch.setattr("gateway.audit.spool._UNCOUNTED_BYTES", 4)
     folder = tmp_path / "spool"
     spool = Spool(folder)
     spool.keep(b"1234")

@@ -17,17 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
-from gateway.check_handler import CheckHandler
-from gateway.check_request import CheckAsked, asked_from, check_from
-from gateway.clearing import Clearing
-from gateway.problems import Problem
-from gateway.question import Question, question_of
-from register.clients import Client, Grants
-from register.feed_doubts import FeedsKnown
-from register.lock_changes import LockState
-from register.replica import ReplicaState
+from gateway.checks.fast_allow import Clearing
+from gateway.checks.handler import CheckHandler
+from gateway.checks.lookup_keys import Question, question_of
+from gateway.checks.request import CheckAsked, asked_from, check_from
+from gateway.web.problems import Problem
 from rules.calendar import civil_day, to_milliseconds
-from rules.unknown import Unknown
+from rules.policy.unknown import Unknown
+from store.feeds.health import FeedsKnown
+from store.ledger.lock_states import LockState
+from store.platforms.clients import Client, Grants
+from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
-from register.database import connect, listings
-from register.migrate import migrate
-from register.verify import Verification
 from rules.calendar import civil_day, to_milliseconds
+from store.db.migrate import migrate
+from store.db.schema import connect, listings
+from store.register.verify import Verification
 from streams.delivered import Delivered
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import ACCESS, CHECKS, REPLICA, build_app
-from gateway.departure import DEPARTURE
-from gateway.lanes import Lanes
-from register.clients import ClientRegistry, Grants
-from register.feed_doubts import FeedsKnown
-from register.replica import ReplicaState
-from rules.unknown import Unknown
+from gateway.fastlane.server import Lanes
+from gateway.process.drain import DEPARTURE
+from rules.policy.unknown import Unknown
+from store.feeds.health import FeedsKnown
+from store.platforms.clients import ClientRegistry, Grants
+from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register.ledger import record_counts
+from store.ledger.feed_events import record_counts
 from tests.integration.feeding import Road
 from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, record, removal

@@ -6,13 +6,13 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register.decisions import DecisionEntry, DecisionLog
-from register.feed_doubts import FeedDoubts
-from register.feedback import AlreadyReported, FeedbackBook, Report
-from register.holds import Quarantine
-from register.platform_tables import ALL_CHAINED
 from rules.calendar import to_milliseconds
-from rules.feed_bounds import Cause
+from rules.records.feed_bounds import Cause
+from store.db.platform_tables import ALL_CHAINED
+from store.feeds.health import FeedDoubts
+from store.feeds.quarantine import Quarantine
+from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.platforms.feedback import AlreadyReported, FeedbackBook, Report
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import record

@@ -21,9 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
-from gateway.check_handler import CheckHandler
-from register.clients import Client, Grants
-from register.replica import ReplicaState
+from gateway.checks.handler import CheckHandler
+from store.platforms.clients import Client, Grants
+from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer

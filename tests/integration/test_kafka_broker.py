@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from register.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge
+from store.broker.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge
 from tests.kafka.broker import KafkaBroker
 from tests.servers import require
 

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants, hash_key
-from register.database import connect, metadata
-from register.decisions import DecisionEntry, DecisionLog
-from register.migrate import migrate
+from store.db.migrate import migrate
+from store.db.schema import connect, metadata
+from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.platforms.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants, hash_key
 from tests.integration.feeding import CHAIN
 from tests.postgresql import PostgreSQLServer
 from tests.servers import require

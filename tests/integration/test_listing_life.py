@@ -13,15 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stdnum.iso7064 import mod_11_2
 
-from register.database import feed_events, hold_changes, notices
-from register.feed_overview import FeedOverview
-from register.holds import HoldBook, HoldState, Quarantine
-from register.ledger import record_counts
 from rules.calendar import civil_day, to_milliseconds
-from rules.departments import Departments
-from rules.feed_bounds import Bounds
-from rules.life import State
-from rules.validity import in_force
+from rules.listings.life import State
+from rules.listings.validity import in_force
+from rules.records.departments import Departments
+from rules.records.feed_bounds import Bounds
+from store.db.schema import feed_events, hold_changes, notices
+from store.feeds.quarantine import HoldBook, HoldState, Quarantine
+from store.ledger.feed_events import record_counts
+from store.ledger.feed_report import FeedOverview
 from tests.e2e.program import credit_code
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import DEPARTMENTS, WORKING_DAYS

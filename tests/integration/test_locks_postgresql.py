@@ -8,13 +8,13 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register.database import connect, decisions, lock_changes, locks
-from register.events import EventBook
-from register.lock_changes import LockState
-from register.lock_rows import ListingsFell
-from register.migrate import migrate
-from register.platform_tables import ALL_CHAINED
-from rules.listing import decode_listing
+from rules.listings.listing import decode_listing
+from store.db.migrate import migrate
+from store.db.platform_tables import ALL_CHAINED
+from store.db.schema import connect, decisions, lock_changes, locks
+from store.ledger.lock_states import LockState
+from store.locks.rows import ListingsFell
+from store.platforms.outbox import EventBook
 from tests.integration.feeding import CHAIN, Road
 from tests.integration.test_locks import COURT, TAX, TAXED, end, held, request
 from tests.postgresql import PostgreSQLServer

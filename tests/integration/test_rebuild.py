@@ -8,13 +8,14 @@ from redis.asyncio import Redis
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register import layout, rebuild
-from register.comparison import Comparison, Difference
-from register.database import listings
-from register.rebuild import Rebuild, RebuildRunning
-from register.register_writer import RegisterNotLoaded
-from register.verify import Verification
 from rules.calendar import civil_day, to_milliseconds
+from store.db.schema import listings
+from store.register import keys as register_keys
+from store.register import rebuild
+from store.register.diff import Comparison, Difference
+from store.register.rebuild import Rebuild, RebuildRunning
+from store.register.verify import Verification
+from store.register.writer import RegisterNotLoaded
 from tests.e2e.program import credit_code
 from tests.integration.feeding import Road
 from tests.unit.records import record as listed
@@ -59,7 +60,7 @@ async def test_it_is_clean_after_feeds_and_after_a_rebuild(road: Road) -> None:
     after = await verified(road)
     assert (after.clean, after.register.digest, done.corrected) == (True, before.register.digest, 0)
     assert (await road.reader.state()).listings == MANY - 1
-    old = layout.subject(layout.FIRST_GENERATION, "*")
+    old = register_keys.subject(register_keys.FIRST_GENERATION, "*")
     assert [key async for key in road.redis.scan_iter(match=old)] == []
     assert await road.listed(credit_code(5)) == 1
     await road.feed(record_of(MANY))
@@ -94,14 +95,14 @@ async def test_checks_and_feeds_go_on_meanwhile(road: Road) -> None:
 
 async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
     """Keys and marker of a half-built generation do no harm and are gone afterwards; two at once are refused."""
-    await road.redis.hset(layout.MARKER, mapping={"building": "dead", "building_listings": "3"})
+    await road.redis.hset(register_keys.MARKER, mapping={"building": "dead", "building_listings": "3"})
     await road.feed(record_of(300))
     await rebuilt(road)
     assert [key async for key in road.redis.scan_iter(match="cg:dead:*")] == []
-    await road.redis.set(layout.REBUILD, "another")
+    await road.redis.set(register_keys.REBUILD, "another")
     with pytest.raises(RebuildRunning):
         await rebuilt(road)
-    await road.redis.delete(layout.REBUILD)
+    await road.redis.delete(register_keys.REBUILD)
     assert (await verified(road)).clean
 
 
@@ -118,12 +119,12 @@ async def test_what_was_tampered_with_is_named_and_put_right(road: Road) -> None
     """Each way in which rows or register can go wrong is named by its listing, and a rebuild mends all of them."""
     rows = [change async for page in road.table.changes_since(0) for change in page if change.places]
     missing, other, moved, altered = rows[:4]
-    generation = layout.FIRST_GENERATION
+    generation = register_keys.FIRST_GENERATION
     for place in missing.places:
-        await road.redis.hdel(layout.subject(generation, place), missing.key)
-    await road.redis.delete(layout.listing(generation, missing.key))
-    await road.redis.hset(layout.subject(generation, other.places[0]), other.key, moved.listing)
-    await road.redis.hset(layout.subject(generation, moved.places[0]), "f" * 32, moved.listing)
+        await road.redis.hdel(register_keys.subject(generation, place), missing.key)
+    await road.redis.delete(register_keys.listing(generation, missing.key))
+    await road.redis.hset(register_keys.subject(generation, other.places[0]), other.key, moved.listing)
+    await road.redis.hset(register_keys.subject(generation, moved.places[0]), "f" * 32, moved.listing)
     async with road.engine.begin() as connection:
         await connection.execute(text("UPDATE listings SET state = 'removed' WHERE key = :key"), {"key": altered.key})
         await connection.execute(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from register.listing_book import RegisterChange
-from register.register_reader import RegisterReader, RegisterUnavailable
-from register.register_writer import RegisterNotLoaded, RegisterWriter
-from rules.listing import encode_listing
+from rules.listings.listing import encode_listing
+from store.ledger.listings import RegisterChange
+from store.register.reader import RegisterReader, RegisterUnavailable
+from store.register.writer import RegisterNotLoaded, RegisterWriter
 from tests.unit.desk import filed
 from tests.unit.records import OTHER_ORGANISATION, record
 

@@ -15,14 +15,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register import layout, rebuild
-from register.presence import Presence, packed
-from register.rebuild import Rebuild
-from register.register_reader import LookUp, RegisterReader, RegisterUnavailable
-from register.replica import Replica, ReplicaState
-from register.replica_reader import CoalescedReader, ContentsReader, ReplicaReader
 from rules.calendar import civil_day, to_milliseconds
-from rules.identifiers import Identifier, parse_identifier
+from rules.identity.identifiers import Identifier, parse_identifier
+from store.register import keys as register_keys
+from store.register import rebuild
+from store.register.reader import LookUp, RegisterReader, RegisterUnavailable
+from store.register.rebuild import Rebuild
+from store.replica.key_filter import Presence, packed
+from store.replica.reader import CoalescedReader, ContentsReader, ReplicaReader
+from store.replica.replica import Replica, ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.test_locks import held, request
@@ -63,7 +64,7 @@ class Followed:
 
     async def caught_up(self) -> None:
         """Until the replica has seen the last change there is."""
-        last: Any = await self.direct.xrevrange(layout.CHANGES, count=1)
+        last: Any = await self.direct.xrevrange(register_keys.CHANGES, count=1)
         number = int(last[0][0].split(b"-")[1]) if last else 0
         await self.until(lambda: self.replica.sequence >= number)
 
@@ -189,7 +190,7 @@ async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road
     await followed.reader.look_up([key(1)])
     assert len(followed.replica.remembered) == 1
     loads = followed.replica.reloads.total()
-    await road.redis.delete(layout.CHANGES)
+    await road.redis.delete(register_keys.CHANGES)
     await followed.until(lambda: followed.replica.reloads.total() > loads)
     assert len(followed.replica.remembered) == 0
 
@@ -234,9 +235,9 @@ async def test_a_register_made_anew_is_loaded_anew(
 @pytest.mark.parametrize(
     ("harm", "cause"),
     [
-        (lambda redis: redis.xadd(layout.CHANGES, {"places": key(7)}, id="0-5000"), "gap"),
-        (lambda redis: redis.hset(layout.MARKER, "epoch", "another"), "epoch"),
-        (lambda redis: redis.delete(layout.CHANGES), "log_shorter"),
+        (lambda redis: redis.xadd(register_keys.CHANGES, {"places": key(7)}, id="0-5000"), "gap"),
+        (lambda redis: redis.hset(register_keys.MARKER, "epoch", "another"), "epoch"),
+        (lambda redis: redis.delete(register_keys.CHANGES), "log_shorter"),
     ],
 )
 async def test_a_hole_is_noticed_and_answered_by_a_load(
@@ -268,9 +269,9 @@ async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(
     server = ValkeyServer(tmp_path)
     server.start()
     client = redis_client.from_url(server.url)
-    await client.hset(layout.MARKER, mapping={"epoch": "e", "applied": 1, "listings": 1})
-    await client.hset(layout.subject("0", key(1)), "l", "x")
-    await client.xadd(layout.CHANGES, {"places": key(1)}, id="0-*")
+    await client.hset(register_keys.MARKER, mapping={"epoch": "e", "applied": 1, "listings": 1})
+    await client.hset(register_keys.subject("0", key(1)), "l", "x")
+    await client.xadd(register_keys.CHANGES, {"places": key(1)}, id="0-*")
     followed = Followed(server.url)
     await followed.current()
     server.kill()

@@ -17,8 +17,8 @@ from faust.assignor.client_assignment import ClientAssignment
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP
 
-from register.stream_entry import Record, TopicPartition
-from register.stream_log import StreamLog
+from store.broker.stream_entry import Record, TopicPartition
+from store.broker.stream_log import StreamLog
 from streams.rstream import Transport, faust_internals
 from streams.rstream.lease import Lease, LeaseHeld
 from tests.integration.rstream_worker import GROUP, PARTITIONS, TOPIC, Carry, build_worker

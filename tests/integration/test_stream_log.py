@@ -11,10 +11,10 @@ import redis.asyncio
 import redis.exceptions
 from aiokafka.partitioner import DefaultPartitioner
 
-from register.stream_entry import Extent, Record, TopicPartition
-from register.stream_faults import NotDurable, UnknownTopic, is_outage
-from register.stream_log import StreamLog
-from register.stream_retention import Retention, trim
+from store.broker.stream_entry import Extent, Record, TopicPartition
+from store.broker.stream_faults import NotDurable, UnknownTopic, is_outage
+from store.broker.stream_log import StreamLog
+from store.broker.stream_retention import Retention, trim
 from tests.integration.valkey_server import ValkeyServer
 from tests.redis_server import RedisServer
 from tests.servers import LOOPBACK, free_port, require

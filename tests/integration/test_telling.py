@@ -7,13 +7,13 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from register.clients import ClientRegistry, Grants
-from register.decisions import DecisionEntry, DecisionLog
-from register.events import ClientEvent, EventBook
-from register.watches import WatchBook
 from rules.calendar import to_milliseconds
-from rules.identifiers import Identifier, parse_identifier
+from rules.identity.identifiers import Identifier, parse_identifier
 from rules.vocabulary import DataClass
+from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.platforms.clients import ClientRegistry, Grants
+from store.platforms.outbox import ClientEvent, EventBook
+from store.platforms.watches import WatchBook
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, record, removal

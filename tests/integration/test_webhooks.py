@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from register.events import EventType, Telling, tell
-from register.webhook_address import OpenInternetResolver, refusal
-from register.webhooks import BACKOFF, LEASE, WebhookBook
 from rules.calendar import to_milliseconds
+from store.platforms.outbox import EventType, Telling, tell
+from store.platforms.ssrf_guard import OpenInternetResolver, refusal
+from store.platforms.webhooks import BACKOFF, LEASE, WebhookBook
 from streams.webhook_task import WebhookCaller
 from tests.e2e.program import free_port
 from tests.integration.feeding import CHAIN

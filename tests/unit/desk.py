@@ -6,10 +6,10 @@ from typing import Any
 
 from config.files import load_departments, load_working_days
 from config.settings import Settings
-from rules.admission import AdmissionDesk, Claim
-from rules.filing import Filed
-from rules.life import Life, life_of
-from rules.subject import SubjectKeys
+from rules.admission.validator import AdmissionDesk, Claim
+from rules.identity.subject import SubjectKeys
+from rules.listings.filing import Filed
+from rules.listings.life import Life, life_of
 
 TODAY = date(2026, 11, 23)
 KEYS = SubjectKeys(b"p" * 32)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"rules", "register", "streams", "gateway", "config", "intake", "creditgate"}
+ROOMS = {"rules", "store", "streams", "gateway", "config", "intake", "creditgate"}
 MAY_IMPORT = {
     "rules": set(),
     "config": {"rules"},
-    "register": {"rules"},
+    "store": {"rules"},
     "intake": {"rules", "config"},
-    "streams": {"rules", "register", "config", "intake"},
-    "gateway": {"rules", "register", "config", "intake"},
+    "streams": {"rules", "store", "config", "intake"},
+    "gateway": {"rules", "store", "config", "intake"},
     "creditgate": ROOMS,
     "creditgate_client": set(),
 }

@@ -1,0 +1,1 @@
+"""All processes of a deployment on one machine, in one data directory."""

@@ -1,0 +1,69 @@
+"""The API described: OpenAPI 3.1, and a page that renders it from scripts kept here (no CDN)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+import yaml
+from aiohttp import web
+
+from gateway.web.auth import Access
+from gateway.web.problems import Problem
+from rules.records.feed_record import feed_record_schema
+
+_HERE = Path(__file__).parent
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+)
+
+
+def openapi_document() -> bytes:
+    """The OpenAPI document as JSON, with the feed record's schema put in from its classes."""
+    document = yaml.safe_load((_HERE / "openapi.yaml").read_text())
+    record = feed_record_schema()
+    for name, schema in record.pop("$defs").items():
+        document["components"]["schemas"][name] = schema
+    record = {key: value for key, value in record.items() if not key.startswith("$")}
+    document["components"]["schemas"]["FeedRecord"] = record
+    return orjson.dumps(document).replace(b"#/$defs/", b"#/components/schemas/")
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages for people; a browser gives the key as the password of HTTP Basic."""
+
+    access: Access
+    document: bytes = field(default_factory=openapi_document)
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """The OpenAPI document."""
+        await self.access.reader_of(request)
+        return web.Response(body=self.document, headers={"Content-Type": "application/json"})
+
+    async def docs(self, request: web.Request) -> web.Response:
+        """The page that renders it."""
+        await self.access.reader_of(request)
+        return self._file("docs.html")
+
+    async def static(self, request: web.Request) -> web.Response:
+        """A script or style of the page."""
+        await self.access.reader_of(request)
+        return self._file(request.match_info["file"])
+
+    def _file(self, name: str) -> web.Response:
+        path = _HERE / "static" / name
+        if path.parent != _HERE / "static" or path.suffix not in _TYPES or not path.is_file():
+            raise Problem("not_found")
+        headers = {
+            "Content-Type": _TYPES[path.suffix],
+            "Content-Security-Policy": _POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, max-age=3600",
+        }
+        return web.Response(body=path.read_bytes(), headers=headers)

@@ -1,0 +1,55 @@
+"""What the ledger keeps of an answer: enough to give it back in full, and to decide it again under another policy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.checks.lookup_keys import PartyKeys
+from gateway.checks.request import Check
+from gateway.checks.response import Answered
+from rules.calendar import to_milliseconds
+from rules.policy.decision import Verdict
+from rules.policy.replay import PastCheck, encode_check, past_party
+from store.ledger.decisions import DecisionEntry
+from store.platforms.clients import Client
+
+
+def decision_entry(
+    client: Client, found: Answered, party_keys: Sequence[PartyKeys], document: dict[str, Any]
+) -> DecisionEntry:
+    """The entry of one answer; the answer without its ticket, which is a key of sorts."""
+    check, verdict = found.check, found.verdict
+    detail: dict[str, Any] = {
+        "answer": document | {"ticket": None},
+        "check": orjson.Fragment(encode_check(_past_check(check, found, party_keys))),
+        "account_id": check.account_id,
+    }
+    if verdict.shadow is not None:
+        detail["shadow"] = {"outcome": verdict.shadow.outcome, "rules": verdict.shadow.rules}
+    return DecisionEntry(
+        id=found.decision_id,
+        decided_at=to_milliseconds(found.now),
+        client=client.id,
+        operator=check.operator,
+        purpose=check.purpose,
+        scene=check.scene,
+        transaction_id=check.transaction_id,
+        outcome=verdict.outcome.value,
+        detail=orjson.dumps(detail),
+        feedback_due=to_milliseconds(found.feedback_due) if found.feedback_due else None,
+        listings=listing_keys(verdict),
+    )
+
+
+def listing_keys(verdict: Verdict) -> tuple[str, ...]:
+    """The listings that counted for any party."""
+    return tuple(dict.fromkeys(listing.key for party in verdict.parties for listing in party.listings))
+
+
+def _past_check(check: Check, found: Answered, party_keys: Sequence[PartyKeys]) -> PastCheck:
+    parties = tuple(
+        past_party(party.standing, *keys, verdict)
+        for party, keys, verdict in zip(check.parties, party_keys, found.verdict.parties, strict=True)
+    )
+    return PastCheck(check.scene, found.judged, parties, check.amount, check.region, bool(found.unknown))

@@ -1,0 +1,72 @@
+"""Cleared at once: a check whose parties are under nothing is answered from memory, without waiting for anything.
+
+form ─▶ question ─▶ register current? feeds in order? ─▶ no listing, no lock possible ─▶ on record ─▶ answer
+
+Whatever is not plainly so is not for here: the question comes back, with nothing done about it, for the desk.
+"""
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.audit.buffer import Audit
+from gateway.checks.fast_allow_response import DecisionIds, Moment, clear_body, clear_entry
+from gateway.checks.lookup_keys import Question, question_of
+from gateway.checks.request import CheckAsked, check_from
+from gateway.data_freshness import Doubts
+from gateway.policy_store import PolicyShelf
+from rules.identity.identifiers import Identifier
+from rules.identity.subject import SubjectKeys
+from rules.policy.pack import Policy
+from store.platforms.clients import Client
+from store.register.reader import RegisterState
+from store.replica.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """Clears what is plainly clear. ``clock`` gives the moment, with its zone."""
+
+    replica: Replica
+    doubts: Doubts
+    keys: SubjectKeys
+    shelf: PolicyShelf
+    audit: Audit
+    clock: Callable[[], datetime]
+    _moment: Moment = field(default_factory=Moment)
+    _ids: DecisionIds = field(default_factory=DecisionIds)
+
+    def at_once(self, client: Client, asked: CheckAsked, open_targets: Set[str] = frozenset()) -> bytes | Question:
+        """The answer, put on record; or the question where it takes more, or touches an open target.
+
+        Raises ``Problem`` saying what is wrong with the form, or when the audit is full.
+        """
+        self._moment.be(self.clock())
+        policy = self.shelf.current
+        question = question_of(self.keys, client, check_from(asked, client, policy, self._moment.day))
+        state = self._clear(question, policy)
+        if state is None or (open_targets and not open_targets.isdisjoint(question.targets.values())):
+            return question
+        decision_id = self._ids.next()
+        body = clear_body(decision_id, question.check, state, self._moment, policy)
+        self.audit.put(clear_entry(client, question, decision_id, body, self._moment))
+        return body
+
+    def _clear(self, question: Question, policy: Policy) -> RegisterState | None:
+        """The state of the register by which it is certain that nothing is there, nor any lock; else None."""
+        check, replica = question.check, self.replica
+        state = replica.known()
+        if state is None or check.ticket or check.max_staleness_ms is not None:
+            return None
+        if self.doubts.about(policy.pack.scenes[check.scene], state, None):
+            return None
+        for party in check.parties:
+            if not isinstance(party.number, Identifier):
+                return None
+        for number, name in question.party_keys:
+            if (number and replica.may_hold(number)) or (name and replica.may_hold(name)):
+                return None
+        for target in question.targets.values():
+            if replica.may_be_locked(target):
+                return None
+        return state

@@ -1,0 +1,148 @@
+"""From bytes to a check: who asks, for what, in which case, about whom. Anything unclear is a 4xx."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+import orjson
+from msgspec import Meta, Struct
+
+from gateway.web.problems import Problem
+from rules.identity.identifiers import InvalidIdentifier, parse_identifier
+from rules.policy.decision import Party
+from rules.policy.pack import Policy, Transaction
+from rules.vocabulary import Role
+from store.platforms.clients import Client
+
+# Without control characters: PostgreSQL keeps no NUL, and nobody's case number has a line break.
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
+
+
+class SubjectAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One subject as the caller gives it."""
+
+    role: Role
+    id: Annotated[str, Meta(max_length=64)] | None = None
+    id_type: str | None = None
+    name: Annotated[str, Meta(max_length=256)] | None = None
+
+
+class CheckAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The body of ``POST /v1/checks``."""
+
+    scene: _Short
+    transaction_id: _Short
+    subjects: Annotated[tuple[SubjectAsked, ...], Meta(max_length=100)] = ()
+    account_id: _Short | None = None
+    operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
+    purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
+    amount: Annotated[float, Meta(ge=0, le=1e15)] | None = None
+    """In yuan; needed where a rule of the scene asks for it."""
+    region: Annotated[str, Meta(pattern=r"^[0-9]{6}$")] | None = None
+    """Of the transaction, a code of GB/T 2260."""
+    max_staleness_ms: Annotated[int, Meta(ge=1, le=604_800_000)] | None = None
+    """How old the register may be, where the scene allows more."""
+    ticket: bool = False
+    """Whether an answer that lets the transaction go on shall carry a clearance ticket."""
+
+
+class Check(Struct, frozen=True, gc=False):
+    """One question, ready to be answered."""
+
+    scene: str
+    transaction_id: str
+    account_id: str | None
+    operator: str
+    purpose: str
+    parties: tuple[Party, ...]
+    amount: float | None = None
+    region: str | None = None
+    max_staleness_ms: int | None = None
+    ticket: bool = False
+
+    @property
+    def transaction(self) -> Transaction:
+        """What rules may ask about the transaction."""
+        return Transaction(self.scene, self.amount, self.region)
+
+
+def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The value of a JSON body. Raises ``Problem``."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+
+
+_decoder = msgspec.json.Decoder(CheckAsked)
+
+
+def asked_from(body: bytes | msgspec.Raw) -> CheckAsked:
+    """The form of a check that a body holds. Raises ``Problem`` saying what is wrong and where."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        decoded(bytes(body))
+        raise Problem("json_invalid") from None  # what one reader of JSON lets pass and the other does not
+
+
+def check_from(asked: CheckAsked, client: Client, policy: Policy, today: date) -> Check:
+    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+    if asked.scene not in policy.pack.scenes:
+        raise Problem("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
+    if not client.grants.may_check(asked.scene):
+        raise Problem("scene_not_granted", f"missing: scene {asked.scene}")
+    operator = (asked.operator or client.grants.operator or "").strip()
+    purpose = (asked.purpose or client.grants.purpose or "").strip()
+    if not operator:
+        raise Problem("operator_missing", path="$.operator")
+    if not purpose:
+        raise Problem("purpose_missing", path="$.purpose")
+    if not asked.subjects:
+        raise Problem("subject_missing", path="$.subjects")
+    for fact in policy.facts_needed[asked.scene]:
+        if getattr(asked, fact) is None:
+            raise Problem(f"{fact}_missing", path=f"$.{fact}")
+    parties = tuple(_party(subject, index, today) for index, subject in enumerate(asked.subjects))
+    return Check(
+        asked.scene,
+        asked.transaction_id,
+        asked.account_id,
+        operator,
+        purpose,
+        parties,
+        asked.amount,
+        asked.region,
+        asked.max_staleness_ms,
+        asked.ticket,
+    )
+
+
+def _party(subject: SubjectAsked, index: int, today: date) -> Party:
+    path = f"$.subjects[{index}]"
+    name = subject.name.strip() if subject.name else None
+    if not (subject.id and subject.id.strip()):
+        if not name:
+            raise Problem("subject_unidentified", path=path)
+        return Party(subject.role, None, name)
+    try:
+        number = parse_identifier(subject.id, subject.id_type, today=today)
+    except InvalidIdentifier as fault:
+        raise identifier_problem(fault, f"{path}.id") from None
+    return Party(subject.role, number, name or None)
+
+
+def identifier_problem(fault: InvalidIdentifier, path: str) -> Problem:
+    """What is wrong with a number, without repeating it."""
+    return Problem("identifier_invalid", fault.text.en.strip(), fault.text.zh, path=path, reason=fault.code)
+
+
+def _invalid(error: msgspec.ValidationError) -> Problem:
+    """Where and why; the library's own words quote values only for enums, which are not repeated."""
+    detail, _, path = str(error).partition(" - at `")
+    if detail.startswith("Invalid enum value"):
+        detail = f"must be one of: {', '.join(Role)}" if path.endswith("role`") else "is not one of the allowed values"
+    return Problem("request_invalid", detail, path=path.rstrip("`") or "$")

@@ -1,0 +1,158 @@
+"""From a verdict to the answer: the measure, article and document behind every denial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.checks.request import Check
+from rules.calendar import from_milliseconds, rfc3339
+from rules.identity.identifiers import MaskedNumber
+from rules.listings.listing import Listing
+from rules.policy.decision import Party, PartyVerdict, Verdict
+from rules.policy.pack import Policy
+from rules.policy.unknown import Unknown
+from rules.records.departments import Departments
+from rules.vocabulary import Outcome
+from store.locks.rows import Lock
+from store.register.reader import RegisterState
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """All that an answer is made of. ``state`` is None when the register could not be read."""
+
+    decision_id: str
+    check: Check
+    verdict: Verdict
+    judged: Outcome
+    """As judged, before locks that were held already or released made something else of it."""
+    locks: Sequence[Lock]
+    unknown: Sequence[Unknown]
+    state: RegisterState | None
+    now: datetime
+    feedback_due: datetime | None = None
+    ticket: dict[str, str] | None = None
+    watermarks: Mapping[str, int] = field(default_factory=dict)
+    """When each authority whose listing counted was last heard, in milliseconds."""
+
+
+def answer(found: Answered, policy: Policy, departments: Departments) -> dict[str, Any]:
+    """The body of a decision."""
+    check, verdict = found.check, found.verdict
+    document: dict[str, Any] = {
+        "decision_id": found.decision_id,
+        "outcome": verdict.outcome,
+        "scene": check.scene,
+        "transaction_id": check.transaction_id,
+        "indeterminate": bool(found.unknown),
+        "unknown": [{"code": u.code, "authority": u.authority, "detail": u.detail} for u in found.unknown],
+        "subjects": [
+            _subject(party, verdict, departments) for party, verdict in zip(check.parties, verdict.parties, strict=True)
+        ],
+        "measures": [_measure(code, policy) for code in verdict.measures],
+        "messages": [
+            {"rule": rule.id, "zh": rule.then.message.zh, "en": rule.then.message.en} for rule in verdict.rules
+        ],
+        "rules": [rule.id for rule in verdict.rules],
+        "locks": [lock_document(lock) for lock in found.locks],
+        "remedy": None,
+        "ticket": found.ticket,
+        "feedback_due": rfc3339(found.feedback_due) if found.feedback_due else None,
+        "as_of": as_of(found.state, found.now, found.watermarks),
+        "policy": policy.named,
+    }
+    if verdict.outcome.rank > Outcome.ALLOW.rank:
+        document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
+    return document
+
+
+def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """How old the data was: by the register's own clock, by this process, and by the authorities that counted."""
+    heard = {code: rfc3339(from_milliseconds(at)) for code, at in (watermarks or {}).items()}
+    when = {"read_at": rfc3339(now), "watermarks": heard}
+    if state is None:
+        return {"epoch": None, "sequence": None, "age_ms": None, "heard_ms": None} | when
+    return {
+        "epoch": state.epoch,
+        "sequence": state.sequence,
+        "age_ms": state.age,
+        "heard_ms": state.heard,
+    } | when
+
+
+def masked(party: Party) -> str | None:
+    """The number of a party as it may be shown."""
+    match party.number:
+        case None:
+            return None
+        case MaskedNumber(pattern=pattern):
+            return pattern
+        case number:
+            return number.masked()
+
+
+def lock_document(lock: Lock) -> dict[str, Any]:
+    """A lock as its client sees it."""
+    return {
+        "id": lock.id,
+        "state": lock.state,
+        "scope": lock.scope,
+        "target": lock.target,
+        "scene": lock.scene,
+        "decision_id": lock.decision_id,
+        "held_since": rfc3339(from_milliseconds(lock.created_at)),
+        "expires_at": rfc3339(from_milliseconds(lock.expires_at)),
+    }
+
+
+def _subject(party: Party, verdict: PartyVerdict, departments: Departments) -> dict[str, Any]:
+    return {
+        "role": party.role,
+        "masked_id": masked(party),
+        "outcome": verdict.outcome,
+        "counts_as": verdict.weighed,
+        "notes": verdict.notes,
+        "listings": [_listing(listing, departments) for listing in verdict.listings],
+    }
+
+
+def _listing(listing: Listing, departments: Departments) -> dict[str, Any]:
+    department = departments.find(listing.authority)
+    return {
+        "id": listing.key,
+        "list": listing.list,
+        "category": listing.category,
+        "severity": listing.severity,
+        "determination": listing.determination,
+        "authority": listing.authority,
+        "authority_name": department.name if department else listing.authority,
+        "document_no": listing.document_no,
+        "determined_on": listing.determined_on.isoformat(),
+        "valid_until": listing.valid_until.isoformat() if listing.valid_until else None,
+        "basis": listing.basis,
+        "objection_open": listing.objection_open,
+        "flags": listing.flags,
+        "answers_for": listing.origin_role,
+    }
+
+
+def _measure(code: str, policy: Policy) -> dict[str, Any]:
+    measure = policy.pack.measures[code]
+    return {
+        "code": code,
+        "text": measure.text,
+        "text_en": measure.text_en,
+        "basis": policy.cite(measure.basis),
+    }
+
+
+def _where(verdict: Verdict, departments: Departments) -> list[dict[str, str]]:
+    """Where the subject may object: each authority whose listing counted."""
+    codes = dict.fromkeys(listing.authority for party in verdict.parties for listing in party.listings)
+    found = ((code, departments.find(code)) for code in codes)
+    return [
+        {"authority": code, "name": d.name, "name_en": d.name_en, "text": d.remedy, "text_en": d.remedy_en}
+        for code, d in found
+        if d is not None
+    ]

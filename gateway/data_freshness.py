@@ -1,0 +1,77 @@
+"""What this process knows of what it may not know: how old the register is, and which feeds are in doubt."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from rules.calendar import to_milliseconds
+from rules.policy.pack import Scene
+from rules.policy.unknown import Unknown
+from store.feeds.health import FeedDoubts, FeedsKnown
+from store.register.reader import RegisterState
+
+_PERIOD = 2.0
+_SOONEST = 0.1
+"""Seconds between looks that checks cause, so that many of them in doubt cost the ledger little."""
+_log = structlog.get_logger("gateway.doubts")
+
+
+class Doubts:
+    """Feeds in doubt, refreshed from the ledger; the last known ones stay while it is away."""
+
+    def __init__(self, feeds: FeedDoubts, clock: Callable[[], datetime]) -> None:
+        self._feeds = feeds
+        self._clock = clock
+        self._known: FeedsKnown | None = None
+        self._looked = 0.0
+        self._looking = asyncio.Lock()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for as long as the process runs."""
+        while True:
+            try:
+                await self.refresh()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("feed_doubts_not_refreshed", error=type(error).__name__)
+            await asyncio.sleep(_PERIOD)
+
+    async def refresh(self) -> None:
+        """Look once."""
+        self._looked = monotonic()
+        self._known = await self._feeds.now(to_milliseconds(self._clock()))
+
+    async def look_again(self, scene: Scene) -> None:
+        """Before an answer is put in doubt for a feed: it may be in order again by now."""
+        known = self._known
+        if known is not None and not any(code in known.doubts for code in scene.relies_on):
+            return
+        async with self._looking:
+            if monotonic() - self._looked >= _SOONEST:
+                with suppress(SQLAlchemyError, OSError):
+                    await self.refresh()
+
+    def watermarks(self, authorities: Iterable[str]) -> dict[str, int]:
+        """When each of these authorities was last heard, in milliseconds; those never heard are left out."""
+        heard = self._known.heard if self._known else {}
+        return {code: heard[code] for code in dict.fromkeys(authorities) if heard.get(code)}
+
+    def about(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
+        """Why an answer in that scene may not be all; nothing when it is.
+
+        The caller may ask for fresher data than the scene does, never for older.
+        """
+        known = self._known
+        if known is None:
+            found = [Unknown("feeds_unknown", None, "the ledger was not heard yet")] if scene.relies_on else []
+        else:
+            found = [known.doubts[code] for code in scene.relies_on if code in known.doubts]
+        limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
+        if state.age is None or state.age > limit:
+            age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"
+            found.append(Unknown("register_stale", None, age))
+        return tuple(found)

@@ -1,0 +1,1 @@
+"""From a delivery over HTTP to the feeds topic."""

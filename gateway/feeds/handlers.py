@@ -1,0 +1,93 @@
+"""The department's door: deliveries, receipts, and the schema to build against."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from gateway.feeds.delivery import judge_delivery
+from gateway.feeds.publish import FeedDoor
+from gateway.web.auth import Access
+from gateway.web.problems import Problem
+from gateway.web.request_body import read_body
+from rules.admission.validator import AdmissionDesk
+from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
+from rules.records.feed_record import feed_record_schema
+from store.ledger.feed_events import Ledger
+from store.platforms.clients import Client
+
+_SCHEMA = orjson.dumps(feed_record_schema(), option=orjson.OPT_INDENT_2)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHandlers:
+    """Takes feeds in."""
+
+    access: Access
+    desk: AdmissionDesk
+    ledger: Ledger
+    door: FeedDoor
+    clock: Callable[[], datetime]
+
+    async def post_records(self, request: web.Request) -> web.Response:
+        """Accept a delivery: 202 only once the broker holds every accepted record durably."""
+        client = await self.access.client_of(request)
+        authority = fed_authority(request, client, self.desk)
+        now = self.clock()
+        delivery = judge_delivery(
+            await read_body(request),
+            request.content_type,
+            authority,
+            self.desk,
+            today=civil_day(now),
+            now=to_milliseconds(now),
+        )
+        receipt, results = await self.door.let_in(client.id, authority, delivery)
+        if receipt is None:
+            raise Problem("records_refused", results=results)
+        document = _receipt(receipt, authority, rfc3339(now), results)
+        location = f"/v1/feeds/receipts/{receipt}"
+        return web.Response(status=202, body=orjson.dumps(document), headers=_JSON | {"Location": location})
+
+    async def get_receipt(self, request: web.Request) -> web.Response:
+        """What became of a delivery, record by record."""
+        client = await self.access.client_of(request)
+        found = await self.ledger.receipt(request.match_info["receipt"])
+        if found is None or found["authority"] not in client.grants.feeds:
+            raise Problem("receipt_unknown")
+        created = rfc3339(from_milliseconds(found["created_at"]))
+        document = _receipt(found["id"], found["authority"], created, found["results"])
+        return web.Response(body=orjson.dumps(document), headers=_JSON)
+
+    async def get_schema(self, request: web.Request) -> web.Response:
+        """The JSON Schema of feed record v1."""
+        await self.access.reader_of(request)
+        if request.match_info["schema"] != "feed-record":
+            raise Problem("schema_unknown")
+        return web.Response(body=_SCHEMA, headers={"Content-Type": "application/schema+json"})
+
+
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def fed_authority(request: web.Request, client: Client, desk: AdmissionDesk) -> str:
+    """The authority of the address, for which the client may feed. Raises ``Problem`` 403 or 404."""
+    authority = request.match_info["authority"]
+    if desk.departments.find(authority) is None:
+        raise Problem("authority_unknown")
+    if authority not in client.grants.feeds:
+        raise Problem("feed_not_granted", f"missing: feed {authority}")
+    return authority
+
+
+def _receipt(receipt: str, authority: str, created: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    counts = dict.fromkeys(("queued", "applied", "superseded", "rejected", "held", "discarded"), 0)
+    for result in results:
+        counts[result["status"]] += 1
+    return {"receipt": receipt, "authority": authority, "created_at": created, "total": len(results)} | {
+        "counts": counts,
+        "results": results,
+    }

@@ -1,0 +1,103 @@
+"""May this listing be repaired? Both measures answered and explained; nothing is granted here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+import msgspec
+import orjson
+from aiohttp import web
+
+from gateway.audit.buffer import Audit
+from gateway.web.auth import Access
+from gateway.web.problems import Problem
+from rules.calendar import civil_day, to_milliseconds
+from rules.listings.listing import decode_listing
+from rules.repair.answer import repair_answer
+from rules.repair.case import Regime, RepairAnswer, StatedFacts
+from rules.working_days import WorkingDays
+from store.ledger.decisions import DecisionEntry
+from store.ledger.listing_queries import ListingTable
+from store.ledger.repair_cases import repair_case
+from store.platforms.clients import Client
+
+_SCENE = "repair.eligibility"
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RepairHandler:
+    """Answers questions about repair."""
+
+    access: Access
+    table: ListingTable
+    working_days: WorkingDays
+    regime: Regime
+    audit: Audit
+    clock: Callable[[], datetime]
+
+    async def get(self, request: web.Request) -> web.Response:
+        """The answer for one listing today. What subject and authority state comes in the query."""
+        client = await self.access.client_of(request)
+        asked = dict(request.query)
+        operator = _said(asked.pop("operator", None) or client.grants.operator, "operator_missing")
+        purpose = _said(asked.pop("purpose", None) or client.grants.purpose, "purpose_missing")
+        facts = _facts(asked)
+        row = await self.table.find(request.match_info["listing"])
+        if row is None:
+            raise Problem("listing_unknown")
+        if not _may_see(client, row["authority"], row["listing"]):
+            raise Problem("listing_not_granted")
+        case = await repair_case(self.table, self.working_days, row, facts)
+        if case is None:
+            raise Problem("listing_unknown")
+        now = self.clock()
+        answer = repair_answer(case, regime=self.regime, today=civil_day(now))
+        self.audit.put(_entry(client, operator, purpose, row["key"], answer, to_milliseconds(now)))
+        document = {"listing": row["key"], "state": row["state"]} | answer.as_dict()
+        return web.Response(
+            body=orjson.dumps(document), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
+        )
+
+
+def _said(text: str | None, code: str) -> str:
+    text = (text or "").strip()
+    if not text:
+        raise Problem(code, path=code.removesuffix("_missing"))
+    if len(text) > _LONGEST or not text.isprintable():
+        raise Problem("request_invalid", path=code.removesuffix("_missing"))
+    return text
+
+
+def _facts(asked: dict[str, str]) -> StatedFacts:
+    unknown = asked.keys() - set(StatedFacts.__struct_fields__)
+    if unknown:
+        names = ", ".join(StatedFacts.__struct_fields__)
+        raise Problem("request_invalid", f"facts that can be stated: {names}", path="query")
+    try:
+        return msgspec.convert(asked, StatedFacts, strict=False)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `$.")
+        raise Problem("request_invalid", detail, path=path.rstrip("`") or "query") from None
+
+
+def _may_see(client: Client, authority: str, listing: bytes | None) -> bool:
+    if authority in client.grants.feeds:
+        return True
+    return listing is not None and decode_listing(listing).data_class in client.grants.classes
+
+
+def _entry(client: Client, operator: str, purpose: str, key: str, answer: RepairAnswer, now: int) -> DecisionEntry:
+    """Who asked what, why and when; the ledger keeps it beside the decisions."""
+    return DecisionEntry(
+        id=f"dec_{uuid4().hex}",
+        decided_at=now,
+        client=client.id,
+        operator=operator,
+        purpose=purpose,
+        scene=_SCENE,
+        transaction_id=key,
+        outcome=answer.eligible.value,
+        detail=orjson.dumps({"regime": answer.regime, "governing": answer.governing, "conflict": answer.conflict}),
+    )

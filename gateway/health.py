@@ -1,0 +1,97 @@
+"""To be seen: alive, ready (component by component), and measured."""
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.metrics import exposition
+from gateway.checks.metrics_batch import Tally
+from gateway.feeds.canary import Canary
+from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
+from gateway.policy_store import PolicyShelf
+from gateway.process.drain import Departure
+from gateway.web.auth import Access
+from gateway.web.problems import Problem
+from store.register.reader import RegisterUnavailable
+from store.replica.reader import ReplicaReader
+from store.replica.replica import Replica, ReplicaState
+
+_LEDGER_DEADLINE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthHandlers:
+    """Health and metrics of one gateway process."""
+
+    access: Access
+    reader: ReplicaReader
+    replica: Replica
+    engine: AsyncEngine
+    shelf: PolicyShelf
+    tally: Tally
+    canary: Canary
+    departure: Departure
+
+    async def livez(self, _request: web.Request) -> web.Response:
+        """The process answers."""
+        return _json({"status": "alive"}, 200)
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """503 with the components that are not ready, or because this process is about to leave."""
+        policy = self.shelf.current
+        components = {
+            "register": await self._register(),
+            "replica": self.replica.state,
+            "canary": self.canary.state,
+            "ledger": await self._ledger(),
+            "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
+            # A refused file stops nothing: the policy before it stands.
+            "policy_file": "refused" if self.shelf.refused else "ready",
+        }
+        # A register that waits for its first feed takes feeds in; its checks say that they do not know.
+        failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
+        # Only a replica that never was is waited for: without a current one checks ask the register itself.
+        failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
+        status = "not_ready" if failing else "ready"
+        status = "draining" if self.departure.draining else status
+        document: dict[str, object] = {"status": status, "failing": failing, "components": components}
+        return _json(document, 200 if status == "ready" else 503)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus metrics, for clients that may inspect."""
+        client = await self.access.reader_of(request)
+        if not client.grants.inspect:
+            raise Problem("inspect_not_granted", "missing: inspect")
+        await self._register()
+        self.tally.tell()
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _register(self) -> str:
+        try:
+            state = await self.reader.state()
+        except RegisterUnavailable as error:
+            REGISTER_LOADED.set(0)
+            return error.code
+        REGISTER_LOADED.set(1)
+        REGISTER_LISTINGS.set(state.listings)
+        REGISTER_SEQUENCE.set(state.sequence)
+        return "ready"
+
+    async def _ledger(self) -> str:
+        try:
+            async with asyncio.timeout(_LEDGER_DEADLINE), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1 FROM clients"))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return "ledger_unavailable"
+        return "ready"
+
+
+def _json(document: dict[str, object], status: int) -> web.Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(body=orjson.dumps(document), status=status, headers=headers)

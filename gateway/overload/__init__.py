@@ -1,0 +1,1 @@
+"""What keeps load within bounds: rate limit, concurrency limit, load shedder."""

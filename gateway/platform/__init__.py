@@ -1,0 +1,1 @@
+"""What a platform does after a check: locks, decisions, watches, webhooks, events."""

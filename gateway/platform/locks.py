@@ -1,0 +1,135 @@
+"""Locks: look at one or at many, release one with a reason and a document, confirm that a refusal was carried out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from gateway.checks.response import lock_document
+from gateway.web.auth import Access
+from gateway.web.officer_reason import ReasonAsked, ReleaseAsked, reason_of
+from gateway.web.problems import Problem
+from gateway.web.request_body import read_body
+from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
+from rules.vocabulary import LockScope
+from store.ledger.lock_states import LockState
+from store.locks.queries import LockFilter, LockPages
+from store.locks.rows import Lock, LockChanged
+from store.locks.store import LockBook
+from store.platforms.clients import Client
+
+_ANY = "*"
+"""In If-Match: whatever it is by now."""
+_FILTERS: dict[str, tuple[str, ...] | None] = {
+    "state": tuple(LockState),
+    "scope": tuple(LockScope),
+    "scene": None,
+    "overdue": ("true", "false"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LockHandlers:
+    """Shows, releases and confirms locks."""
+
+    access: Access
+    locks: LockBook
+    pages: LockPages
+    clock: Callable[[], datetime]
+
+    async def get(self, request: web.Request) -> web.Response:
+        """One lock with its history, to the client that holds it or to one that may release."""
+        client = await self.access.client_of(request)
+        return self._answer(await self._visible(request, client))
+
+    async def get_many(self, request: web.Request) -> web.Response:
+        """A page of locks: the client's own, or all for one that may release."""
+        client = await self.access.client_of(request)
+        limit, place = page_size(request.query), place_in(request.query, int, str)
+        wanted = _filter(request.query, None if client.grants.release else client.id)
+        now = to_milliseconds(self.clock())
+        found = await self.pages.page(wanted, now, place, limit)
+        following = cursor_to(found, limit, found[-1].created_at, found[-1].id) if found else None
+        return answer_json({"locks": [self._document(lock) for lock in found], "next": following})
+
+    async def release(self, request: web.Request) -> web.Response:
+        """Release a held lock; the reason, the document and the person stay in the ledger."""
+        client = await self.access.client_of(request)
+        lock = await self._visible(request, client)
+        if not client.grants.release:
+            raise Problem("release_not_granted", "missing: release")
+        return await self._end(request, client, lock, LockState.RELEASED, ReleaseAsked)
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        """Say that the refusal was carried out; the lock has done its work."""
+        client = await self.access.client_of(request)
+        lock = await self._visible(request, client)
+        return await self._end(request, client, lock, LockState.CONFIRMED, ReasonAsked)
+
+    async def _end(
+        self, request: web.Request, client: Client, lock: Lock, state: LockState, kind: type[ReasonAsked]
+    ) -> web.Response:
+        why = reason_of(await read_body(request), client, kind)
+        try:
+            ended = await self.locks.end(
+                lock.id,
+                state,
+                client=client.id,
+                operator=why.operator,
+                reason=why.reason,
+                document_no=why.document_no,
+                now=to_milliseconds(self.clock()),
+                seen=_seen(request),
+            )
+        except LockChanged:
+            raise Problem("lock_changed") from None
+        if ended is None:
+            raise Problem("lock_not_held")
+        return self._answer(ended)
+
+    async def _visible(self, request: web.Request, client: Client) -> Lock:
+        lock = await self.locks.find(request.match_info["lock"])
+        if lock is None or not (lock.client == client.id or client.grants.release):
+            raise Problem("lock_unknown")
+        return lock
+
+    def _document(self, lock: Lock) -> dict[str, Any]:
+        now = to_milliseconds(self.clock())
+        return lock_document(lock) | {
+            "client": lock.client,
+            "listings": len(lock.listings),
+            "due_at": rfc3339(from_milliseconds(lock.due_at)),
+            "overdue": lock.state == LockState.HELD and lock.due_at < now,
+        }
+
+    def _answer(self, lock: Lock) -> web.Response:
+        names = ("state", "client", "operator", "reason", "document_no")
+        history = [
+            {"at": rfc3339(from_milliseconds(change["changed_at"]))} | {name: change[name] for name in names}
+            for change in lock.changes
+        ]
+        answer = answer_json(self._document(lock) | {"history": history})
+        answer.etag = lock.version
+        return answer
+
+
+def _seen(request: web.Request) -> list[str] | None:
+    """The versions that the caller has seen (RFC 9110, If-Match); None where it does not say."""
+    tags = request.if_match
+    if tags is None or any(tag.value == _ANY for tag in tags):
+        return None
+    return [tag.value for tag in tags if not tag.is_weak]
+
+
+def _filter(query: Mapping[str, str], client: str | None) -> LockFilter:
+    given = {name: query[name] for name in _FILTERS if name in query}
+    for name, value in given.items():
+        allowed = _FILTERS[name]
+        if allowed is not None and value not in allowed:
+            raise Problem("request_invalid", f"{name}: one of {', '.join(allowed)}", path=name)
+    overdue = given.pop("overdue", None)
+    state = LockState(given.pop("state")) if "state" in given else None
+    return LockFilter(client=client, state=state, overdue=None if overdue is None else overdue == "true", **given)

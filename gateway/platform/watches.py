@@ -1,0 +1,116 @@
+"""Watches: a platform names the subjects it has on board, and is told when one of them is listed or freed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from gateway.audit.buffer import Audit
+from gateway.checks.request import identifier_problem
+from gateway.overload.rate_limit import RateLimits
+from gateway.web.auth import Access
+from gateway.web.officer_reason import body_as, operator_of
+from gateway.web.problems import Problem
+from gateway.web.request_body import read_body
+from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
+from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.subject import SubjectKeys
+from store.ledger.decisions import DecisionEntry
+from store.platforms.clients import Client
+from store.platforms.watches import WatchBook
+
+_MOST = 1000
+_SCENE = "watch"
+_Reference = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class WatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """One subject: by its number, under the platform's own reference, which events will name."""
+
+    reference: _Reference
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    id_type: str | None = None
+
+
+class WatchesAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Watches to set and references to remove; who does it and what for, unless the registration fixes them."""
+
+    watches: Annotated[tuple[WatchAsked, ...], Meta(max_length=_MOST)] = ()
+    remove: Annotated[tuple[_Reference, ...], Meta(max_length=_MOST)] = ()
+    operator: _Reference | None = None
+    purpose: Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchHandlers:
+    """Sets and shows watches. Of a number only its key is kept."""
+
+    access: Access
+    book: WatchBook
+    keys: SubjectKeys
+    audit: Audit
+    limits: RateLimits
+    clock: Callable[[], datetime]
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Set watches and remove others; a number that is not valid harms no other."""
+        client = await self.access.client_of(request)
+        asked = body_as(WatchesAsked, await read_body(request))
+        self.limits.take(client, max(1, len(asked.watches) + len(asked.remove)))
+        operator = operator_of(asked.operator, client)
+        purpose = (asked.purpose or client.grants.purpose or "").strip()
+        if not purpose:
+            raise Problem("purpose_missing", path="$.purpose")
+        now = self.clock()
+        wanted, refused = self._wanted(asked, civil_day(now))
+        counts = await self.book.put(client.id, wanted, asked.remove, to_milliseconds(now))
+        self.audit.put(_entry(client, operator, purpose, counts, now))
+        return answer_json(counts | {"refused": refused})
+
+    async def get(self, request: web.Request) -> web.Response:
+        """A page of the client's references, and how many there are."""
+        client = await self.access.client_of(request)
+        self.limits.take(client)
+        limit, place = page_size(request.query), place_in(request.query, str)
+        rows = await self.book.page(client.id, place[0] if place else "", limit)
+        watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]
+        following = cursor_to(rows, limit, rows[-1]["reference"]) if rows else None
+        return answer_json({"watches": watches, "total": await self.book.count(client.id), "next": following})
+
+    def _wanted(self, asked: WatchesAsked, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        wanted: dict[str, str] = {}
+        refused: list[dict[str, Any]] = []
+        for index, watch in enumerate(asked.watches):
+            try:
+                number = parse_identifier(watch.id, watch.id_type, today=today)
+                if not isinstance(number, Identifier):
+                    raise InvalidIdentifier("identifier_masked_whole")  # names nobody
+            except InvalidIdentifier as fault:
+                problem = identifier_problem(fault, f"$.watches[{index}].id")
+                refused.append(
+                    {"index": index, "reference": watch.reference, "problem": problem.document(str(uuid4()))}
+                )
+            else:
+                wanted[watch.reference] = self.keys.subject(number.canonical)
+        return wanted, refused
+
+
+def _entry(client: Client, operator: str, purpose: str, counts: dict[str, int], now: datetime) -> DecisionEntry:
+    """That subjects were put under watch is a query like any other: who, why, when."""
+    return DecisionEntry(
+        id=f"dec_{uuid4().hex}",
+        decided_at=to_milliseconds(now),
+        client=client.id,
+        operator=operator,
+        purpose=purpose,
+        scene=_SCENE,
+        transaction_id=_SCENE,
+        outcome="watched",
+        detail=orjson.dumps(counts),
+    )

@@ -1,0 +1,1 @@
+"""Processes and sockets: listening, preforking, draining."""

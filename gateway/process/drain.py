@@ -1,0 +1,98 @@
+"""How a gateway process leaves: it says so, still serves while balancers take notice, then closes and finishes.
+
+SIGTERM ─▶ /readyz says draining ─▶ drain_seconds ─▶ nobody new ─▶ the last requests ─▶ what is in hand ─▶ end
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gateway.process.listener import Door
+
+SERVER = "CreditGate"
+_WORD = 0.2
+"""Seconds that the parent may take to say whether the door is to be shut."""
+_QUEUE = 0.2
+"""Seconds in which connections that are being opened come to be, and those that wait are accepted."""
+_LAST_REQUESTS = 0.5
+"""Seconds that a connection, let in last, may take to send its request."""
+_TO_FINISH = 5.0
+"""Seconds for what is in hand, and then as many again once what has no end was told to end."""
+_LOOK = 0.02
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Departure:
+    """Whether this process is about to leave. While it drains, each answer asks its connection to go elsewhere."""
+
+    draining: bool = False
+    last_call: bool = False
+    """Whether an answer without an end shall come to one."""
+    in_hand: int = 0
+    """Requests of which the head was read and the answer is not made."""
+    idlers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What ends answers that only wait for news, once the door is closed."""
+
+    async def send_elsewhere(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """A hook for answers: who serves, without its versions; and ``Connection: close`` while draining."""
+        response.headers["Server"] = SERVER
+        if self.draining:
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+
+DEPARTURE = web.AppKey("departure", Departure)
+
+
+@web.middleware
+async def count_in_hand(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count what is to be finished before the process ends."""
+    departure = request.app[DEPARTURE]
+    departure.in_hand += 1
+    try:
+        return await handler(request)
+    finally:
+        departure.in_hand -= 1
+
+
+async def leave(
+    departure: Departure,
+    door: Door,
+    servers: Sequence[asyncio.AbstractServer],
+    open_now: Callable[[], int],
+    close_lanes: Callable[[float], Awaitable[None]],
+    drain_seconds: float,
+) -> None:
+    """Drain, close the door, and finish what is in hand; ``close_lanes`` does so for connections of its own.
+
+    Idle connections are the caller's to close.
+    """
+    departure.draining = True
+    await asyncio.sleep(drain_seconds if door.line is None else max(drain_seconds, _WORD))
+    if door.is_to_be_shut():  # else connections in its queue are the successor's
+        door.let_nobody_new_in()
+        await asyncio.sleep(_QUEUE)
+    for server in servers:
+        server.close()
+    for end in departure.idlers:
+        await end()
+    await _until(lambda: not open_now(), _LAST_REQUESTS)
+    await asyncio.gather(_finish(departure), close_lanes(2 * _TO_FINISH))
+
+
+async def _finish(departure: Departure) -> None:
+    """Not left to the server's own shutdown: that stops to read, and so cuts off whoever is still sending a body."""
+    await _until(lambda: not departure.in_hand, _TO_FINISH)
+    departure.last_call = True
+    await _until(lambda: not departure.in_hand, _TO_FINISH)
+
+
+async def _until(done: Callable[[], bool], seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not done() and loop.time() < deadline:  # noqa: ASYNC110 - a connection tells nobody that it ended
+        await asyncio.sleep(_LOOK)

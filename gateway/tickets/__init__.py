@@ -1,0 +1,1 @@
+"""Clearance tickets: signing and verifying."""

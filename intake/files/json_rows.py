@@ -1,0 +1,55 @@
+"""JSON: one object or an array, read whole (64 MiB at most); NDJSON line by line."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import orjson
+
+from intake.faults import FileUnreadable, row_fault
+from intake.files.sheets import MOST_WHOLE
+from intake.files.text import MAX_LINE, encoding_of, text_lines
+from rules.faults import InvalidRecord
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def json_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
+    """The records of a JSON array, or the one record, with their positions from 1. Raises ``FileUnreadable``."""
+    file.seek(0, os.SEEK_END)
+    if file.tell() > MOST_WHOLE:
+        raise FileUnreadable("file_too_large")
+    text = "".join(text_lines(file, encoding_of(file), MOST_WHOLE))
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise FileUnreadable("json_invalid", line=error.lineno) from None
+    yield from enumerate(value if isinstance(value, list) else [value], start=1)
+
+
+def ndjson_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
+    """The value of each line that is not empty, or the fault of the line. UTF-8 (RFC 8259)."""
+    file.seek(0)
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if len(line) >= MAX_LINE and not line.endswith(b"\n"):
+            _skip_line(file)
+            yield number, row_fault("row_too_long")
+        elif line.strip():
+            yield number, _value(line)
+
+
+def _value(line: bytes) -> Any:  # noqa: ANN401
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return InvalidRecord("json_invalid")
+
+
+def _skip_line(file: BinaryIO) -> None:
+    while part := file.readline(MAX_LINE):
+        if part.endswith(b"\n"):
+            return

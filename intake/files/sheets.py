@@ -1,0 +1,112 @@
+"""Workbooks: XLSX row by row, XLS whole (its format has no other way; 65,536 rows and 64 MiB at most).
+
+The first bytes say which of the two it is: departments rename one into the other. Formulas count with
+the value that the spreadsheet last stored. The shared texts of an XLSX are held in memory.
+"""
+
+import os
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, BinaryIO, NamedTuple
+
+import xlrd
+from openpyxl import load_workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from intake.faults import FileUnreadable
+from intake.files.cells import Cell
+
+MOST_WHOLE = 64 * 1024 * 1024
+"""Bytes of a file that has to be read whole."""
+_MOST_UNPACKED = 1024 * 1024 * 1024
+_LAST_ROW = 1_048_576
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+
+
+class Sheet(NamedTuple):
+    """One visible sheet: its rows with their numbers, from the top each time it is asked; and its calendar."""
+
+    rows: Callable[[], Iterator[tuple[int, list[Cell]]]]
+    date_1904: bool
+
+
+def sheets_of(file: BinaryIO) -> list[Sheet]:
+    """The visible sheets in their order. Raises ``FileUnreadable``, also while rows are read."""
+    file.seek(0)
+    start = file.read(4)
+    file.seek(0)
+    try:
+        if start == _ZIP:
+            return _xlsx(file)
+        if start == _OLE:
+            return _xls(file)
+    except FileUnreadable:
+        raise
+    except Exception:
+        # Both libraries raise whatever a damaged file makes them stumble over.
+        raise FileUnreadable("workbook_unreadable") from None
+    raise FileUnreadable("workbook_unreadable")
+
+
+def _xlsx(file: BinaryIO) -> list[Sheet]:
+    with zipfile.ZipFile(file) as archive:
+        if sum(item.file_size for item in archive.infolist()) > _MOST_UNPACKED:
+            raise FileUnreadable("workbook_too_large")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and extensions that nobody reads here
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    date_1904 = book.epoch == CALENDAR_MAC_1904
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    return [Sheet(lambda sheet=sheet: _xlsx_rows(sheet), date_1904) for sheet in visible]  # type: ignore[misc]
+
+
+def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 - openpyxl's read-only sheet
+    # What a file says of its own extent is often wrong, and would cut rows off.
+    sheet.reset_dimensions()
+    rows = sheet.iter_rows(values_only=True)
+    for number in range(1, _LAST_ROW + 1):
+        try:
+            cells = next(rows, None)
+        except Exception:
+            raise FileUnreadable("workbook_unreadable", line=number) from None
+        if cells is None:
+            return
+        yield number, list(cells)
+
+
+def _xls(file: BinaryIO) -> list[Sheet]:
+    content = file.read(MOST_WHOLE + 1)
+    if len(content) > MOST_WHOLE:
+        raise FileUnreadable("file_too_large")
+    with open(os.devnull, "w") as silent:
+        book = xlrd.open_workbook(file_contents=content, logfile=silent)
+    visible = [sheet for sheet in book.sheets() if sheet.visibility == 0]
+    return [Sheet(lambda sheet=sheet: _xls_rows(sheet, book.datemode), bool(book.datemode)) for sheet in visible]  # type: ignore[misc]
+
+
+def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 - xlrd has no types
+    for index in range(sheet.nrows):
+        yield index + 1, [_xls_cell(cell, datemode) for cell in sheet.row(index)]
+
+
+def _xls_cell(cell: Any, datemode: int) -> Cell:  # noqa: ANN401
+    match cell.ctype:
+        case xlrd.XL_CELL_EMPTY | xlrd.XL_CELL_BLANK:
+            return None
+        case xlrd.XL_CELL_DATE:
+            return _xls_date(cell.value, datemode)
+        case xlrd.XL_CELL_BOOLEAN:
+            return bool(cell.value)
+        case xlrd.XL_CELL_ERROR:
+            return "#VALUE!"
+    return cell.value  # type: ignore[no-any-return]
+
+
+def _xls_date(serial: float, datemode: int) -> Cell:
+    try:
+        found: datetime = xlrd.xldate.xldate_as_datetime(serial, datemode)
+    except (ValueError, OverflowError, xlrd.xldate.XLDateError):
+        return "#VALUE!"
+    return found

@@ -1,0 +1,1 @@
+"""The columns that each authority's format names."""

@@ -1,0 +1,1 @@
+"""Whether a feed record may be accepted."""

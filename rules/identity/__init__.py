@@ -1,0 +1,1 @@
+"""Who a record or a check is about: numbers, names, subject keys."""

@@ -1,0 +1,1 @@
+"""Listings: their content, life cycle and validity."""

@@ -1,0 +1,1 @@
+"""Feed records and the authorities that send them."""

@@ -1,0 +1,1 @@
+"""Whether a listing may be repaired, by both measures."""

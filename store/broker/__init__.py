@@ -1,0 +1,1 @@
+"""Publishing to Kafka or to Valkey Streams."""

@@ -1,0 +1,1 @@
+"""Database connections, tables, the hash chain and migrations."""

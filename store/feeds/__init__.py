@@ -1,0 +1,1 @@
+"""The state of each authority's feed: quarantine, statistics, health."""

@@ -1,0 +1,141 @@
+"""How each authority's feed is doing: counts since ever, and since its day began (``rules.records.feed_bounds``)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.admission.validator import Claim, version_as_time
+from rules.calendar import civil_day, from_milliseconds
+from rules.faults import InvalidRecord
+from rules.records.departments import Departments
+from rules.records.feed_bounds import Bounds, Cause, Window, breach
+from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
+from rules.vocabulary import ObjectionResult
+from rules.working_days import PUSH_DAYS, WorkingDays
+from store.db.schema import feed_status
+
+_COUNTED = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
+_REMOVING = (RemoveRecord, RepairRecord, ArchiveRecord)
+
+
+@dataclass(slots=True)
+class Counting:
+    """The counts of some authorities while a batch is taken in. ``now`` is in milliseconds."""
+
+    departments: Departments
+    working_days: WorkingDays
+    now: int
+    rows: dict[str, dict[str, int]]
+    windows: dict[str, Window]
+
+    def take(self, authority: str, judged: Claim | InvalidRecord, standing: Mapping[str, str]) -> Cause | None:
+        """Count one record; the bound that it breaks, if any.
+
+        ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
+        only the first word on a listing tells how late it came.
+        """
+        self.note(authority, judged)
+        row, window = self.rows[authority], self.windows[authority]
+        window.received += 1
+        department = self.departments.find(authority)
+        bounds = department.bounds if department else Bounds()
+        if isinstance(judged, InvalidRecord):
+            window.rejected += 1
+            return breach(window, bounds) if department else None
+        last = standing.get(judged.key, "")
+        new = last < judged.order and last[-16:] != judged.digest
+        if isinstance(judged.record, ListRecord) and not last:
+            days = self.lag(judged.record.determined_on)
+            row["working_days"] += days
+            row["late"] += days > PUSH_DAYS
+            row["listings"] += 1
+        window.added += new and isinstance(judged.record, ListRecord)
+        window.removed += _annuls(judged.record) or (new and isinstance(judged.record, _REMOVING))
+        stated = version_as_time(judged.record)
+        if stated is not None and stated > self.now + bounds.clock_ahead_seconds * 1000:
+            return Cause.CLOCK_AHEAD
+        return breach(window, bounds)
+
+    def note(self, authority: str, judged: Claim | InvalidRecord) -> None:
+        """Count that a record came, whatever becomes of it."""
+        row = self.rows[authority]
+        row["received"] += 1
+        row["rejected"] += isinstance(judged, InvalidRecord)
+        row["last_record_at"] = self.now
+
+    def lag(self, determined_on: date) -> int:
+        """Working days from a determination to now (办法一 Art. 9)."""
+        return working_days_between(self.working_days, determined_on, civil_day(from_milliseconds(self.now)))
+
+    def held(self, authority: str) -> None:
+        """Count a record that is held."""
+        self.rows[authority]["held"] += 1
+
+    def refused(self, authority: str, rejected: int) -> None:
+        """Count records that were refused at the door."""
+        row, window = self.rows[authority], self.windows[authority]
+        row["received"] += rejected
+        row["rejected"] += rejected
+        row["last_record_at"] = self.now
+        window.received += rejected
+        window.rejected += rejected
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Write the counts back."""
+        rows = []
+        for authority, row in self.rows.items():
+            window = self.windows[authority]
+            rows.append(
+                {"authority": authority, **row}
+                | {"window_start": window.start, "window_added": window.added, "window_removed": window.removed}
+                | {"window_received": window.received, "window_rejected": window.rejected}
+            )
+        if rows:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            statement = dialect.insert(feed_status)
+            fresh = {name: statement.excluded[name] for name in rows[0] if name != "authority"}
+            await connection.execute(statement.on_conflict_do_update(index_elements=["authority"], set_=fresh), rows)
+
+
+class FeedStatusBook:
+    """Counts of feeds in SQL."""
+
+    def __init__(self, departments: Departments, working_days: WorkingDays) -> None:
+        self._departments = departments
+        self._working_days = working_days
+
+    async def counting(self, connection: AsyncConnection, authorities: Collection[str], now: int) -> Counting:
+        """Begin to count for these authorities within the caller's transaction."""
+        query = select(feed_status).where(feed_status.c.authority.in_(authorities))
+        found = {row["authority"]: dict(row) for row in (await connection.execute(query)).mappings()}
+        rows, windows = {}, {}
+        for authority in authorities:
+            row: Mapping[str, Any] = found.get(authority, {})
+            rows[authority] = {name: row.get(name, 0) for name in _COUNTED}
+            names = ("window_start", "window_added", "window_removed", "window_received", "window_rejected", "listed")
+            windows[authority] = Window(*(row.get(name, 0) for name in names)).moved_to(now)
+        return Counting(self._departments, self._working_days, now, rows, windows)
+
+    async def note_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:
+        """Note how many more listings of each authority are in force."""
+        for authority, count in more.items():
+            if count:
+                fresh = {"listed": feed_status.c.listed + count}
+                await connection.execute(update(feed_status).where(feed_status.c.authority == authority).values(fresh))
+
+
+def _annuls(record: FeedRecord) -> bool:
+    """Objections stand beside the order of a listing, so each answer counts that takes one off."""
+    return isinstance(record, ResolveRecord) and record.result is ObjectionResult.UPHELD
+
+
+@lru_cache(maxsize=4096)
+def working_days_between(working_days: WorkingDays, start: date, end: date) -> int:
+    """Working days after ``start`` up to ``end``."""
+    return working_days.between(start, end).days

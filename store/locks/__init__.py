@@ -1,0 +1,1 @@
+"""Locks in SQL and their keys in Redis."""

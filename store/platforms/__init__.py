@@ -1,0 +1,1 @@
+"""Clients and what they subscribe to: watches, events, webhooks, feedback."""

@@ -1,0 +1,105 @@
+"""What clients are told: an outbox, written in the transaction that made it true, read in one order.
+
+listing.listed  listing.changed  listing.repaired  listing.removed   a watched subject
+lock.released   lock.lifted      lock.expired                        a lock of the client
+decision.corrected                                                   an answer that was given turned out wrong
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from msgspec import Struct
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from rules.calendar import from_milliseconds, rfc3339
+from store.db.hash_chain import Chain
+from store.db.platform_tables import client_events, webhook_deliveries, webhooks
+
+
+class EventType(StrEnum):
+    """What happened."""
+
+    LISTING_LISTED = "listing.listed"
+    LISTING_CHANGED = "listing.changed"
+    LISTING_REPAIRED = "listing.repaired"
+    LISTING_REMOVED = "listing.removed"
+    LOCK_RELEASED = "lock.released"
+    LOCK_LIFTED = "lock.lifted"
+    LOCK_EXPIRED = "lock.expired"
+    DECISION_CORRECTED = "decision.corrected"
+
+
+class Telling(Struct, frozen=True):
+    """One thing to tell one client."""
+
+    client: str
+    type: EventType
+    data: Mapping[str, Any]
+
+
+class ClientEvent(Struct, frozen=True):
+    """One thing told. ``id`` grows by the order in which it became true; ``created_at`` is in milliseconds."""
+
+    id: int
+    created_at: int
+    client: str
+    type: str
+    data: bytes
+
+    def body(self) -> bytes:
+        """The form of it that goes out, by the Standard Webhooks convention."""
+        head = {"type": self.type, "timestamp": rfc3339(from_milliseconds(self.created_at))}
+        return orjson.dumps(head | {"data": orjson.Fragment(self.data)})
+
+
+async def tell(connection: AsyncConnection, chain: Chain, tellings: Sequence[Telling], now: int) -> None:
+    """Write what is to be told, and put it on its way to the webhooks, inside the caller's transaction."""
+    if not tellings:
+        return
+    rows: list[dict[str, Any]] = [
+        {"created_at": now, "client": item.client, "type": item.type.value, "data": orjson.dumps(item.data)}
+        for item in tellings
+    ]
+    await chain.append(connection, client_events, rows)
+    clients = {row["client"] for row in rows}
+    query = select(webhooks.c.client).where(webhooks.c.client.in_(clients))
+    hooked = set((await connection.execute(query)).scalars())
+    due = [
+        {"event_id": row["id"], "client": row["client"], "state": "pending", "attempts": 0, "next_at": now}
+        for row in rows
+        if row["client"] in hooked
+    ]
+    if due:
+        await connection.execute(insert(webhook_deliveries), due)
+
+
+class EventBook:
+    """Reads what clients are told."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def last_id(self) -> int:
+        """The id of the last event of any client; 0 when there is none."""
+        async with self._engine.connect() as connection:
+            return (await connection.execute(select(func.max(client_events.c.id)))).scalar() or 0
+
+    async def after(self, client: str, event_id: int, limit: int = 200) -> list[ClientEvent]:
+        """A client's events after that id, oldest first."""
+        query = (
+            select(client_events)
+            .where(client_events.c.client == client, client_events.c.id > event_id)
+            .order_by(client_events.c.id)
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return [event_of(dict(row)) for row in rows]
+
+
+def event_of(row: Mapping[str, Any]) -> ClientEvent:
+    """An event from its row."""
+    return ClientEvent(row["id"], row["created_at"], row["client"], row["type"], row["data"])

@@ -1,0 +1,1 @@
+"""The register in Redis: keys, reads, writes, rebuild and verification."""

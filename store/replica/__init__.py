@@ -1,0 +1,1 @@
+"""The copy of the register that each gateway process keeps."""

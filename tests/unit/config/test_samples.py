@@ -1,0 +1,162 @@
+"""The sample feeds: as the generator makes them, whole, and acceptable at the door."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+
+from config.files import load_departments
+from config.settings import Settings
+from intake.files.tables import kind_of
+from intake.formats.model import FEED_RECORD, load_formats
+from intake.rows.pipeline import prepare
+from rules.admission.validator import AdmissionDesk, Claim
+from rules.identity.subject import SubjectKeys
+from rules.listings.filing import Filed
+from rules.listings.life import life_of
+from rules.listings.listing import Listing
+from rules.listings.validity import in_force
+from rules.records.feed_record import ListRecord, NaturalPerson, RemoveRecord
+from rules.vocabulary import BLACK_CATEGORIES, RED_CATEGORIES, DataClass, Determination, ListColour, Severity
+from scripts.make_samples import SAMPLES, sample_files
+from tests.unit.desk import DESK, WORKING_DAYS
+from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON
+
+TODAY = date(2026, 11, 23)
+FEED_RECORDS = load_formats(Settings().formats)[FEED_RECORD]
+DEPARTMENTS = load_departments(Settings().departments)
+FILES = sorted(sample_files())
+
+
+class Sample(NamedTuple):
+    authority: str
+    claim: Claim
+
+    @property
+    def listed(self) -> ListRecord:
+        assert isinstance(self.claim.record, ListRecord)
+        return self.claim.record
+
+    @property
+    def listing(self) -> Listing:
+        return self.filed.listing
+
+    @property
+    def filed(self) -> Filed:
+        return DESK.cabinet.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
+
+
+@cache
+def samples() -> tuple[Sample, ...]:
+    """Every committed record, admitted in the name of the office whose file it stands in."""
+    return tuple(_admitted())
+
+
+def _admitted() -> Iterator[Sample]:
+    desk = AdmissionDesk(DEPARTMENTS, SubjectKeys(b"x" * 32))
+    for path in (SAMPLES / name for name in FILES):
+        with path.open("rb") as file:
+            for row in prepare(file, kind_of(path.name), FEED_RECORDS, path.stem):
+                claim = desk.admit(row.record, today=TODAY, default_version=1_790_000_000_000, sender=path.stem)
+                yield Sample(path.stem, claim)
+
+
+def listed() -> list[Sample]:
+    return [sample for sample in samples() if isinstance(sample.claim.record, ListRecord)]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_committed_file_is_what_the_generator_makes(name: str) -> None:
+    """Nobody edits a sample by hand: change scripts/sample_texts.yaml and run scripts/make_samples.py."""
+    assert (SAMPLES / name).read_bytes() == sample_files()[name]
+
+
+def test_every_authority_sends_enough() -> None:
+    """All eight, each at least 40 records; more than 330 altogether."""
+    counts = Counter(sample.authority for sample in samples())
+    assert set(counts) == set(DEPARTMENTS.departments) - {"canary"}
+    assert min(counts.values()) >= 40
+    assert counts.total() >= 330
+
+
+def test_everything_that_a_record_can_say_is_said() -> None:
+    """Each category, colour, severity, class, kind of act and kind of subject occurs."""
+    records = [sample.listed for sample in listed()]
+    assert {r.category for r in records} == set(BLACK_CATEGORIES) | set(RED_CATEGORIES)
+    assert {r.list for r in records} == set(ListColour)
+    assert {r.severity for r in records} == set(Severity)
+    assert {r.data_class for r in records} == set(DataClass)
+    assert {r.determination for r in records} == set(Determination)
+    persons = sum(isinstance(r.subject, NaturalPerson) for r in records)
+    assert 0.2 < persons / len(records) < 0.6
+    assert sum(bool(r.responsible_persons) for r in records) >= 30
+
+
+def test_numbers_are_written_in_every_way() -> None:
+    """15-digit and masked numbers, residence permits, organisation codes; and every whole number is checked."""
+    numbers = [sample.listed.subject.id for sample in listed()]
+    assert sum(len(number) == 15 for number in numbers) >= 5
+    assert sum("*" in number for number in numbers) >= 5
+    assert {number[:2] for number in numbers} >= {"81", "82", "83"}
+    assert any(number.startswith("MAYT") for number in numbers)
+    unchecked = [s for s in listed() if not s.listing.checked]
+    assert all("*" in s.listed.subject.id for s in unchecked if len(s.listed.subject.id) != 15)
+
+
+def test_numbers_are_marked_as_invented() -> None:
+    """Persons' numbers name county 320899, which does not exist; codes are such that no register has reached."""
+    demo = {ORGANISATION, OTHER_ORGANISATION, PERSON, "54320800MJ5TE5T428"}
+    for number in {sample.listed.subject.id for sample in listed()} - demo:
+        assert number.startswith(("320899", "810000", "820000", "830000")) or "MAYT" in number
+    answerable = [person.id for sample in listed() for person in sample.listed.responsible_persons]
+    assert all(number is None or number.startswith("320899") for number in answerable)
+
+
+def test_most_count_for_another_year_and_some_no_longer() -> None:
+    """The samples do not go stale soon, and the expired are there from the start."""
+    ends = [sample.listing.valid_until for sample in listed()]
+    assert sum(in_force(end, date(2027, 11, 23)) for end in ends) > 0.6 * len(ends)
+    assert sum(not in_force(end, date(2026, 11, 1)) for end in ends) >= 8
+
+
+def test_record_numbers_are_unique_and_removals_win() -> None:
+    """One listing a number; a removal names an earlier record of the same office and orders after it."""
+    assert max(Counter(sample.claim.key for sample in listed()).values()) == 1
+    assert max(Counter(sample.listed.document_no for sample in listed()).values()) == 1
+    orders = {sample.claim.key: sample.claim.order for sample in listed()}
+    removals = [s.claim for s in samples() if isinstance(s.claim.record, RemoveRecord)]
+    assert len(removals) >= 5
+    assert all(orders[removal.key] < removal.order for removal in removals)
+
+
+@pytest.mark.parametrize(
+    ("authority", "number", "category"),
+    [
+        ("court", ORGANISATION, "C07"),
+        ("market-regulation", OTHER_ORGANISATION, "C04"),
+        ("taxation", PERSON, "C04"),
+        ("finance", "54320800MJ5TE5T428", "R04"),
+    ],
+)
+def test_the_subjects_of_the_demo(authority: str, number: str, category: str) -> None:
+    """The README and the demo platform rest on these four."""
+    (found,) = [sample for sample in listed() if sample.listed.subject.id == number]
+    record = found.listed
+    assert (found.authority, record.category, record.data_class) == (authority, category, DataClass.PUBLIC)
+    assert (record.determined_on, record.valid_until) == (date(2026, 8, 12), None)
+    assert record.list is ListColour.RED or record.severity is Severity.SEVERE
+
+
+def test_one_subject_stands_on_two_lists() -> None:
+    """One is listed by two authorities, one is both red and black."""
+    by_number: dict[str, list[Any]] = {}
+    for sample in listed():
+        by_number.setdefault(sample.filed.places[0], []).append((sample.authority, sample.listed.list.value))
+    twice = sorted(sorted(found) for found in by_number.values() if len(found) > 1)
+    assert twice == [
+        [("court", "black"), ("human-resources", "black")],
+        [("environment", "red"), ("finance", "black")],
+    ]

@@ -1,0 +1,328 @@
+"""The client: what a check makes of every kind of answer, and of none."""
+
+import socket
+import time
+import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+import creditgate_client.time_budget
+from creditgate_client import (
+    AnswerUnreadable,
+    Check,
+    CreditGate,
+    GatewayUnavailable,
+    OnFailure,
+    Outcome,
+    ProblemError,
+    Subject,
+    Watch,
+)
+from tests.unit.creditgate_client.client_samples import (
+    AWAY,
+    DECISION,
+    KEY,
+    NUMBER,
+    PROBLEM_HEADERS,
+    REFUSED,
+    SELLER,
+    answering,
+    ask,
+    client_of,
+)
+from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
+from tests.unit.test_import_rule import ROOMS, ROOT, imports_of
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE", 0.001)
+
+
+# What is asked and answered
+
+
+def test_the_decision_is_read_and_what_is_new_is_ignored() -> None:
+    """Every member is typed; members that this client does not know change nothing and stay in ``raw``."""
+    with fake_gateway(Answer(body=DECISION)) as gateway, client_of(gateway) as client:
+        decision = ask(client)
+    assert (decision.outcome, decision.blocked, decision.may_proceed) == (Outcome.INTERCEPT, True, False)
+    assert decision.subjects[0].listings[0].authority_name == "市工商局"
+    assert decision.measures[0].basis == "五（二）"
+    assert decision.messages[0].en == "Refused."
+    assert decision.locks[0].target == "shop-17"
+    assert decision.remedy is not None
+    assert decision.remedy.where[0].name == "市工商局"
+    assert decision.indeterminate
+    assert decision.unknown[0].authority == "court"
+    assert decision.ticket is not None
+    assert (decision.ticket.token, "tkt_whole" in repr(decision.ticket)) == ("tkt_whole", False)
+    assert decision.feedback_due == "2026-11-30"
+    assert decision.as_of is not None
+    assert decision.as_of.sequence == 341
+    assert decision.policy is not None
+    assert decision.raw == DECISION
+    assert (decision.from_policy_of_caller, decision.cause) == (False, None)
+
+
+def test_only_what_was_given_is_sent() -> None:
+    """A gateway that does not know a newer member is not sent it; what is given arrives whole, the key as bearer."""
+    with fake_gateway(Answer(body=DECISION)) as gateway, client_of(gateway) as client:
+        ask(client)
+        client.check(
+            "funds.grant",
+            "F-1",
+            [Subject("applicant", name="淮安云岫建材有限公司")],
+            on_failure=OnFailure.RAISE,
+            operator="window-3",
+            purpose="资金",
+            account_id="a-1",
+            amount=1.5,
+            region="320803",
+            max_staleness_ms=500,
+            ticket=True,
+        )
+    least, most = gateway.asked
+    assert (least.method, least.path) == ("POST", "/v1/checks")
+    assert least.headers["authorization"] == f"Bearer {KEY}"
+    assert least.body == {
+        "scene": "ecommerce.onboarding",
+        "transaction_id": "S-1",
+        "subjects": [{"role": "seller", "id": "92320803MA1TE5T18U", "id_type": "uscc"}],
+    }
+    assert most.body["subjects"] == [{"role": "applicant", "name": "淮安云岫建材有限公司"}]
+    assert most.body.keys() == {
+        *("scene", "transaction_id", "subjects", "operator", "purpose"),
+        *("account_id", "amount", "region", "max_staleness_ms", "ticket"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "may_proceed", "blocked"),
+    [
+        ("fast_track", True, False),
+        ("allow", True, False),
+        ("warn", True, False),
+        ("review", False, False),
+        ("lock", False, True),
+        ("intercept", False, True),
+    ],
+)
+def test_a_review_neither_proceeds_nor_blocks(outcome: str, may_proceed: bool, blocked: bool) -> None:
+    """The two questions a caller asks of an outcome; a review is for a person."""
+    client = answering(lambda request: httpx.Response(200, json=DECISION | {"outcome": outcome}))
+    assert (ask(client).may_proceed, ask(client).blocked) == (may_proceed, blocked)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json=DECISION | {"outcome": "confiscate"}),
+        httpx.Response(200, text="<html>Welcome"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, content=b'{"decision_id": "\xff"}'),
+        httpx.Response(302, headers={"Location": "http://elsewhere.test"}),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_never_the_policy_of_the_caller(answer: httpx.Response) -> None:
+    """A wrong address or an outcome of tomorrow must not become "allow"."""
+    with pytest.raises(AnswerUnreadable):
+        ask(answering(lambda request: answer), OnFailure.ALLOW)
+
+
+# Failures
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.REVIEW, OnFailure.ALLOW, OnFailure.INTERCEPT, OnFailure.LOCK])
+def test_a_caller_says_what_holds_without_the_gateway(on_failure: OnFailure) -> None:
+    """The outcome is the caller's, is marked so, names the cause, and claims no place in the ledger."""
+    with fake_gateway(Answer(503, AWAY, PROBLEM_HEADERS)) as gateway, client_of(gateway, retries=0) as client:
+        decision = ask(client, on_failure)
+    assert decision.outcome == on_failure.value
+    assert decision.from_policy_of_caller
+    assert decision.decision_id is None
+    assert decision.cause == "register_unreachable"
+    assert decision.indeterminate
+    assert (decision.scene, decision.transaction_id) == ("ecommerce.onboarding", "S-1")
+
+
+def test_a_failure_is_raised_where_the_caller_said_so() -> None:
+    """RAISE gives the gateway's own code and status."""
+    answer = Answer(503, AWAY, PROBLEM_HEADERS)
+    with (
+        fake_gateway(answer) as gateway,
+        client_of(gateway) as client,
+        pytest.raises(GatewayUnavailable) as caught,
+    ):
+        ask(client)
+    assert (caught.value.status, caught.value.code) == (503, "register_unreachable")
+
+
+def test_what_on_failure_means_is_checked_before_anything_is_asked() -> None:
+    """A slip in it is found on the first day, not in the first outage; and it cannot be left out."""
+    client = answering(lambda request: pytest.fail("asked"))
+    with pytest.raises(ValueError, match="permit"):
+        ask(client, "permit")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        client.check("ecommerce.onboarding", "S-1", [SELLER])  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("on_failure", OnFailure)
+def test_a_refusal_is_always_raised_and_asked_once(on_failure: OnFailure) -> None:
+    """A 4xx is the caller's to mend: no policy hides it and no retry repeats it."""
+    answer = Answer(422, REFUSED, PROBLEM_HEADERS)
+    with fake_gateway(answer) as gateway, client_of(gateway) as client, pytest.raises(ProblemError) as caught:
+        ask(client, on_failure)
+    problem = caught.value
+    assert (problem.status, problem.code, problem.path) == (422, "identifier_invalid", "$.subjects[0].id")
+    assert (problem.title_zh, problem.detail) == ("证件号码无效", REFUSED["detail"])
+    assert len(gateway.asked) == 1
+
+
+def test_a_refusal_of_something_between_has_a_code_too() -> None:
+    """A proxy answers in its own words; the status is the code then, for 4xx and 5xx."""
+    with pytest.raises(ProblemError, match="http_404"):
+        ask(answering(lambda request: httpx.Response(404, text="<html>")))
+    with pytest.raises(GatewayUnavailable, match="http_502"):
+        ask(answering(lambda request: httpx.Response(502, text="<html>")))
+
+
+def test_a_gateway_that_is_not_there() -> None:
+    """No connection is a failure at once, without retries."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with CreditGate(f"http://127.0.0.1:{port}", KEY, transport=httpx.HTTPTransport()) as client:
+        decision = ask(client, OnFailure.REVIEW)
+    assert decision.cause == "connection_failed"
+
+
+# Retries and time
+
+
+def test_a_5xx_is_asked_again_until_it_is_an_answer() -> None:
+    """Two failures and then the decision: the caller sees only the decision; the same was asked each time."""
+    answers = [Answer(503, AWAY), Answer(500, b"?"), Answer(body=DECISION)]
+    with fake_gateway(*answers) as gateway, client_of(gateway) as client:
+        assert ask(client).decision_id == DECISION["decision_id"]
+    assert len(gateway.asked) == 3
+    assert gateway.asked[0].body == gateway.asked[2].body
+
+
+def test_retries_end() -> None:
+    """As many as were allowed and no more."""
+    with fake_gateway(Answer(500, b"?")) as gateway, client_of(gateway, retries=2) as client:
+        assert ask(client, OnFailure.LOCK).cause == "http_500"
+    assert len(gateway.asked) == 3
+
+
+def test_retry_after_is_waited_for() -> None:
+    """The second attempt comes no sooner than the gateway asked for."""
+    answers = [Answer(503, AWAY, {"Retry-After": "1"}), Answer(body=DECISION)]
+    with fake_gateway(*answers) as gateway, client_of(gateway) as client:
+        began = time.monotonic()
+        ask(client)
+    assert time.monotonic() - began >= 1
+
+
+@pytest.mark.parametrize(
+    "value", ["30", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
+)
+def test_a_retry_after_beyond_the_time_left_ends_it_at_once(value: str) -> None:
+    """Nobody is kept waiting for an attempt that could not be made any more."""
+    with fake_gateway(Answer(503, AWAY, {"Retry-After": value})) as gateway, client_of(gateway) as client:
+        began = time.monotonic()
+        assert ask(client, OnFailure.REVIEW).cause == "register_unreachable"
+    assert time.monotonic() - began < 3
+    assert len(gateway.asked) == 1
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "٣", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00"])
+def test_a_retry_after_that_says_nothing_is_no_wait(value: str) -> None:
+    """A header that cannot be read, or that names a time gone by, does not stop the retry."""
+    headers = {b"Retry-After": value.encode()}
+    answers = [httpx.Response(503, headers=headers), httpx.Response(200, json=DECISION)]
+    assert ask(answering(lambda request: answers.pop(0))).outcome == Outcome.INTERCEPT
+
+
+def test_a_timeout_is_not_asked_again() -> None:
+    """It has already cost the caller the time there was."""
+    with fake_gateway(Answer(body=DECISION, delay=1)) as gateway, client_of(gateway, timeout=0.2) as client:
+        began = time.monotonic()
+        decision = ask(client, OnFailure.REVIEW)
+        assert time.monotonic() - began < 0.8
+    assert (decision.outcome, decision.cause) == (Outcome.REVIEW, "timeout")
+    assert len(gateway.asked) == 1
+
+
+def test_the_time_is_for_the_whole_call() -> None:
+    """A 5xx, late headers and a late body, each within the time, are together beyond it: a timeout."""
+    late = [Answer(503, AWAY, delay=0.3), Answer(body=DECISION, delay=0.4, body_delay=0.6)]
+    with fake_gateway(*late) as gateway, client_of(gateway, timeout=1) as client:
+        began = time.monotonic()
+        assert ask(client, OnFailure.REVIEW).cause == "timeout"
+        assert time.monotonic() - began < 1.3
+
+
+# What is never shown
+
+
+def test_numbers_and_names_are_not_shown() -> None:
+    """A repr ends up in logs: no digit of birth, no whole number, no name stands in it."""
+    subject = Subject("applicant", id=NUMBER, name="张三丰")
+    check = Check(scene="approval.licence", transaction_id="L-1", subjects=[subject, SELLER])
+    assert repr(subject) == "Subject(role='applicant', id='320***********006X', name='张*')"
+    for shown in (repr(check), str(check), repr(Watch("r-1", NUMBER)), f"{[subject]}"):
+        assert NUMBER not in shown
+        assert "1988" not in shown
+        assert "三" not in shown
+        assert "92320803MA1TE5T18U" not in shown
+    assert repr(Subject("applicant", id="320829880315006")).count("*") == 10
+    assert "12345678" not in repr(Subject("applicant", id="12345678-9"))
+    assert repr(Subject("agent")) == "Subject(role='agent', id=None, name=None)"
+
+
+def test_the_key_is_not_shown() -> None:
+    """Neither by the client, nor by anything it raises, however deep the chain of causes."""
+    client = CreditGate("http://127.0.0.1:1", KEY, transport=httpx.HTTPTransport())
+    assert KEY not in repr(client) + repr(client._connection)
+    with pytest.raises(GatewayUnavailable) as caught:
+        ask(client)
+    client.close()
+    chain = traceback.format_exception(caught.value)
+    assert KEY not in "".join(chain) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("key", ["", "with space", "line\nbreak", "密钥", "key\x7f"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
+    """Further down it would be quoted in an exception."""
+    with pytest.raises(ValueError, match="printable ASCII") as caught:
+        CreditGate("http://gateway.test", key)
+    assert not key or key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["gateway.test", "ftp://gateway.test", "http://user:pass@gateway.test", "http://", "http://g/?a=b"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """On the first day, not as "the gateway is away"."""
+    with pytest.raises(ValueError, match="base_url"):
+        CreditGate(url, KEY)
+
+
+def test_a_client_needs_time_and_no_negative_retries() -> None:
+    """Numbers that mean nothing are refused."""
+    with pytest.raises(ValueError, match="timeout"):
+        CreditGate("http://gateway.test", KEY, timeout=0)
+    with pytest.raises(ValueError, match="retries"):
+        CreditGate("http://gateway.test", KEY, retries=-1)
+
+
+def test_the_client_imports_nothing_of_the_gateway() -> None:
+    """Who uses it needs none of the rest."""
+    modules = list((ROOT / "creditgate_client").rglob("*.py"))
+    assert modules
+    for path in modules:
+        assert not imports_of(path) & ROOMS, path.name

@@ -1,0 +1,65 @@
+"""The guide for departments says only what works: its records are admitted, its format is read."""
+
+import io
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from intake.files.tables import FileKind
+from intake.formats.model import load_formats
+from intake.rows.pipeline import prepare
+from tests.unit.desk import DESK
+from tests.unit.intake.sample_files import csv_file
+
+DOCS = Path(__file__).parents[3] / "docs"
+GUIDES = [(DOCS / name).read_text() for name in ("feeds.md", "feeds.zh-CN.md")]
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+def test_both_languages_show_the_same_examples() -> None:
+    """Records are the same to the letter; formats differ in comments only."""
+    english, chinese = (blocks(text, "json") for text in GUIDES)
+    assert english == chinese
+    bare = [[re.sub(r" +#.*", "", block) for block in blocks(text, "yaml")] for text in GUIDES]
+    assert bare[0] == bare[1]
+
+
+@pytest.mark.parametrize("example", blocks(GUIDES[0], "json"))
+def test_each_record_is_admitted(example: str) -> None:
+    """Copied from the guide, it passes the door without a warning that something was dropped."""
+    claim = DESK.admit(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
+    assert claim.dropped == ()
+
+
+def test_the_format_reads_a_file(tmp_path: Path) -> None:
+    """The complete example is a format, and the listing and the removal that its columns say are admitted."""
+    (tmp_path / "dust-control.yaml").write_text(blocks(GUIDES[0], "yaml")[0])
+    fmt = load_formats(tmp_path)["dust-control"]
+    header = [
+        "序号",
+        "企业名称",
+        "信用代码",
+        "程度",
+        "事由",
+        "依据",
+        "文号",
+        "认定日期",
+        "截止日期",
+        "移出日期",
+        "移出文号",
+    ]
+    row = ["1", "淮安云岫建材有限公司", "91320800MA1TE5T0XK", "一般", "", "条例", "环1号"]
+    row += ["2026.8.12", "", "2026年9月1日", "环2号"]
+    rows = list(prepare(io.BytesIO(csv_file([header, row])), FileKind.CSV, fmt, "environment"))
+    assert [prepared.fault for prepared in rows] == [None, None]
+    claims = [
+        DESK.admit(prepared.record, today=date(2026, 11, 23), default_version=1, sender="environment")
+        for prepared in rows
+    ]
+    assert [claim.operation for claim in claims] == ["list", "remove"]

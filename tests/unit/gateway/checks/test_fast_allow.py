@@ -1,0 +1,70 @@
+"""The prepared answer is the answer: byte for byte what the long way makes when nothing is found."""
+
+from datetime import UTC, date, datetime
+
+import orjson
+import pytest
+
+from config.files import load_departments
+from config.policy_file import load_policy
+from config.settings import Settings
+from gateway.checks.audit_entry import decision_entry
+from gateway.checks.fast_allow_response import DecisionIds, Moment, clear_body, clear_entry
+from gateway.checks.lookup_keys import PartyKeys, Question
+from gateway.checks.request import Check
+from gateway.checks.response import Answered, answer
+from rules.calendar import civil_day, rfc3339, to_milliseconds
+from rules.identity.identifiers import parse_identifier
+from rules.policy.decision import Party, decide
+from rules.vocabulary import Outcome, Role
+from store.platforms.clients import Client, Grants
+from store.register.reader import RegisterState
+from tests.unit.records import ORGANISATION, PERSON
+
+TODAY, NOON = date(2026, 11, 23), datetime(2026, 11, 23, 4, tzinfo=UTC)
+POLICY, DEPARTMENTS = load_policy(Settings().policy), load_departments(Settings().departments)
+STATE = RegisterState("epoch", 3, 2, 4, 5, 6)
+CLIENT = Client("shop", Grants(), 0)
+
+
+def party(number: str | None, name: str | None = None) -> Party:
+    return Party(Role.APPLICANT, parse_identifier(number, today=TODAY) if number else None, name)
+
+
+def check(*parties: Party, ticket: bool = False) -> Check:
+    return Check("funds.grant", "T-1", "acc-1", "o", "p", parties, 5.0, "320800", None, ticket)
+
+
+@pytest.mark.parametrize("parties", [(party(ORGANISATION),), (party(ORGANISATION, "甲"), party(PERSON))])
+def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
+    """The answer and what the ledger keeps of it."""
+    asked = check(*parties)
+    verdict = decide(POLICY, asked.transaction, [(item.standing, []) for item in parties], TODAY)
+    found = Answered("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
+    document = answer(found, POLICY, DEPARTMENTS)
+    moment = Moment()
+    moment.be(NOON)
+    prepared = clear_body("dec_1", asked, STATE, moment, POLICY)
+    assert prepared == orjson.dumps(document)
+    keys: list[PartyKeys] = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
+    entry = clear_entry(CLIENT, Question(asked, keys, {}), "dec_1", prepared, moment)
+    assert entry == decision_entry(CLIENT, found, keys, document)
+    assert verdict.outcome is Outcome.ALLOW
+
+
+@pytest.mark.parametrize("micro", [0, 1, 499, 500, 999, 1000, 123_456, 999_499, 999_500, 999_999])
+def test_a_moment_is_written_as_anywhere_else(micro: int) -> None:
+    """At every part of a second, and on both sides of midnight in Beijing."""
+    moment = Moment()
+    for at in (NOON, datetime(2026, 11, 23, 15, 59, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, tzinfo=UTC)):
+        now = at.replace(microsecond=micro)
+        moment.be(now)
+        assert (moment.text, moment.milliseconds) == (rfc3339(now), to_milliseconds(now))
+        assert moment.day == civil_day(now)
+
+
+def test_ids_are_of_their_form_and_not_repeated() -> None:
+    """128 random bits."""
+    ids = DecisionIds()
+    assert len({ids.next() for _ in range(1000)}) == 1000
+    assert len(ids.next()) == len("dec_") + 32

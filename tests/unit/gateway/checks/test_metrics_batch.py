@@ -1,0 +1,33 @@
+"""Counts in plain numbers end in the metrics as if each had been observed."""
+
+from prometheus_client import REGISTRY
+
+from gateway.checks.metrics_batch import Tally
+from gateway.metrics import CHECK_BUCKETS, check_seconds, count_outcome
+from rules.vocabulary import Outcome
+
+SECONDS = [0.0, CHECK_BUCKETS[0], CHECK_BUCKETS[0] * 1.01, 0.003, CHECK_BUCKETS[-1], 99.0, 0.003]
+
+
+def shown(scene: str) -> dict[str, float]:
+    found = {}
+    for family in REGISTRY.collect():
+        if family.name in ("creditgate_checks", "creditgate_check_duration_seconds"):
+            for sample in family.samples:
+                if sample.labels.get("scene") == scene and not sample.name.endswith("_created"):
+                    found[f"{sample.name} {sample.labels.get('le')} {sample.labels.get('outcome')}"] = sample.value
+    return found
+
+
+def test_told_at_once_is_as_observed_one_by_one() -> None:
+    """Sum, count and every bucket, edges included; and telling again adds nothing."""
+    tally = Tally()
+    for seconds in SECONDS:
+        tally.note("tally.all", Outcome.ALLOW, seconds)
+        check_seconds("tally.each").observe(seconds)
+        count_outcome("tally.each", Outcome.ALLOW)
+    assert shown("tally.all") == {}
+    tally.tell()
+    tally.tell()
+    assert shown("tally.all") == shown("tally.each")
+    assert shown("tally.all")["creditgate_checks_total None allow"] == len(SECONDS)

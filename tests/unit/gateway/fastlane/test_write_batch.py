@@ -1,0 +1,59 @@
+"""Answers leave together at the end of a turn, in their order, and none is forgotten."""
+
+import asyncio
+from typing import cast
+
+from gateway.fastlane.write_batch import Outbox
+
+
+class Wire:
+    """A transport that notes what is written to it, and in which order among all."""
+
+    def __init__(self, written: list[bytes], *, closing: bool = False) -> None:
+        self._written, self._closing = written, closing
+
+    def write(self, data: bytes) -> None:
+        self._written.append(data)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+
+def transport(written: list[bytes], *, closing: bool = False) -> asyncio.Transport:
+    return cast(asyncio.Transport, Wire(written, closing=closing))
+
+
+async def test_answers_leave_at_the_end_of_the_turn_in_their_order() -> None:
+    """Each once, also in the turns after."""
+    written = list[bytes]()
+    outbox = Outbox()
+    for turn in range(3):
+        for number in range(5):
+            outbox.put(transport(written), b"%d.%d" % (turn, number))
+        assert len(written) == 5 * turn
+        await asyncio.sleep(0)
+        assert len(written) == 5 * (turn + 1)
+    assert written == [b"%d.%d" % (turn, number) for turn in range(3) for number in range(5)]
+
+
+async def test_no_answer_waits_for_many() -> None:
+    """A long turn sends as it goes on."""
+    written = list[bytes]()
+    outbox = Outbox()
+    for number in range(100):
+        outbox.put(transport(written), b"%d" % number)
+        assert number + 1 - len(written) < 16
+    await asyncio.sleep(0)
+    assert written == [b"%d" % number for number in range(100)]
+
+
+async def test_who_closes_sends_first_and_who_is_gone_harms_no_other() -> None:
+    """Sending early sends all; nothing is written to a connection that is closing."""
+    written = list[bytes]()
+    outbox = Outbox()
+    for closing in (False, True, False):
+        outbox.put(transport(written, closing=closing), b"x")
+    outbox.send()
+    assert written == [b"x", b"x"]
+    await asyncio.sleep(0)
+    assert written == [b"x", b"x"]

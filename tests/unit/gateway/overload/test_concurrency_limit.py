@@ -1,0 +1,177 @@
+"""The bound on work in hand, bodies that come too slowly, and the door: how it listens and how many it lets in."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from gateway.overload.concurrency_limit import LoadGate
+from gateway.process.listener import Bouncer, bound, listen, room_for_connections
+from gateway.web.problems import Problem, answer_problems
+from gateway.web.request_body import DEADLINE, in_good_time, read_body
+
+
+def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
+    """At most so many at once; what goes wrong inside gives its place back as well."""
+    gate = LoadGate("checks", 2)
+    with gate, gate:
+        with pytest.raises(Problem, match="overloaded"), gate:
+            pass
+        assert gate.in_hand == 2
+    with pytest.raises(ZeroDivisionError), gate:
+        raise ZeroDivisionError
+    assert gate.in_hand == 0
+
+
+async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
+    """Many wait for one place: all come to their turn, never two at once."""
+    gate, most, done = LoadGate("checks", 1), 0, 0
+
+    async def work() -> None:
+        nonlocal most, done
+        await gate.has_room()
+        with gate:
+            most = max(most, gate.in_hand)
+            await asyncio.sleep(0)
+        done += 1
+
+    with gate:
+        waiting = [asyncio.create_task(work()) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        assert done == 0
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
+    assert (most, done) == (1, 20)
+
+
+@asynccontextmanager
+async def serving(deadline: float) -> AsyncIterator[str]:
+    """A server that says how long the body was; at /lines each line renews its patience."""
+
+    async def length(request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await read_body(request))))
+
+    async def lines(request: web.Request) -> web.Response:
+        count = 0
+        async with in_good_time(request) as patience:
+            async for _ in request.content:
+                count += 1
+                patience.renew()
+        return web.Response(text=str(count))
+
+    app = web.Application(middlewares=[answer_problems])
+    app[DEADLINE] = deadline
+    app.add_routes([web.post("/", length), web.post("/lines", lines)])
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
+
+
+async def pieces(count: int, pause: float) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"line\n"
+        await asyncio.sleep(pause)
+
+
+async def test_a_body_has_its_time_and_no_more() -> None:
+    """One that comes in pieces in good time is read; one that trickles is 408 and its connection is closed."""
+    async with serving(0.4) as url, ClientSession() as session:
+        async with session.post(url, data=pieces(4, 0.01)) as answer:
+            assert (answer.status, await answer.text()) == (200, "20")
+        async with session.post(url, data=pieces(12, 0.1)) as answer:
+            assert answer.status == 408
+            assert answer.headers["Connection"] == "close"
+            assert (await answer.json(content_type=None))["code"] == "body_too_slow"
+
+
+async def test_patience_is_renewed_by_progress() -> None:
+    """A body without an end may take longer than the deadline while its next piece comes within it."""
+    async with serving(0.4) as url, ClientSession() as session:
+        async with session.post(f"{url}lines", data=pieces(12, 0.1)) as answer:
+            assert (answer.status, await answer.text()) == (200, "12")
+        async with session.post(f"{url}lines", data=pieces(2, 1.0)) as answer:
+            assert answer.status == 408
+
+
+def test_a_port_is_shared_only_when_asked_for() -> None:
+    """With ``share_port`` another may listen there too; else it is refused, and the sockets are closed again."""
+    (first,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=7)
+    port = first.getsockname()[1]
+    with first:
+        assert first.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+        (second,) = listen("127.0.0.1", port, share_port=True, reading_deadline=7)
+        second.close()
+        with pytest.raises(OSError, match="in use"):
+            listen("127.0.0.1", port, share_port=False, reading_deadline=7)
+
+
+def test_what_is_bound_draws_nobody_until_it_listens() -> None:
+    """Of two sockets at one port, all connections go to the one that listens."""
+    (listener,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=1)
+    (idle,) = bound("127.0.0.1", listener.getsockname()[1], share_port=True)
+    with listener, idle:
+        for _ in range(20):
+            with socket.create_connection(listener.getsockname(), timeout=5):
+                listener.accept()[0].close()
+        idle.listen()
+        reached = set()
+        for _ in range(200):
+            with socket.create_connection(listener.getsockname(), timeout=5) as connection:
+                connection.setblocking(False)
+                reached |= {each for each in (listener, idle) if _accepts(each)}
+            if len(reached) == 2:
+                return
+        pytest.fail("the second one was never chosen")
+
+
+def _accepts(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.fixture
+def soft_limit() -> Iterator[None]:
+    """Puts the limit of open files back."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("soft_limit")
+def test_room_is_what_files_allow() -> None:
+    """The soft limit is raised as needed, never lowered; beyond the hard one there is less room."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    assert room_for_connections(100) == 100
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 512
+    assert room_for_connections(400) == 400
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 656
+    if hard != resource.RLIM_INFINITY:
+        assert room_for_connections(hard) == hard - 256
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+async def test_beyond_the_room_it_is_said_politely() -> None:
+    """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
+    loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
+    bouncer = Bouncer(most=0, open_now=lambda: 0)
+    server = await loop.create_server(bouncer.guard(asyncio.Protocol), sock=listener)
+    async with server, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"POST /v1/checks HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000)
+        said = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+    head, _, body = said.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 503 ")
+    assert "\r\nRetry-After: " in head
+    assert "\r\nConnection: close" in head
+    assert f"\r\nContent-Length: {len(body.encode())}" in head
+    assert '"overloaded"' in body

@@ -1,0 +1,193 @@
+"""Turns of the loop: a rush is served whole, a lasting excess is refused beyond the time there is, and it ends."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+from gateway.fastlane.connection import Lane
+from gateway.fastlane.server import Lanes
+from gateway.overload.load_shedder import Turns
+from gateway.process.drain import Departure
+
+REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Seconds:
+    """A processor that is always at work: what it was given to do is how time passes."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Steps(Seconds):
+    """Goes on by what each request takes, whenever somebody looks."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+_CHECK, _REFUSAL = 0.0001, 0.00001
+"""Seconds that each takes, in these tests."""
+
+
+async def served(turns: Turns, seconds: Seconds, asked: int) -> int:
+    """How many of those that come at one turn of the loop are served."""
+    found = 0
+    for _ in range(asked):
+        has_time = turns.has_time()
+        found += has_time
+        seconds.now += _CHECK if has_time else _REFUSAL
+    await asyncio.sleep(0)
+    return found
+
+
+def turns_of(seconds: Seconds) -> Turns:
+    """Turns whose thread has the processor all the time."""
+    return Turns(clock=seconds, work=seconds)
+
+
+async def test_what_a_turn_has_time_for_is_never_refused() -> None:
+    """However long it goes on: callers that each wait for their answer are no excess, unless they are very many."""
+    turns = turns_of(seconds := Seconds())
+    assert [await served(turns, seconds, 45) for _ in range(500)] == [45] * 500
+
+
+async def test_a_short_rush_is_served_whole() -> None:
+    """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(20):
+        assert await served(turns, seconds, 400) == 400
+        assert await served(turns, seconds, 1) == 1
+        seconds.now += 0.1
+
+
+async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
+    """Those few are answered at once, and the excess is not forgotten at a turn that happens to bring less."""
+    turns = turns_of(seconds := Seconds())
+    found = [await served(turns, seconds, 100) for _ in range(30)]
+    assert found[:5] == [100] * 5
+    assert all(4 <= few <= 6 for few in found[8:])
+    assert await served(turns, seconds, 3) == 3
+    assert await served(turns, seconds, 100) <= 6
+
+
+async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let_in() -> None:
+    """A second later a turn or two are served whole, to see whether it is over: hardly anybody waits for that."""
+    turns, few = turns_of(seconds := Seconds()), 0
+    until = seconds.now + 10
+    found = []
+    while seconds.now < until:
+        found.append(await served(turns, seconds, 100))
+    few = sum(number <= 6 for number in found)
+    assert few > 0.97 * len(found)
+    assert found.count(100) >= 9
+
+
+async def test_callers_that_wait_for_their_answers_are_served_again_after_an_excess() -> None:
+    """Thirty-two that ask again at once, even when refused, keep no second of refusals going by it."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(100):
+        await served(turns, seconds, 100)
+    until = seconds.now + 1.0
+    while seconds.now < until:
+        await served(turns, seconds, 32)
+    assert [await served(turns, seconds, 32) for _ in range(2000)][1:] == [32] * 1999
+
+
+async def test_nobody_is_refused_after_a_pause() -> None:
+    """What was too much before it says nothing about now."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(100):
+        await served(turns, seconds, 100)
+    seconds.now += 1.1
+    assert await served(turns, seconds, 40) == 40
+    for _ in range(9):
+        assert await served(turns, seconds, 60) == 60
+        seconds.now += 0.1
+
+
+async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
+    """Time passes, and the thread does little in it: it is not asked too much."""
+    seconds, work = Seconds(), Seconds()
+    turns = Turns(clock=seconds, work=work)
+    for _ in range(100):
+        assert await served(turns, work, 20) == 20
+        seconds.now += 0.03
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def lanes_that(answer: bytes, turns: Turns, departure: Departure) -> Lanes:
+    """Lanes in which every check is clear at once."""
+    checks: Any = SimpleNamespace(at_once=lambda _client, _body: answer)
+    access: Any = SimpleNamespace(known=lambda _authorization: "somebody")
+    return Lanes(checks, access, departure, cast(Any, None), 1024, 75, 30, turns=turns)
+
+
+async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later() -> None:
+    """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
+    turns = turns_of(Steps(0.001))
+    lanes = lanes_that(b"{}", turns, Departure())
+    wires = [Wire() for _ in range(50)]
+    callers = [Lane(lanes) for _ in wires]
+    for caller, wire in zip(callers, wires, strict=True):
+        caller.connection_made(cast(asyncio.Transport, wire))
+    for _ in range(10):
+        for caller in callers:
+            caller.data_received(REQUEST)
+        await asyncio.sleep(0)
+    answers = [wire.written[-1] for wire in wires]
+    assert {answer[:12] for answer in answers[:1]} == {b"HTTP/1.1 200"}
+    for answer in answers[4:]:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert b"\r\nRetry-After: 1\r\n" in head
+        assert b"connection: close" not in head.lower()
+        assert int(head.split(b"Content-Length: ")[1]) == len(body)
+        assert json.loads(body)["code"] == "overloaded"
+    callers[-1].data_received(REQUEST)
+    await asyncio.sleep(0)
+    assert wires[-1].written[-1].startswith(b"HTTP/1.1 200")
+
+
+async def test_who_drains_refuses_nobody_for_want_of_time() -> None:
+    """The last requests of a connection are answered: it is told to go elsewhere anyway."""
+    turns = turns_of(seconds := Seconds())
+    for _ in range(20):
+        await served(turns, seconds, 100)
+    for _ in range(9):
+        turns.has_time()
+        seconds.now += _CHECK
+    assert not turns.has_time()
+    lanes = lanes_that(b"{}", turns, Departure(draining=True))
+    wire, caller = Closing(), Lane(lanes)
+    caller.connection_made(cast(asyncio.Transport, wire))
+    caller.data_received(REQUEST)
+    assert wire.written[0].startswith(b"HTTP/1.1 200")
+
+
+class Closing(Wire):
+    """One that may be closed."""
+
+    def close(self) -> None:
+        """Nothing more is to come."""

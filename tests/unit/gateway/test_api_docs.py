@@ -1,0 +1,374 @@
+"""The API description says what the gateway does, and its page loads nothing from anywhere else."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+import gateway.api_docs
+from config.files import load_departments
+from config.policy_file import load_policy
+from config.settings import Settings
+from gateway.api_docs import openapi_document
+from gateway.app import build_app
+from gateway.checks.handler import BatchAsked
+from gateway.checks.request import CheckAsked, SubjectAsked, asked_from, check_from
+from gateway.checks.response import Answered, answer
+from gateway.feeds.delivery import judge_delivery
+from gateway.platform.decisions import FeedbackAsked
+from gateway.platform.watches import WatchAsked, WatchesAsked
+from gateway.platform.webhooks import WebhookAsked
+from gateway.tickets.handler import VerifyAsked
+from gateway.web.officer_reason import ReasonAsked, ReleaseAsked
+from gateway.web.problems import PROBLEMS, Problem
+from rules.admission.validator import AdmissionDesk, Claim
+from rules.faults import RECORD_FAULTS
+from rules.identity.faults import FAULTS
+from rules.identity.subject import SubjectKeys
+from rules.listings.life import State
+from rules.policy.decision import Match, decide
+from rules.policy.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown
+from rules.vocabulary import DataClass, LockScope, Outcome, Role
+from store.ledger.feed_events import RecordOutcome
+from store.ledger.lock_states import LockState
+from store.locks.rows import Lock
+from store.platforms.clients import Client, Grants
+from store.platforms.outbox import EventType
+from store.register.reader import CAUSES, RegisterState
+from tests.unit.desk import filed
+from tests.unit.records import record
+
+TODAY = date(2026, 11, 23)
+NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
+SETTINGS = Settings.model_validate({"pepper": "0123456789abcdef"})
+POLICY, DEPARTMENTS = load_policy(SETTINGS.policy), load_departments(SETTINGS.departments)
+DESK = AdmissionDesk(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
+CLIENT = Client("demo", Grants(scenes=frozenset({"*"}), classes=frozenset(DataClass)), 0)
+
+DOCUMENT: dict[str, Any] = orjson.loads(openapi_document())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+STATIC = Path(gateway.api_docs.__file__).parent / "static"
+_REGISTRY: Registry[Any] = Registry().with_resource("urn:openapi", DRAFT202012.create_resource(DOCUMENT))
+
+
+def faults(value: object, schema: dict[str, Any]) -> list[str]:
+    """What keeps a value from being of that schema of the document."""
+    absolute = orjson.loads(orjson.dumps(schema).replace(b'"#/', b'"urn:openapi#/'))
+    validator = Draft202012Validator(absolute, registry=_REGISTRY, format_checker=FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in part:
+        target: Any = DOCUMENT
+        for step in part["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        part = target
+    return part
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method in sorted(item.keys() - {"parameters"}):
+            yield f"{method.upper()} {path}", item[method]
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Every example of a request or an answer, with where it stands and its schema."""
+    for operation, body in operations():
+        parts = [("request", body.get("requestBody", {})), *body["responses"].items()]
+        for place, part in parts:
+            for media_type, content in resolved(part).get("content", {}).items():
+                shown = {name: resolved(example)["value"] for name, example in content.get("examples", {}).items()}
+                shown |= {"example": content["example"]} if "example" in content else {}
+                for name, value in shown.items():
+                    yield f"{operation} {place} {media_type} {name}", content["schema"], value
+
+
+def requests(operation: str) -> list[tuple[str, Any]]:
+    """The example bodies of an operation with their media types."""
+    found = [(where.split(" "), value) for where, _, value in examples() if where.startswith(f"{operation} request")]
+    assert found
+    return [(words[3], value) for words, value in found]
+
+
+def told_as(code: str) -> dict[str, Any]:
+    """What the table of problems says about a code."""
+    status, (title, title_zh) = PROBLEMS[code]
+    return {
+        "type": f"urn:creditgate:problem:{code}",
+        "title": title,
+        "title_zh": title_zh,
+        "status": status,
+        "code": code,
+    }
+
+
+def enum(name: str) -> set[str]:
+    return set(SCHEMAS[name]["enum"])
+
+
+# ---------------------------------------------------------------- the document
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    """Tools of others can read the document as it is served, the feed record's classes included."""
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+    assert {"FeedRecord", "ListRecord", "IdType"} <= SCHEMAS.keys()
+
+
+async def test_its_operations_are_the_routes() -> None:
+    """No route without a description, no description without a route."""
+    app = build_app(SETTINGS, lambda: NOON)
+    routes = {
+        f"{route.method} {route.resource.canonical}"
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"  # aiohttp adds HEAD to each GET
+    }
+    assert {operation for operation, _ in operations()} == routes
+
+
+def test_each_line_for_people_is_in_both_languages() -> None:
+    """Every summary and every tag says it in English and in Chinese."""
+    lines = [body["summary"] for _, body in operations()] + [tag["description"] for tag in DOCUMENT["tags"]]
+    assert [line for line in lines if not re.fullmatch(r"[ -~]+ / .*[\u4e00-\u9fff].*", line)] == []
+
+
+def test_every_problem_code_is_in_the_enumeration() -> None:
+    """The enumeration of codes is the table of problems: nothing missing, nothing invented."""
+    assert SCHEMAS["Problem"]["properties"]["code"]["enum"] == list(PROBLEMS)
+
+
+def test_each_problem_is_told_where_it_can_happen_with_its_status() -> None:
+    """An operation's answers name the codes of their own status; each code is told somewhere."""
+    told: set[str] = set()
+    for operation, body in operations():
+        for status, answered in body["responses"].items():
+            part = resolved(answered)
+            if "application/problem+json" not in part.get("content", {}):
+                continue
+            codes = set(re.findall(r"`([a-z_]+)`", part["description"])) & PROBLEMS.keys()
+            assert codes, f"{operation} {status} names no code"
+            assert {PROBLEMS[code].status for code in codes} == {int(status)}, f"{operation} {status}"
+            shown = part["content"]["application/problem+json"]["examples"]
+            assert shown.keys() == codes, f"{operation} {status} shows each of its codes"
+            for code in codes:
+                assert told_as(code).items() <= resolved(shown[code])["value"].items()
+            told |= codes
+    assert PROBLEMS.keys() - told == {"method_not_allowed"}, "this one is told once for all, in the introduction"
+
+
+def test_basic_is_for_pages_only() -> None:
+    """No operation that decides, locks or takes feeds in offers the browser's login; health is open."""
+    schemes = {
+        name: {s for need in body.get("security", DOCUMENT["security"]) for s in need} for name, body in operations()
+    }
+    pages = {"/docs", "/docs/{file}", "/openapi.json", "/metrics", "/v1/schemas/{schema}"}
+    assert {name for name, allowed in schemes.items() if "basic" in allowed} == {f"GET {page}" for page in pages}
+    assert {name for name, allowed in schemes.items() if not allowed} == {"GET /livez", "GET /readyz"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "meant"),
+    [
+        (enum("Outcome"), set(Outcome)),
+        (enum("Role"), set(Role)),
+        (enum("LockScope"), set(LockScope)),
+        (enum("LockState"), set(LockState)),
+        (enum("EventType"), set(EventType)),
+        (DOCUMENT["webhooks"].keys(), set(EventType)),
+        (enum("ListingCause"), {*State, "struck", "corrected"} - {State.IN_FORCE}),
+        (enum("UnknownCause"), {*REGISTER_CAUSES, *FEED_CAUSES}),
+        (set(SCHEMAS["Scene"]["examples"]), POLICY.pack.scenes.keys()),
+        (enum("IdentifierFaultCode"), FAULTS.keys()),
+        (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
+        (set(SCHEMAS["RecordResult"]["properties"]["status"]["enum"]), {"queued", *RecordOutcome}),
+        (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
+        (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckAsked.__struct_fields__)),
+        (SCHEMAS["SubjectAsked"]["properties"].keys(), set(SubjectAsked.__struct_fields__)),
+        (SCHEMAS["BatchRequest"]["properties"].keys(), set(BatchAsked.__struct_fields__)),
+        (SCHEMAS["VerifyRequest"]["properties"].keys(), set(VerifyAsked.__struct_fields__)),
+        (SCHEMAS["FeedbackRequest"]["properties"].keys(), set(FeedbackAsked.__struct_fields__)),
+        (SCHEMAS["WatchesRequest"]["properties"].keys(), set(WatchesAsked.__struct_fields__)),
+        (SCHEMAS["WatchAsked"]["properties"].keys(), set(WatchAsked.__struct_fields__)),
+        (SCHEMAS["WebhookRequest"]["properties"].keys(), set(WebhookAsked.__struct_fields__)),
+        (SCHEMAS["ReasonRequest"]["properties"].keys(), set(ReasonAsked.__struct_fields__)),
+        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseAsked.__struct_fields__)),
+    ],
+)
+def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
+    """The closed words and the members of requests are the ones that the code knows."""
+    assert shown == meant
+
+
+# ---------------------------------------------------------------- its examples
+
+
+@pytest.mark.parametrize(("schema", "value"), [pytest.param(s, v, id=where) for where, s, v in examples()])
+def test_each_example_is_of_its_schema(schema: dict[str, Any], value: object) -> None:
+    """What the page offers to send, and what it shows as answers, has the form it describes."""
+    assert faults(value, schema) == []
+
+
+@pytest.mark.parametrize(("_media_type", "value"), requests("POST /v1/checks"))
+def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
+    """The gateway itself finds nothing to mend in them."""
+    check = check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
+    assert all(party.number for party in check.parties)
+
+
+@pytest.mark.parametrize(("media_type", "value"), requests("POST /v1/feeds/{authority}/records"))
+def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
+    """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
+    body = value.encode() if isinstance(value, str) else orjson.dumps(value)
+    judged = judge_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
+    assert [item.judged for item in judged if not isinstance(item.judged, Claim)] == []
+    if isinstance(value, str):
+        assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        {"scene": ""},
+        {"subjects": []},
+        {"subjects": [{"role": "bidder"}]},
+        {"subjects": [{"role": "judge", "name": "x"}]},
+        {"subjects": [{"role": "bidder", "id": "91320800MA1TE5T0XK", "id_type": "passport"}]},
+        {"subjects": [{"role": "bidder", "name": "x", "age": 3}]},
+        {"account_id": ""},
+        {"surprise": 1},
+    ],
+)
+def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> None:
+    """The schema of a check promises no more than the gateway takes."""
+    value = requests("POST /v1/checks")[0][1] | bent
+    assert faults(value, named("CheckRequest"))
+    with pytest.raises(Problem) as caught:
+        check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
+    assert PROBLEMS[caught.value.code].status == 422
+
+
+# ---------------------------------------------------------------- its answers
+
+
+def test_a_decision_has_the_described_form() -> None:
+    """The answer that the gateway makes for a listed bidder and for a bare name is a Decision."""
+    asked = requests("POST /v1/checks")[0][1]
+    asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
+    check = check_from(asked_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
+    listing = filed(record())[0].listing
+    matches = [[Match(listing, certain=True)], []]
+    judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]
+    verdict = decide(POLICY, check.transaction, judged, TODAY)
+    decision, lock_id = f"dec_{'0' * 32}", f"lock_{'0' * 32}"
+    lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, "held", 2, 3)
+    unknown = [Unknown("feed_held", "court", "snapshot_empty")]
+    state = RegisterState("epoch", 3, 2, 4, 5)
+    ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}
+    found = Answered(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
+    document = answer(found, POLICY, DEPARTMENTS)
+    shown = orjson.loads(orjson.dumps(document))
+    assert shown["outcome"] == "intercept"
+    assert shown["subjects"][1]["notes"]
+    assert shown["remedy"]
+    assert faults(shown, named("Decision")) == []
+    described = SCHEMAS["Decision"]["properties"].keys()
+    assert shown.keys() == described, "no member without a description"
+
+
+def test_results_of_a_delivery_have_the_described_form() -> None:
+    """Queued and rejected records are told as RecordResult says."""
+    lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
+    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", DESK, today=TODAY, now=1)
+    results = [item.result() for item in judged]
+    assert [result["status"] for result in results] == ["queued", *["rejected"] * 3]
+    for result in results:
+        assert faults(orjson.loads(orjson.dumps(result)), named("RecordResult")) == []
+        assert result.keys() <= SCHEMAS["RecordResult"]["properties"].keys()
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_each_problem_has_the_described_form(code: str) -> None:
+    """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
+    response = Problem(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
+    assert isinstance(response.body, bytes)
+    assert faults(orjson.loads(response.body), named("Problem")) == []
+    assert ("WWW-Authenticate" in response.headers) is (response.status == 401)
+    assert ("Retry-After" in response.headers) is (response.status in (429, 503))
+
+
+# ---------------------------------------------------------------- its page
+
+
+class Page(HTMLParser):
+    """What a page loads and links to, and which of its scripts stand inside it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.inline: list[str] = []
+        self.root: dict[str, str | None] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        address = given.get("src") or given.get("href") or ""
+        if tag == "html":
+            self.root = given
+        if tag == "script" and "src" not in given:
+            self.inline.append(tag)
+        self.inline += [name for name in given if name.startswith("on")]
+        if address:
+            (self.links if tag == "a" else self.loads).append(address)
+
+
+PAGE = Page((STATIC / "docs.html").read_text())
+
+
+@pytest.mark.parametrize("name", ["docs.html", "docs.js"])
+def test_the_page_names_no_other_host(name: str) -> None:
+    """Neither the page nor its start-up holds an address with a host in it."""
+    assert re.findall(r"""(?:[a-z]+:)?//[\w.-]+\.\w+|["'(]//""", (STATIC / name).read_text()) == []
+
+
+def test_what_the_page_loads_and_links_to_is_here() -> None:
+    """Each file is in static/ and under its address, each link is a described GET; no script is inline (CSP)."""
+    files = [address.removeprefix("/docs/") for address in PAGE.loads if address != "data:,"]
+    assert sorted(files) == ["docs.js", "swagger-ui-bundle.js", "swagger-ui.css"]
+    assert all((STATIC / name).is_file() for name in files)
+    assert PAGE.inline == []
+    offered = {operation for operation, _ in operations()} | {"GET /v1/schemas/feed-record"}
+    assert {f"GET {link}" for link in PAGE.links if not link.startswith("#")} <= offered
+
+
+def test_the_page_says_its_language_and_fits_a_phone() -> None:
+    """A screen reader knows the language of the page and of its Chinese parts; a phone gets its own width."""
+    text = (STATIC / "docs.html").read_text()
+    assert PAGE.root == {"lang": "en"}
+    assert 'lang="zh-CN"' in text
+    assert 'name="viewport" content="width=device-width' in text
+    assert {"#api", "/v1/schemas/feed-record"} <= set(PAGE.links)
+
+
+def test_the_vendored_script_comes_with_its_licence_and_without_maps() -> None:
+    """What is not ours is named, with its licence and notice."""
+    licence = (STATIC / "LICENSE.swagger-ui.txt").read_text()
+    assert "Apache License" in licence
+    assert "SmartBear" in licence
+    assert not list(STATIC.glob("*.map"))

@@ -1,0 +1,145 @@
+"""Clearance tickets: what they bind, what voids them, and that nobody can make or bend one."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.policy_file import load_policy
+from config.settings import Settings
+from gateway.tickets.signer import Clearance, TicketDesk, seen, why_void
+from rules.calendar import SHANGHAI, to_milliseconds
+from rules.identity.subject import SubjectKeys
+from rules.listings.listing import Listing
+from rules.policy.pack import Policy
+from rules.vocabulary import DataClass
+from store.register.reader import LookUp, RegisterState
+from tests.unit.desk import KEYS, filed
+from tests.unit.records import record
+
+TODAY = date(2026, 11, 23)
+POLICY = load_policy(Settings().policy)
+DESK = TicketDesk(KEYS)
+ALL = frozenset(DataClass)
+NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI)
+MINUTES = POLICY.pack.scenes["bidding.qualification"].ticket_minutes
+PARTY = [("n" * 32, "m" * 32)]
+
+
+def looked_up(*by_number: Listing, by_name: tuple[Listing, ...] = (), epoch: str = "e", locks: int = 0) -> LookUp:
+    state = RegisterState(epoch, 1, 1, 1, 5)
+    held = {f"target-{n}": f"lock_{n}" for n in range(locks)}
+    return LookUp({"n" * 32: list(by_number), "m" * 32: list(by_name)}, held, state)
+
+
+def clearance(found: LookUp, **changes: Any) -> Clearance:  # noqa: ANN401
+    made = Clearance(
+        decision="dec_1",
+        client="shop",
+        scene="bidding.qualification",
+        transaction="t" * 32,
+        account=None,
+        operator="o",
+        purpose="p",
+        seen=seen(PARTY, found, ALL, TODAY),
+        epoch=found.state.epoch,
+        policy=POLICY.digest,
+        expires=to_milliseconds(NOON + timedelta(minutes=MINUTES)),
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def listing(**changes: Any) -> Listing:  # noqa: ANN401
+    return filed(record(**changes))[0].listing
+
+
+def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **changes: Any) -> str | None:  # noqa: ANN401
+    return why_void(clearance(then, **changes), seen(PARTY, now, visible, TODAY), now, POLICY, TODAY)
+
+
+def test_a_ticket_says_what_it_said() -> None:
+    """Read back whole, by the deployment that made it."""
+    made = clearance(looked_up())
+    assert DESK.read(DESK.make(made)["token"]) == made
+
+
+@given(st.data())
+def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
+    """Any character changed, dropped or added, and any other deployment's: none is ours."""
+    token = DESK.make(clearance(looked_up()))["token"]
+    at = data.draw(st.integers(0, len(token) - 1))
+    with_other = token[:at] + data.draw(st.sampled_from("AZaz09-_.=")) + token[at + 1 :]
+    for bent in (with_other, token[:at] + token[at + 1 :], token[:at]):
+        if bent != token:
+            found = DESK.read(bent)
+            assert found is None or bent.rstrip("=") == token
+    assert TicketDesk(SubjectKeys(b"q" * 32)).read(token) is None
+
+
+@pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])
+def test_what_is_no_ticket_is_none(token: str) -> None:
+    """Nothing a stranger sends is an error of ours."""
+    assert DESK.read(token) is None
+
+
+def test_it_holds_while_nothing_arrives() -> None:
+    """The same listings, fewer, or none: it holds."""
+    warned = looked_up(listing(severity="general"))
+    assert void(looked_up(), looked_up()) is None
+    assert void(warned, warned) is None
+    assert void(warned, looked_up()) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (looked_up(listing()), "listing_arrived"),
+        (looked_up(by_name=(listing(subject={"id": "91320800****E5T0XK"}),)), "listing_arrived"),
+        (looked_up(epoch="other"), "register_renewed"),
+        (looked_up(locks=1), "lock_held"),
+    ],
+)
+def test_what_came_in_between_voids_it(now: LookUp, reason: str) -> None:
+    """A listing under the number or possibly under the name, a register made anew, a lock."""
+    assert void(looked_up(), now) == reason
+
+
+def test_a_changed_listing_is_another_one() -> None:
+    """A general discredit that became a severe one voids the ticket that had seen it."""
+    assert void(looked_up(listing(severity="general")), looked_up(listing())) == "listing_arrived"
+
+
+def test_a_namesake_with_a_number_of_its_own_voids_nothing() -> None:
+    """Somebody else of that name was listed: not this party."""
+    assert void(looked_up(), looked_up(by_name=(listing(),))) is None
+
+
+def test_what_the_caller_may_not_see_voids_nothing() -> None:
+    """Or the ticket would tell what the check may not."""
+    hidden = looked_up(listing(data_class="government"))
+    assert void(looked_up(), hidden, frozenset({DataClass.PUBLIC})) is None
+
+
+def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
+    """Nothing listed is allowed by any policy; what was weighed is weighed again."""
+    warned = looked_up(listing(severity="general"))
+    assert void(looked_up(), looked_up(), policy="another") is None
+    assert void(warned, warned, policy="another") == "policy_changed"
+
+
+@pytest.mark.parametrize(("begins", "reason"), [(22, None), (23, None), (24, "policy_changed"), (25, None)])
+def test_a_rule_that_begins_to_hold_voids_what_rested_on_a_listing(begins: int, reason: str | None) -> None:
+    """At midnight in Beijing, with no file changed: a ticket of the day before was given without that rule."""
+    pack, (first, *others) = POLICY.pack, POLICY.rules_of("bidding.qualification")
+    begun = msgspec.structs.replace(first, from_day=date(2026, 11, begins))
+    dated = Policy(msgspec.structs.replace(pack, rules=(begun, *others)), POLICY.digest)
+    tomorrow = date(2026, 11, 24)
+    warned = looked_up(listing(severity="general"))
+    now_seen = seen(PARTY, warned, ALL, tomorrow)
+    assert why_void(clearance(warned), now_seen, warned, dated, tomorrow) == reason
+    assert (
+        why_void(clearance(looked_up()), seen(PARTY, looked_up(), ALL, tomorrow), looked_up(), dated, tomorrow) is None
+    )

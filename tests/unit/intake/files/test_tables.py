@@ -1,0 +1,204 @@
+"""Delimited text and JSON: encodings, headers, footers, quotation marks, and what one bad line does."""
+
+import io
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intake.files.cells import fold_header
+from intake.files.tables import FileKind, FileUnreadable, Row, kind_of, read_rows
+from tests.unit.intake.sample_files import csv_file
+
+COLUMNS = frozenset(map(fold_header, ("名称", "文号")))
+
+
+def read(data: bytes, kind: str = "csv", columns: frozenset[str] = COLUMNS) -> list[Row]:
+    return list(read_rows(io.BytesIO(data), FileKind(kind), columns))
+
+
+def cells(data: bytes, kind: str = "csv") -> list[Any]:
+    return [row.cells if row.fault is None else row.fault.code for row in read(data, kind)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_encodings_and_separators(encoding: str, delimiter: str) -> None:
+    """Names with rare characters arrive whole in every encoding that is read, with comma and with tab."""
+    data = csv_file([("名称", "文号"), ("䶮㛃𬭎", "1")], delimiter=delimiter, encoding=encoding)
+    assert cells(data) == [{"名称": "䶮㛃𬭎", "文号": "1"}]
+    assert cells(data, "txt") == [{"名称": "䶮㛃𬭎", "文号": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "character"),
+    [(b"\xa8\xbc", "ḿ"), (b"\xa6\xd9", "︐"), (b"\xfe\x59", "龴"), (b"\xfe\xa0", "龻"), (b"\xfe\x9f", "䶮")],
+)
+def test_private_use_of_gb18030(code: bytes, character: str) -> None:
+    """Codes that the edition of 2000 put into private use come out as GB 18030-2022 has them."""
+    data = "名称,文号\n".encode("gb18030") + code + b",1\n"
+    assert cells(data) == [{"名称": character, "文号": "1"}]
+
+
+def test_no_two_byte_code_stays_in_private_use() -> None:
+    """What the codec gives in private use is either unassigned, or translated."""
+    rows = [bytes((0xFE, trail)) + b",x" for trail in (*range(0x50, 0x7F), *range(0x80, 0xA1))]
+    found = cells("名称,文号\n".encode("gb18030") + b"\n".join(rows))
+    assert len(found) == 80
+    assert not any("\ue000" <= row["名称"] <= "\uf8ff" for row in found)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xff\xff\xff\xff", "encoding_unknown"),
+        (b"\xef\xbb\xbf\xc3\xfb\xb3\xc6,x\n", "encoding_unknown"),  # marked as UTF-8, and is not
+        ("名稱,文號\n".encode("big5"), "header_missing"),  # never guessed: no header in it, so nothing is read
+        ("名称,文号\n".encode("utf-16-le"), "file_binary"),  # no mark
+        (b"PK\x03\x04\0\0", "file_binary"),
+        (b"", "header_missing"),
+        ("标题\n名称\n".encode(), "header_missing"),
+        ("名称,文号,名 称,文号\n".encode(), "header_duplicate"),
+        (("名称,文号\n" + "x" * (1024 * 1024 + 1)).encode(), "line_too_long"),
+    ],
+)
+def test_a_file_that_cannot_be_read(data: bytes, code: str) -> None:
+    """The file as a whole is refused, with a code and both languages."""
+    with pytest.raises(FileUnreadable) as refused:
+        read(data)
+    assert refused.value.code == code
+    assert refused.value.text.en in str(refused.value)
+    assert refused.value.text.zh in str(refused.value)
+
+
+def test_title_rows_and_footers() -> None:
+    """Titles above the header, totals and signatures below the records are no records."""
+    data = csv_file(
+        [
+            ("淮安市某名单", ""),
+            ("填报单位：市法院", ""),
+            (),
+            ("序号", "名称", "文号", ""),
+            ("1", "甲", "A1", "", ""),
+            ("", "", "", ""),
+            ("2", "合计贸易有限公司", "A2"),  # a name, not a total
+            ("合计", "2", ""),
+            ("制表人：沈知微", "", "审核：顾怀舟"),
+        ]
+    )
+    rows = read(data)
+    assert [(row.line, row.cells["名称"]) for row in rows] == [(5, "甲"), (7, "合计贸易有限公司")]
+
+
+def test_what_spreadsheets_put_around_numbers() -> None:
+    """A leading apostrophe, ="…" and a tab keep a number as text; they are no part of it."""
+    data = '名称,文号\n"=""320829""",\'0012\n\u3000甲\ufeff ,"\t7"\n'.encode()
+    assert cells(data) == [{"名称": "320829", "文号": "0012"}, {"名称": "甲", "文号": "7"}]
+
+
+def test_a_cell_of_several_lines() -> None:
+    """An embedded line end belongs to the cell; the row's line is where it starts."""
+    rows = read(b'a,b\r\n"1\r\n2",x\r\n3,y\r\n', columns=frozenset())
+    assert [(row.line, row.cells["a"]) for row in rows] == [(2, "1\r\n2"), (4, "3")]
+
+
+@pytest.mark.parametrize("bad", ['"open,1', '"x"y,1', 'a,"'])
+def test_a_bad_line_harms_no_other(bad: str) -> None:
+    """A quotation mark that is never closed costs its own line, not the rows behind it."""
+    data = f"名称,文号\n甲,1\n{bad}\n乙,2\n丙,3\n".encode()
+    assert [(row.line, row.fault.code if row.fault else row.cells["名称"]) for row in read(data)] == [
+        (2, "甲"),
+        (3, "row_malformed"),
+        (4, "乙"),
+        (5, "丙"),
+    ]
+
+
+def test_more_cells_than_columns() -> None:
+    """An unquoted comma shifts the row: it is refused, while empty cells at the end are nothing."""
+    assert cells("名称,文号,\n甲,1,,,\n甲,1,x\n甲,1,,x\n乙\n".encode()) == [
+        {"名称": "甲", "文号": "1"},
+        "cells_without_column",
+        "cells_without_column",
+        {"名称": "乙"},
+    ]
+
+
+def test_ndjson_line_by_line() -> None:
+    """Empty lines are skipped, a broken one and one beyond 1 MiB are refused alone, null is a value."""
+    long = b'"' + b"x" * (1024 * 1024) + b'"'
+    data = b'\xef\xbb\xbf{"a":1}\n\nnull\n{broken\n\xff\xff\n' + long + b"\n[2]"
+    assert [(row.line, row.fault.code if row.fault else row.cells) for row in read(data, "ndjson")] == [
+        (1, {"a": 1}),
+        (3, None),
+        (4, "json_invalid"),
+        (5, "json_invalid"),
+        (6, "row_too_long"),
+        (7, [2]),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_json_whole(encoding: str) -> None:
+    """An array gives its items by position, an object itself."""
+    assert [(r.line, r.cells) for r in read('[{"名":"甲"},2]'.encode(encoding), "json")] == [(1, {"名": "甲"}), (2, 2)]
+    assert [r.cells for r in read(b'{"a":1}', "json")] == [{"a": 1}]
+
+
+def test_json_that_is_none() -> None:
+    """The file is refused, with the line."""
+    with pytest.raises(FileUnreadable) as refused:
+        read(b'[\n{"a":1},\n{]', "json")
+    assert (refused.value.code, refused.value.line) == ("json_invalid", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.CSV", "csv"),
+        ("a.b.tsv", "tsv"),
+        ("x.txt", "txt"),
+        ("名.xlsx", "xlsx"),
+        ("a.jsonl", "ndjson"),
+        ("a.xls", "xls"),
+    ],
+)
+def test_kinds_by_ending(name: str, kind: str) -> None:
+    """The ending says what a file is, in either case."""
+    assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "csv", "a.", "a.xlsm"])
+def test_unknown_ending(name: str) -> None:
+    """Anything else is refused before it is opened."""
+    with pytest.raises(FileUnreadable) as refused:
+        kind_of(name)
+    assert refused.value.code == "file_kind_unknown"
+
+
+CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp")), min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(CELL, CELL), max_size=8), st.sampled_from(["utf-8-sig", "gb18030"]))
+def test_what_was_written_is_read(rows: list[tuple[str, str]], encoding: str) -> None:
+    """Whatever a spreadsheet writes as CSV is read back, cell by cell."""
+    kept = [
+        row for row in rows if not (row[0] + row[1]).startswith(("'", "=", "合", "总", "小", "共", "备", "注", "说"))
+    ]
+    kept = [
+        row
+        for row in kept
+        if not row[1].startswith(("'", "=")) and not any("\ue000" <= c <= "\uf8ff" for c in "".join(row))
+    ]
+    kept = [row for row in kept if not row[0].startswith(("制表", "填表", "填报", "审核", "复核"))]
+    data = csv_file([("名称", "文号"), *kept], encoding=encoding)
+    assert [(row.cells["名称"], row.cells["文号"]) for row in read(data)] == kept
+
+
+@given(st.binary(max_size=300), st.sampled_from(["csv", "tsv", "json", "ndjson", "xlsx", "xls"]))
+def test_no_bytes_bring_it_down(data: bytes, kind: str) -> None:
+    """Any bytes are rows, or a file that cannot be read; nothing else is raised."""
+    with suppress(FileUnreadable):
+        read(data, kind)

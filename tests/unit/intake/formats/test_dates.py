@@ -1,0 +1,163 @@
+"""Days in every way in which departments write them, and the marks that stand for none."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intake.formats.dates import FOR_EVER, DateForm, DateUnreadable, read_day, read_end
+
+DAY = date(2018, 10, 30)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2018-10-30",
+        "2018/10/30",
+        "2018.10.30",
+        "20181030",
+        "2018年10月30日",
+        " 2018 年 10 月 30 日 ",
+        "2018-10-30 00:00:00",
+        "2018/10/30 9:05",
+        "2018-10-30T23:59:59.999",
+        "20181030235959",
+        "２０１８－１０－３０",
+        "2018-10-30T12:00:00+08:00",
+        "2018-10-29T16:00:00Z",  # midnight in Beijing
+        datetime(2018, 10, 30, 23, 59),  # noqa: DTZ001 - as a workbook gives it
+        DAY,
+        20181030,
+        20181030.0,
+    ],
+)
+def test_the_day_is_read(written: Any) -> None:  # noqa: ANN401
+    """One day, however it is written."""
+    assert read_day(written) == DAY
+
+
+def test_months_and_days_of_one_figure() -> None:
+    """2019.7.3 is the third of July, in each of the separated forms."""
+    assert {read_day(text) for text in ("2019.7.3", "2019-7-3", "2019/7/3", "2019年7月3日")} == {date(2019, 7, 3)}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2018-13-01",
+        "2018-02-29",
+        "2018-10/30",  # two separators
+        "18-10-30",
+        "30/10/2018",
+        "2018年10月",
+        "201810",
+        "2018103",
+        "约2018-10-30",
+        "2018-10-30 起",
+        "43403",  # a serial is read in workbooks, and where it is declared
+        43403,
+        1540857600000,  # so is a time in ms
+        True,
+        time(9, 30),
+        [2018, 10, 30],
+    ],
+)
+def test_what_is_no_day_is_refused(written: Any) -> None:  # noqa: ANN401
+    """A doubtful date is never guessed."""
+    with pytest.raises(DateUnreadable):
+        read_day(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [None, "", "  ", "0000-00-00", "0000-00-00 00:00:00", "1900-01-00", "1900-01-01", "1900/1/1", "1899-12-31", time()],
+)
+def test_marks_for_no_day(written: Any) -> None:  # noqa: ANN401
+    """Databases and spreadsheets write these where nothing was entered."""
+    assert read_day(written) is None
+    assert read_end(written) is None
+
+
+@pytest.mark.parametrize("written", ["长期", "永久有效", "2099-12-31", "2099/12/31", "9999-12-31", "99991231"])
+def test_an_end_that_is_never(written: str) -> None:
+    """An end in 2099 or later is a way of writing 长期."""
+    assert read_end(written) == FOR_EVER
+
+
+@pytest.mark.parametrize(
+    ("cell", "date_1904", "day"),
+    [
+        (43403, False, DAY),
+        (43403.75, False, DAY),
+        (41941, True, DAY),
+        (0, False, None),
+        (0, True, date(1904, 1, 1)),
+        (61, False, date(1900, 3, 1)),  # behind the leap day that 1900 did not have
+        (20181030, False, DAY),  # typed as a number, not a serial: no serial has eight figures
+    ],
+)
+def test_serials_of_workbooks(cell: float, date_1904: bool, day: date | None) -> None:
+    """A number in a workbook counts days from 1900 or 1904, as the workbook says."""
+    assert read_day(cell, date_1904=date_1904) == day
+
+
+@pytest.mark.parametrize(
+    ("form", "cell", "day"),
+    [
+        (DateForm.EXCEL_SERIAL, "43403", DAY),
+        (DateForm.EPOCH_DAYS, 17834, DAY),
+        (DateForm.EPOCH_DAYS, "17834", DAY),
+        (DateForm.EPOCH_DAYS, -1, date(1969, 12, 31)),
+        # 23:30 on the 30th, stored without a zone: Debezium writes it as if it were UTC.
+        (DateForm.EPOCH_MS, 1540942200000, DAY),
+        (DateForm.EPOCH_US, 1540942200000000, DAY),
+        # 16:00 UTC on the 29th is the 30th in Beijing, where the moment counts.
+        (DateForm.INSTANT_MS, 1540828800000, DAY),
+        (DateForm.INSTANT_MS, 1540828799999, date(2018, 10, 29)),
+        (DateForm.EPOCH_DAYS, -25567, None),  # 1900-01-01
+    ],
+)
+def test_declared_numbers(form: DateForm, cell: Any, day: date | None) -> None:  # noqa: ANN401
+    """Bare numbers are read as the format declares them."""
+    assert read_day(cell, form) == day
+
+
+@pytest.mark.parametrize("form", list(DateForm))
+@given(number=st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_no_number_brings_it_down(form: DateForm, number: float) -> None:
+    """Any number is a day, no day, or refused with ``DateUnreadable``; nothing else is raised."""
+    try:
+        read_end(number, form, date_1904=False)
+    except DateUnreadable:
+        return
+
+
+@given(st.dates(min_value=date(1901, 1, 1), max_value=date(2098, 12, 31)))
+def test_every_form_says_the_same(day: date) -> None:
+    """A day written in each of the forms is read back."""
+    written = [
+        day.isoformat(),
+        f"{day:%Y/%m/%d}",
+        f"{day.year}.{day.month}.{day.day}",
+        f"{day:%Y%m%d}",
+        f"{day.year}年{day.month}月{day.day}日",
+        f"{day} 00:00:00",
+    ]
+    assert {read_end(text) for text in written} == {day}
+    since = day - date(1970, 1, 1)
+    assert read_end(since.days, DateForm.EPOCH_DAYS) == day
+    late = datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
+    assert read_end(int(late.timestamp() * 1000), DateForm.EPOCH_MS) == day
+    assert read_end((day - date(1899, 12, 30)) // timedelta(days=1), date_1904=False) == day
+
+
+@given(st.text(max_size=30))
+def test_no_text_brings_it_down(text: str) -> None:
+    """Any text is a day, no day, for ever, or refused with ``DateUnreadable``."""
+    try:
+        read_end(text)
+    except DateUnreadable:
+        return

@@ -1,0 +1,331 @@
+"""The life of a listing is a fold over the set of its events: tables of what they come to, and its properties."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.admission.validator import Claim
+from rules.listings.life import Life, State, life_of
+from tests.unit.desk import DESK, TODAY, WORKING_DAYS, life
+from tests.unit.records import OTHER_ORGANISATION, record, removal
+
+Event = dict[str, Any]
+
+
+def unversioned(event: Event) -> Event:
+    return {name: value for name, value in event.items() if name != "version"}
+
+
+LISTED = unversioned(record())
+"""Determined on 2026-08-12, severe."""
+
+
+def act(operation: str, day: str, **more: Any) -> Event:  # noqa: ANN401
+    return {"operation": operation, "record_no": "R-1", "authority": "court", "determined_on": day} | more
+
+
+def removed(day: str, **more: Any) -> Event:  # noqa: ANN401
+    return act("remove", day, document_no="YC-1", **more)
+
+
+def archived(day: str, **more: Any) -> Event:  # noqa: ANN401
+    return act("archive", day, document_no="GD-1", **more)
+
+
+def repaired(day: str, publicity_from: str | None = None, **more: Any) -> Event:  # noqa: ANN401
+    return act("repair", day, document_no="XF-1", publicity_from=publicity_from or day, **more)
+
+
+def objected(day: str, number: str = "YY-1", **more: Any) -> Event:  # noqa: ANN401
+    return act("object", day, objection_no=number, **more)
+
+
+def answered(day: str, result: str, number: str = "YY-1", **more: Any) -> Event:  # noqa: ANN401
+    return act("object_resolve", day, objection_no=number, document_no="FH-1", result=result, **more)
+
+
+def corrected(day: str, **changes: Any) -> Event:  # noqa: ANN401
+    correction = {"operation": "correct", "corrected_on": day, "correction_document_no": "GZ-1"}
+    return LISTED | correction | changes
+
+
+def state(*events: Event, on: date = TODAY) -> State:
+    return life(*events).state(on)
+
+
+# ---------------------------------------------------------------- what a few events come to
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([LISTED], State.IN_FORCE),
+        ([LISTED | {"severity": "general", "determined_on": "2025-11-22"}], State.EXPIRED),
+        ([LISTED | {"severity": "serious"}], State.HELD),  # 较重 has no legal period
+        ([LISTED | {"severity": "serious", "removed_on": "2026-12-01"}], State.IN_FORCE),
+        ([LISTED, removed("2026-10-01")], State.REMOVED),
+        ([removed("2026-10-01")], State.REMOVED),  # remembered until the listing comes
+        ([LISTED, removed("2026-08-12")], State.REMOVED),  # on the very day
+        ([LISTED | {"determined_on": "2026-10-02"}, removed("2026-10-01")], State.IN_FORCE),  # determined anew
+        ([record(version=3), removal(version=2)], State.IN_FORCE),
+        ([record(version=1), removal(version=2), record(version=3)], State.IN_FORCE),
+        ([record(version=1), removal(version=2), record(version=2)], State.REMOVED),  # a removal wins a tie
+        ([LISTED, archived("2026-10-01")], State.ARCHIVED),
+        ([LISTED, removed("2026-10-01"), archived("2026-11-01")], State.REMOVED),  # archiving changes no ending
+        ([LISTED, objected("2026-09-01")], State.IN_FORCE),  # no article suspends discipline meanwhile
+        ([LISTED, objected("2026-09-01"), answered("2026-09-10", "rejected")], State.IN_FORCE),
+        ([LISTED, objected("2026-09-01"), answered("2026-09-10", "upheld")], State.ANNULLED),
+        ([LISTED, answered("2026-09-10", "upheld")], State.ANNULLED),  # filed with the centre, not with the authority
+        ([answered("2026-09-10", "upheld")], State.ANNULLED),
+        ([objected("2026-09-01")], State.PENDING),
+        ([repaired("2026-09-01")], State.REPAIRED),
+        # an answer against what was determined on that day or before says nothing of what is determined later
+        ([LISTED, answered("2026-09-10", "upheld"), LISTED | {"determined_on": "2026-09-11"}], State.IN_FORCE),
+        ([LISTED, answered("2026-09-10", "rejected"), answered("2026-09-20", "upheld")], State.ANNULLED),  # 申诉
+        ([LISTED, answered("2026-09-10", "upheld"), answered("2026-09-20", "rejected")], State.IN_FORCE),
+        (
+            [LISTED, answered("2026-09-10", "rejected", "YY-1"), answered("2026-09-10", "upheld", "YY-2")],
+            State.ANNULLED,
+        ),
+        ([LISTED, corrected("2026-10-01")], State.IN_FORCE),
+        ([corrected("2026-10-01")], State.IN_FORCE),  # the whole record, so the listing too when that never came
+        ([LISTED, corrected("2026-10-01", severity="serious")], State.HELD),
+        ([LISTED, removed("2026-09-15"), corrected("2026-10-01")], State.REMOVED),  # 办法一 Art. 16: not put back
+        ([LISTED, removed("2026-09-15"), corrected("2026-10-01", determined_on="2026-09-20")], State.REMOVED),
+        ([LISTED, answered("2026-09-10", "upheld"), corrected("2026-10-01")], State.ANNULLED),
+        (
+            [LISTED, answered("2026-09-10", "upheld"), corrected("2026-10-01", determined_on="2026-09-20")],
+            State.ANNULLED,
+        ),
+        ([LISTED, archived("2026-09-15"), corrected("2026-10-01")], State.ARCHIVED),
+    ],
+)
+def test_state_of_a_life(events: list[Event], expected: State) -> None:
+    """What an authority said comes to one state, in whatever order the words are given."""
+    for order in permutations(events):
+        assert state(*order) is expected
+
+
+def test_a_removal_ends_the_listing_on_its_day_and_says_by_which_document() -> None:
+    """The day before is the last that counted; the listing's own end may come sooner."""
+    found = life(LISTED, removed("2026-10-01"))
+    assert (found.last_day, found.ending and found.ending.document_no) == (date(2026, 9, 30), "YC-1")
+    assert found.state(date(2026, 9, 30)) is State.IN_FORCE
+    assert found.state(date(2026, 10, 1)) is State.REMOVED
+    sooner = life(LISTED | {"valid_until": "2026-09-15"}, removed("2026-10-01"))
+    assert sooner.last_day == date(2026, 9, 15)
+
+
+def test_a_listing_removed_on_the_day_of_its_determination_never_counted() -> None:
+    """Nor one that an objection annulled: no day of it may stand against anybody, nor strike a red listing."""
+    assert not life(LISTED, removed("2026-08-12")).applicable
+    assert not life(LISTED, answered("2026-09-10", "upheld")).applicable
+    assert not life(LISTED | {"severity": "serious"}).applicable
+    assert life(LISTED, removed("2026-08-13")).applicable
+
+
+def test_a_correction_replaces_what_was_said() -> None:
+    """The later correction holds; a listing restated with a higher version replaces both."""
+    first, second = corrected("2026-10-01", document_no="一号"), corrected("2026-10-08", document_no="二号")
+    for order in permutations([LISTED, first, second]):
+        kept = life(*order).record
+        assert kept is not None
+        assert kept.document_no == "二号"
+    restated = life(record(version=1), first | {"version": 2}, record(version=3, document_no="三号")).record
+    assert restated is not None
+    assert restated.document_no == "三号"
+
+
+def test_open_objections_are_those_without_an_answer() -> None:
+    """Each by its number, from the day on which it was first told."""
+    found = life(
+        LISTED, objected("2026-09-01", "A"), objected("2026-09-02", "B"), answered("2026-09-09", "rejected", "B")
+    )
+    assert [objection.objection_no for objection in found.objections] == ["A"]
+    told_twice = life(LISTED, objected("2026-09-03", "A"), objected("2026-09-01", "A"))
+    assert [objection.determined_on for objection in told_twice.objections] == [date(2026, 9, 1)]
+
+
+def test_what_was_archived_is_marked_until_it_is_listed_anew() -> None:
+    """Archived after its repair it stays repaired (办法一 Art. 19)."""
+    found = life(LISTED, repaired("2026-09-01"), archived("2026-10-12"))
+    assert (found.state(TODAY), found.archived) == (State.REPAIRED, True)
+    again = life(LISTED, archived("2026-10-12"), LISTED | {"determined_on": "2026-10-20"})
+    assert (again.state(TODAY), again.archived) == (State.IN_FORCE, False)
+
+
+# ---------------------------------------------------------------- repair (办法一 Art. 19)
+
+
+@pytest.mark.parametrize(
+    ("publicity_from", "first_day_free"),
+    [
+        ("2026-11-09", "2026-11-17"),  # a Monday: five working days after it end on the next Monday
+        ("2026-11-13", "2026-11-21"),  # a Friday
+        ("2026-11-14", "2026-11-21"),  # a Saturday
+        ("2026-09-24", "2026-10-10"),  # Mid-Autumn and National Day within it
+    ],
+)
+def test_a_repair_takes_effect_when_its_publicity_is_over(publicity_from: str, first_day_free: str) -> None:
+    """Five working days after the day of publication, included; free from 00:00 of the next day."""
+    found, free = life(LISTED, repaired(publicity_from)), date.fromisoformat(first_day_free)
+    assert found.state(free - timedelta(days=1)) is State.IN_FORCE
+    assert found.state(free) is State.REPAIRED
+    assert found.last_day == free - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([objected("2026-09-10", concerns="repair")], State.IN_FORCE),  # being examined
+        ([objected("2026-09-10", concerns="repair"), answered("2026-09-18", "upheld")], State.IN_FORCE),
+        ([objected("2026-09-10", concerns="repair"), answered("2026-09-18", "rejected")], State.REPAIRED),
+        ([objected("2026-09-14", concerns="repair")], State.IN_FORCE),  # on the last day: in time
+        ([objected("2026-09-15", concerns="repair")], State.REPAIRED),  # "公示期间有异议的": too late
+        ([objected("2026-09-15", concerns="repair"), answered("2026-09-20", "upheld")], State.REPAIRED),
+        ([objected("2026-09-06", concerns="repair")], State.REPAIRED),  # against another opinion, before this one
+        ([objected("2026-09-10")], State.REPAIRED),  # against the listing, not against its repair
+        ([objected("2026-09-10", "A", concerns="repair"), answered("2026-09-11", "rejected", "B")], State.IN_FORCE),
+        (
+            [
+                *(objected("2026-09-10", number, concerns="repair") for number in "AB"),
+                answered("2026-09-18", "rejected", "A"),
+            ],
+            State.IN_FORCE,  # one of two is still open
+        ),
+    ],
+)
+def test_an_objection_during_publicity_stops_the_repair(said: list[Event], expected: State) -> None:
+    """Published on Monday 2026-09-07, to 09-14: only what is raised in these days counts, unless it is rejected."""
+    for order in permutations([LISTED, repaired("2026-09-07"), *said]):
+        assert state(*order) is expected
+
+
+def test_a_repair_that_was_examined_takes_effect_with_the_answer() -> None:
+    """Rejected after the publicity: from the day of the answer, not from before."""
+    events = [
+        LISTED,
+        repaired("2026-09-07"),
+        objected("2026-09-10", concerns="repair"),
+        answered("2026-10-12", "rejected"),
+    ]
+    assert life(*events).state(date(2026, 10, 11)) is State.IN_FORCE
+    assert life(*events).state(date(2026, 10, 12)) is State.REPAIRED
+
+
+def test_a_repair_shortens_and_never_lengthens() -> None:
+    """Removed or over before the publicity is, it was over then."""
+    assert life(LISTED, repaired("2026-11-16"), removed("2026-11-18")).state(TODAY) is State.REMOVED
+    expiring = LISTED | {"valid_until": "2026-11-18"}
+    assert life(expiring, repaired("2026-11-16")).last_day == date(2026, 11, 18)
+    assert life(LISTED, repaired("2026-10-12"), removed("2026-11-18")).state(TODAY) is State.REPAIRED
+
+
+def test_a_listing_determined_after_a_repair_stands() -> None:
+    """A new determination is not what was repaired."""
+    again = LISTED | {"determined_on": "2026-11-02"}
+    assert state(LISTED, repaired("2026-10-12"), again) is State.IN_FORCE
+
+
+def test_a_publicity_in_an_unpublished_year_is_provisional() -> None:
+    """It is counted by weekends, and says so."""
+    listed = LISTED | {"determined_on": "2027-12-01"}
+    found = life(listed, repaired("2027-12-29"), today=date(2027, 12, 30))
+    assert found.provisional
+    assert not life(LISTED, repaired("2026-11-16")).provisional
+
+
+# ---------------------------------------------------------------- properties
+
+DAYS = st.dates(date(2026, 7, 1), TODAY).map(date.isoformat)
+OBJECTIONS = st.sampled_from(["YY-1", "YY-2"])
+
+
+def _version(event: Event, version: int | None) -> Event:
+    return event if version is None else event | {"version": version}
+
+
+def _of(kind: Callable[..., Event], *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
+    return st.builds(kind, DAYS, *arguments)
+
+
+ANY_EVENT: st.SearchStrategy[Event] = st.builds(
+    _version,
+    st.one_of(
+        st.builds(
+            lambda day, severity, number: (
+                LISTED | {"determined_on": day, "severity": severity, "subject": LISTED["subject"] | {"id": number}}
+            ),
+            DAYS,
+            st.sampled_from(["severe", "general", "serious"]),
+            st.sampled_from([LISTED["subject"]["id"], OTHER_ORGANISATION]),
+        ),
+        _of(removed),
+        _of(archived),
+        _of(repaired),
+        _of(objected, OBJECTIONS),
+        st.builds(lambda day, number: objected(day, number, concerns="repair"), DAYS, OBJECTIONS),
+        _of(answered, st.sampled_from(["upheld", "rejected"]), OBJECTIONS),
+        st.builds(lambda day, made: corrected(day, determined_on=made), DAYS, DAYS),
+    ),
+    st.one_of(st.none(), st.integers(1, 4)),
+)
+
+
+def arrive(events: Sequence[Event]) -> list[Claim]:
+    """Each event as it was accepted: with the moment and the place that it keeps in every later delivery."""
+    return [DESK.admit(event, today=TODAY, default_version=n // 2, place=n) for n, event in enumerate(events)]
+
+
+def folded(claims: Sequence[Claim]) -> Life:
+    return life_of([claim.record for claim in sorted(claims, key=lambda claim: claim.order)], WORKING_DAYS)
+
+
+@given(st.data(), st.lists(ANY_EVENT, min_size=1, max_size=8))
+def test_neither_order_nor_repetition_matters(data: st.DataObject, events: list[Event]) -> None:
+    """Any delivery of the same events, each at least once, comes to the same life."""
+    claims = arrive(events)
+    again = data.draw(st.lists(st.sampled_from(claims), max_size=4))
+    assert folded(data.draw(st.permutations(claims + again))) == folded(claims)
+
+
+@given(st.lists(ANY_EVENT, min_size=1, max_size=8))
+def test_no_two_events_share_a_place(events: list[Event]) -> None:
+    """The order is total: two claims at the same place are the same event."""
+    claims = arrive(events)
+    assert all(one.record == other.record for one in claims for other in claims if one.order == other.order)
+
+
+@given(st.lists(ANY_EVENT, min_size=1, max_size=8))
+def test_it_is_in_force_just_up_to_its_last_day(events: list[Event]) -> None:
+    """The last day and the state tell the same on every day; what does not apply is in force on none."""
+    found = folded(arrive(events))
+    start = found.record.determined_on if found.record else TODAY
+    days = [start + timedelta(days=n) for n in range(0, 4 * 366, 7)]
+    days += [day + timedelta(days=n) for day in [found.last_day or start] if day.year > 1 for n in (0, 1)]
+    for day in (day for day in days if day >= start):
+        counts = found.applicable and (found.last_day is None or day <= found.last_day)
+        assert counts == (found.state(day) is State.IN_FORCE)
+
+
+@given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
+def test_the_last_word_of_removal_always_holds(events: list[Event], day: str) -> None:
+    """With the highest version it takes the listing off, whatever was said before."""
+    found = folded(arrive([*events, removed(day, version=9)]))
+    assert found.state(TODAY) is not State.IN_FORCE
+    assert found.state(TODAY) is not State.HELD
+
+
+@given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
+def test_a_correction_puts_nothing_back(events: list[Event], day: str) -> None:
+    """Whatever it says, and whenever: what had ended has ended, and on the same day (办法一 Art. 16)."""
+    before = folded(arrive(events))
+    after = folded(arrive([*events, corrected(day, determined_on=day, version=9)]))
+    if before.record is not None and before.ending is not None:
+        assert after.ending is not None
+        assert after.ending.on <= before.ending.on

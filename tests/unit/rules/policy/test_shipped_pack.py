@@ -1,0 +1,77 @@
+"""The shipped pack: measures of 办法一 Art. 14, incentives of Art. 13, those of e-commerce, in their scenes."""
+
+from datetime import date
+
+import pytest
+
+from config.files import load_departments
+from config.policy_file import examples_path, load_examples, load_policy
+from config.settings import Settings
+from rules.policy.examples import Example, try_example
+from rules.policy.review import review
+from rules.vocabulary import Outcome
+
+TODAY = date(2026, 11, 23)
+PATH = Settings().policy
+POLICY = load_policy(PATH)
+EXAMPLES = load_examples(examples_path(PATH), POLICY.pack.pack)
+PACK = POLICY.pack
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_each_example_comes_out_as_its_article_says(example: Example) -> None:
+    """What the examples beside the pack expect is what comes of them."""
+    assert try_example(POLICY, example, TODAY).differs == ()
+
+
+@pytest.mark.parametrize(
+    "article",
+    [
+        *(f"办法一第十三条（{n}）" for n in "一二三四"),
+        *(
+            f"办法一第十四条（{n}）"
+            for n in "一 二 三 四 五 六 七 八 九 十 十一 十二 十三 十四 十五".split()  # noqa: SIM905
+        ),
+        *("个人意见五（二）", "个人意见六（二）", "电商意见五（一）", "电商意见五（二）", "办法一第四条"),
+    ],
+)
+def test_each_article_is_shown_by_an_example(article: str) -> None:
+    """No measure of the law is without a scene in which it bites, and an example that shows it."""
+    assert [example.name for example in EXAMPLES if example.article == article]
+
+
+def test_every_rule_and_every_measure_is_shown() -> None:
+    """Nothing in the pack is there without an example that uses it."""
+    tried = [try_example(POLICY, example, TODAY) for example in EXAMPLES]
+    assert {rule.id for rule in PACK.rules} - {rule for item in tried for rule in item.fired} == set()
+    used = {code for rule in PACK.rules for code in rule.then.measures}
+    assert PACK.measures.keys() == used
+
+
+def test_at_least_fourteen_scenes_over_all_fields() -> None:
+    """Approval, bidding, funds, finance, e-commerce, consumption, employment and honours."""
+    assert len(PACK.scenes) >= 14
+    fields = {scene.partition(".")[0] for scene in PACK.scenes}
+    assert {"approval", "bidding", "funds", "finance", "ecommerce", "consumption", "employment", "honours"} <= fields
+
+
+def test_no_rule_is_idle_or_contradicts_another() -> None:
+    """The pack's own review has no remark."""
+    assert review(POLICY, load_departments(Settings().departments), TODAY) == []
+
+
+def test_nobody_is_refused_a_loan_or_a_flight_without_ground() -> None:
+    """Finance is told, not forced; high consumption is stopped by the court's lists only (依法依规)."""
+    for rule in PACK.rules:
+        if "finance.loan" in rule.scenes:
+            assert rule.then.outcome.rank <= Outcome.WARN.rank
+        if "consumption.high" in rule.scenes and rule.then.outcome.rank > Outcome.WARN.rank:
+            assert rule.when.authorities == frozenset({"court"})
+            assert rule.when.categories == frozenset({"C07"})
+
+
+def test_a_block_cites_an_article_that_orders_it() -> None:
+    """What locks or intercepts rests on Art. 14 or on the two opinions, never on the duty to look alone."""
+    for rule in PACK.rules:
+        if rule.then.outcome.rank >= Outcome.LOCK.rank:
+            assert {basis.document for basis in rule.basis} & {"joint-discipline", "personal-integrity", "e-commerce"}

@@ -1,0 +1,61 @@
+"""What is remembered is what was read and has not changed since; and there is an end to it."""
+
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.listings.listing import Listing
+from rules.vocabulary import DataClass, Determination, ListColour, Severity
+from store.replica.cache import Remembered
+
+KEYS, LISTINGS = ["k1", "k2", "k3", "k4"], ["a", "b", "c"]
+
+
+def listing(key: str) -> Listing:
+    return Listing(
+        key,
+        "court",
+        ListColour.BLACK,
+        "C07",
+        Severity.SEVERE,
+        Determination.LIST_DECISION,
+        DataClass.PUBLIC,
+        "1号",
+        "第一条",
+        date(2026, 1, 1),
+    )
+
+
+kept = st.tuples(st.just("keep"), st.sampled_from(KEYS), st.lists(st.sampled_from(LISTINGS), min_size=1, unique=True))
+changed = st.tuples(st.just("forget"), st.sampled_from(LISTINGS), st.lists(st.sampled_from(KEYS), unique=True))
+
+
+@given(st.lists(kept | changed, max_size=40))
+def test_it_knows_no_more_than_what_was_kept_and_not_forgotten(steps: list[tuple[str, str, list[str]]]) -> None:
+    """Against plain rules: a change drops every key under which the listing was or is filed."""
+    remembered, model = Remembered(), dict[str, list[str]]()
+    for step, name, others in steps:
+        if step == "keep":
+            remembered.keep({name: [listing(each) for each in others]})
+            model[name] = others
+        else:
+            remembered.forget(name, others)
+            model = {key: found for key, found in model.items() if name not in found and key not in others}
+    for key in KEYS:
+        found = remembered.under([key])
+        assert (found and [each.key for each in found[key]]) == model.get(key)
+    assert len(remembered) == len(model)
+    assert (remembered.under(KEYS) is not None) == (len(model) == len(KEYS))
+
+
+def test_the_longest_unasked_gives_way() -> None:
+    """Bounded, whatever comes; what is asked for stays."""
+    remembered = Remembered(most=3)
+    for key in ("k1", "k2", "k3"):
+        remembered.keep({key: [listing("a")]})
+    assert remembered.under(["k1"])
+    remembered.keep({"k4": [listing("a")]})
+    assert [key for key in KEYS if remembered.under([key])] == ["k1", "k3", "k4"]
+    remembered.forget("a", ())
+    assert len(remembered) == 0
