@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench import subjects
-from bench.group import Group
+from bench.group import ProcessGroup
 from bench.processes import ENOUGH, SERVER_CORE, pin
 from bench.report import Table
 from bench.rounds import Samples, spread
@@ -49,7 +49,7 @@ class Probe:
 
 
 def batches(
-    directory: Path, group: Group, own: Target, chosen: Sequence[str], rounds: int, seconds: int
+    directory: Path, group: ProcessGroup, own: Target, chosen: Sequence[str], rounds: int, seconds: int
 ) -> list[Table]:
     """Rounds of single checks and of batches in turn, and of nothing for comparison."""
     many = group.target(group.main, subjects.write_batches(directory / "batches", chosen, _BATCH), "batch")
@@ -100,7 +100,7 @@ def _table(samples: Samples, waits: dict[str, list[float]], looks: Counter[str])
     return table
 
 
-def _looks(group: Group) -> Counter[str]:
+def _looks(group: ProcessGroup) -> Counter[str]:
     """How often the gateway looked how late its event loop was, by bucket."""
     found = re.findall(r'creditgate_event_loop_delay_seconds_bucket\{le="(\S+)"\} (\S+)', group.metrics(group.main))
     return Counter({bound: int(float(count)) for bound, count in found})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import at_a_rate, batches, load_register, overload, parts, report, subjects, tools
 from bench.crowdsec import CrowdSec
-from bench.group import Gateway, Group
+from bench.group import Gateway, ProcessGroup
 from bench.plan import ON_A_GROUP, PAIRS, Plan
 from bench.references import Nginx, Reference
 from bench.report import Table
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, plan: Plan, directory: Path) -> None:
         self._plan, self._directory = plan, directory
-        self._started: list[Reference | CrowdSec | Group] = []
+        self._started: list[Reference | CrowdSec | ProcessGroup] = []
         self._skipped: list[str] = []
         self._nginx: Target | None = None
         self._rate = 0.0
@@ -59,7 +59,7 @@ class Bench:
         for started in reversed(self._started):
             started.stop()
 
-    def _parts(self, requests: Path, group: Group | None) -> Iterable[tuple[str, Callable[[], list[Table]]]]:
+    def _parts(self, requests: Path, group: ProcessGroup | None) -> Iterable[tuple[str, Callable[[], list[Table]]]]:
         plan, here = self._plan, self._directory
         measure = (1 if plan.quick else plan.rounds, plan.seconds, plan.again)
         if "fresh" in plan.only:
@@ -82,7 +82,7 @@ class Bench:
         elif "listings" in plan.only:
             self._skipped.append("cost by listings: name more than one number, --listings 100000,1000000")
 
-    def _many(self, group: Group, own: Target) -> Callable[[], list[Table]]:
+    def _many(self, group: ProcessGroup, own: Target) -> Callable[[], list[Table]]:
         def run() -> list[Table]:
             groups, targets = [group], [own]
             for count in self._plan.listings[1:]:
@@ -98,16 +98,16 @@ class Bench:
 
         return run
 
-    def _group(self, listings: int) -> Group:
+    def _group(self, listings: int) -> ProcessGroup:
         self._say(f"creditgate with {listings} listings")
-        group = Group(self._directory / f"group-{listings}", listings)
+        group = ProcessGroup(self._directory / f"group-{listings}", listings)
         self._started.append(group)
         group.start()
         group.loaded_in = asyncio.run(load_register.load(group.redis_url, group.pepper, listings))
         group.until_ready(group.main)
         return group
 
-    def _references(self, requests: Path, group: Group | None) -> list[Target]:
+    def _references(self, requests: Path, group: ProcessGroup | None) -> list[Target]:
         only, found = self._plan.only, list[Target]()
         size = group.answer_size() if group else _ANSWER
         for kind, name, needed in ((Nginx, "nginx", ("nginx",)), (Reference, "bare", ())):
@@ -139,7 +139,7 @@ class Bench:
             return []
         return [server.target(subjects.write_lookups(self._directory / "lookups", self._mix()))]
 
-    def _ours(self, requests: Path, group: Group | None) -> list[Target]:
+    def _ours(self, requests: Path, group: ProcessGroup | None) -> list[Target]:
         if group is None:
             return []
         found = []
@@ -152,13 +152,13 @@ class Bench:
             found.append(group.target(group.main, path, "intercept"))
         return found
 
-    def _intercepts(self, group: Group, gateway: Gateway) -> bool:
+    def _intercepts(self, group: ProcessGroup, gateway: Gateway) -> bool:
         if group.intercepts():
             return True
         self._skipped.append(f"intercept: {gateway.name} does not intercept who is listed in {subjects.INTERCEPTS}")
         return False
 
-    def _server_tables(self, samples: Samples, group: Group | None) -> list[Table]:
+    def _server_tables(self, samples: Samples, group: ProcessGroup | None) -> list[Table]:
         table = report.servers(f"One check, {self._plan.listings[0]} listings", samples)
         self.failed = self.failed or bool(samples.failures)
         if group is not None:
@@ -176,7 +176,7 @@ class Bench:
         ratios = report.compared(samples, PAIRS)
         return [table, ratios] if ratios.rows else [table]
 
-    def _after(self, group: Group | None) -> Callable[[Target], None]:
+    def _after(self, group: ProcessGroup | None) -> Callable[[Target], None]:
         def wait(target: Target) -> None:
             if group is not None and target.beside:
                 group.drain(_DRAIN)

@@ -38,7 +38,7 @@ class Gateway:
         return f"http://127.0.0.1:{self.port}"
 
 
-class Group:
+class ProcessGroup:
     """``creditgate up --seed`` on a directory of its own: Valkey, worker and gateway with all its defaults."""
 
     def __init__(self, directory: Path, listings: int) -> None:
@@ -55,7 +55,7 @@ class Group:
         self.behind = 0
         """Times it had not caught up when the next server's turn came."""
 
-    def start(self) -> "Group":
+    def start(self) -> "ProcessGroup":
         """Start it, with a client that may check in every scene."""
         log = self.directory / "log"
         self.main.process = start([*_CREDITGATE, "up", "--seed"], log, environment=self._environment(self.main))

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.group import Group
+from bench.group import ProcessGroup
 from bench.processes import OTHER_CORE, SERVER_CORE, resident_bytes
 from bench.report import Table, servers
 from bench.rounds import interleaved, spread
@@ -30,7 +30,7 @@ def freshness(directory: Path, per_second: int, count: int) -> list[Table]:
     return [table]
 
 
-def workers(group: Group, own: Target, rounds: int, seconds: int, again: int) -> list[Table]:
+def workers(group: ProcessGroup, own: Target, rounds: int, seconds: int, again: int) -> list[Table]:
     """One gateway process against two."""
     two = group.target(group.gateway("two", workers=2), own.requests)
     cores = {"two": (SERVER_CORE, OTHER_CORE)}
@@ -45,7 +45,9 @@ def workers(group: Group, own: Target, rounds: int, seconds: int, again: int) ->
     return [table]
 
 
-def listings(groups: Sequence[Group], targets: Sequence[Target], rounds: int, seconds: int, again: int) -> list[Table]:
+def listings(
+    groups: Sequence[ProcessGroup], targets: Sequence[Target], rounds: int, seconds: int, again: int
+) -> list[Table]:
     """The same check with more listings."""
     named = [
         Target(f"{group.listings} listings", target.url, target.requests, target.pids, target.beside, target.headers)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from store.replica.key_filter import Presence, packed
+from store.replica.key_filter import KeyFilter, packed
 
 _ASKED = 200_000
 _PAGE = 20_000
@@ -36,7 +36,7 @@ def measure(count: int) -> None:
         raw = chance.bytes(8 * min(_PAGE, count - start)).hex()
         keys = [f"cg:0:subject:{raw[at : at + 16]}{'0' * 16}".encode() for at in range(0, len(raw), 16)]
         pages.append(packed(keys, len("cg:0:subject:")))
-    presence = Presence(pages)
+    presence = KeyFilter(pages)
     del pages, keys, raw
     gc.collect()
     made, grown = time.perf_counter() - began, _resident() - before

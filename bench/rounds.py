@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.processes import ENOUGH, OTHER_CORE, SERVER_CORE, pin
-from bench.wrk import LoadFailed, Round, Target, load
+from bench.wrk import LoadFailedError, Round, Target, load
 
 AGAIN = 2
 """Times a round is run again before it is kept, and marked."""
@@ -68,7 +68,7 @@ def interleaved(
             pin(target.pids, *on)
             try:
                 found = _round(target, seconds, connections, samples, again, both=len(on) > 1)
-            except LoadFailed as error:
+            except LoadFailedError as error:
                 samples.failures[target.name] = str(error)
                 found = None
             samples.rounds[target.name].append(found)

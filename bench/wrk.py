@@ -14,7 +14,7 @@ _SETTLE = 0.1
 _WARM_UP = 1
 
 
-class LoadFailed(Exception):
+class LoadFailedError(Exception):
     """A request was not answered, or not with 2xx: then nothing was measured."""
 
 
@@ -51,7 +51,7 @@ class Round:
 
 
 def load(target: Target, seconds: int, connections: int = 16, *, both: bool = False) -> Round:
-    """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailed``."""
+    """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailedError``."""
     _wrk(target, _WARM_UP, connections)
     meter = Meter(target.pids, target.beside, both=both)
     requests, wall, p50 = _wrk(target, seconds, connections)
@@ -67,8 +67,8 @@ def _wrk(target: Target, seconds: int, connections: int) -> tuple[int, float, fl
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 90)
     found = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not found:
-        raise LoadFailed(f"{target.name}: {done.stdout[-300:]}{done.stderr[-300:]}")
+        raise LoadFailedError(f"{target.name}: {done.stdout[-300:]}{done.stderr[-300:]}")
     requests, duration, failed, status, p50, _ = (int(float(field)) for field in found[0])
     if failed or status or not requests:
-        raise LoadFailed(f"{target.name}: {requests} requests, {failed} failed, {status} not answered with 2xx")
+        raise LoadFailedError(f"{target.name}: {requests} requests, {failed} failed, {status} not answered with 2xx")
     return requests, duration / 1e6, p50 / 1e6

@@ -6,27 +6,28 @@ from typing import Any
 import msgspec
 import yaml
 
+from rules.faults import CreditGateError
 from rules.records.departments import Departments, departments_from
 from rules.working_days import HolidayYear, WorkingDays
 
 
-class ConfigFault(ValueError):
+class ConfigError(CreditGateError, ValueError):
     """A file cannot be used. The message names the file and the place in it."""
 
 
 def load_departments(path: Path) -> Departments:
-    """The authorities in that file. Raises ``ConfigFault``."""
+    """The authorities in that file. Raises ``ConfigError``."""
     try:
         return departments_from(read_yaml(path)[1])
     except msgspec.ValidationError as error:
-        raise ConfigFault(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def load_working_days(folder: Path) -> WorkingDays:
-    """The working days of the years in that folder, one file ``<year>.yaml`` each. Raises ``ConfigFault``."""
+    """The working days of the years in that folder, one file ``<year>.yaml`` each. Raises ``ConfigError``."""
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise ConfigFault(f"{folder}: holds no <year>.yaml")
+        raise ConfigError(f"{folder}: holds no <year>.yaml")
     return WorkingDays(_holiday_year(path) for path in paths)
 
 
@@ -34,21 +35,21 @@ def _holiday_year(path: Path) -> HolidayYear:
     try:
         table = msgspec.convert(read_yaml(path)[1], HolidayYear)
     except msgspec.ValidationError as error:
-        raise ConfigFault(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     if path.stem != str(table.year):
-        raise ConfigFault(f"{path}: holds the year {table.year} - at `$.year`")
+        raise ConfigError(f"{path}: holds the year {table.year} - at `$.year`")
     return table
 
 
 def read_yaml(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """A file's bytes and the mapping in them. Raises ``ConfigFault``."""
+    """A file's bytes and the mapping in them. Raises ``ConfigError``."""
     try:
         source = path.read_bytes()
         value = yaml.safe_load(source)
     except OSError as error:
-        raise ConfigFault(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise ConfigFault(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     if not isinstance(value, dict):
-        raise ConfigFault(f"{path}: must hold a mapping")
+        raise ConfigError(f"{path}: must hold a mapping")
     return source, value

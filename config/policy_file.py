@@ -6,24 +6,24 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from config.files import ConfigFault, read_yaml
+from config.files import ConfigError, read_yaml
 from rules.policy.examples import Example, Examples
-from rules.policy.faults import PolicyFault, policy_from
+from rules.policy.faults import PolicyInvalidError, policy_from
 from rules.policy.pack import Policy
 
 
 def load_policy(path: Path) -> Policy:
-    """The policy pack in that file. Raises ``ConfigFault`` with one line for each fault.
+    """The policy pack in that file. Raises ``ConfigError`` with one line for each fault.
 
     Top-level ``x-…`` keys are for YAML anchors.
     """
     source, value = read_yaml(path)
     try:
         return policy_from({k: v for k, v in value.items() if not str(k).startswith("x-")}, source)
-    except PolicyFault as error:
+    except PolicyInvalidError as error:
         root = yaml.compose(source, Loader=yaml.SafeLoader)
         lines = [f"{path}:{_line(root, fault.path)}: {fault.text}" for fault in error.faults]
-        raise ConfigFault("\n".join(lines)) from None
+        raise ConfigError("\n".join(lines)) from None
 
 
 def examples_path(pack: Path) -> Path:
@@ -32,14 +32,14 @@ def examples_path(pack: Path) -> Path:
 
 
 def load_examples(path: Path, pack: str) -> tuple[Example, ...]:
-    """The examples in that file. Raises ``ConfigFault``, also where they are another pack's."""
+    """The examples in that file. Raises ``ConfigError``, also where they are another pack's."""
     _, value = read_yaml(path)
     try:
         kept = msgspec.convert({k: v for k, v in value.items() if not str(k).startswith("x-")}, Examples)
     except msgspec.ValidationError as error:
-        raise ConfigFault(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     if kept.pack != pack:
-        raise ConfigFault(f"{path}: holds examples of {kept.pack}, not of {pack}")
+        raise ConfigError(f"{path}: holds examples of {kept.pack}, not of {pack}")
     return kept.examples
 
 

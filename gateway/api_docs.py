@@ -7,8 +7,8 @@ import orjson
 import yaml
 from aiohttp import web
 
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
 from rules.records.feed_record import feed_record_schema
 
 _HERE = Path(__file__).parent
@@ -35,10 +35,10 @@ def openapi_document() -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class ApiDocs:
     """Pages for people; a browser gives the key as the password of HTTP Basic."""
 
-    access: Access
+    access: Authenticator
     document: bytes = field(default_factory=openapi_document)
 
     async def openapi(self, request: web.Request) -> web.Response:
@@ -59,7 +59,7 @@ class Pages:
     def _file(self, name: str) -> web.Response:
         path = _HERE / "static" / name
         if path.parent != _HERE / "static" or path.suffix not in _TYPES or not path.is_file():
-            raise Problem("not_found")
+            raise ProblemError("not_found")
         headers = {
             "Content-Type": _TYPES[path.suffix],
             "Content-Security-Policy": _POLICY,

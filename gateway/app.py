@@ -13,19 +13,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from gateway.checks.handler import CheckHandler
-from gateway.container import Common, common_parts
+from gateway.container import Container, build_container
 from gateway.lock_upkeep import count_overdue, keep_locks_shown
 from gateway.loop_watch import watch_loop
-from gateway.process.drain import DEPARTURE, Departure, count_in_hand
+from gateway.process.drain import DRAIN_STATE, DrainState, count_in_hand
 from gateway.replica_shown import show_replica
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
-from gateway.web.auth import Access
+from gateway.web.auth import Authenticator
 from gateway.web.problems import answer_problems
 from gateway.web.request_body import DEADLINE
-from store.locks.queries import LockPages
+from store.locks.queries import LockQueries
 from store.replica.replica import Replica
 
-ACCESS = web.AppKey("access", Access)
+AUTHENTICATOR = web.AppKey("access", Authenticator)
 CHECKS = web.AppKey("checks", CheckHandler)
 REPLICA = web.AppKey("replica", Replica)
 _FLUSH_DEADLINE = 5.0
@@ -34,15 +34,15 @@ _FIRST_LOOK = 2.0
 
 
 def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Application:
-    """The application. Raises ``ConfigFault`` or ``ValueError`` rather than start half ready."""
-    common = common_parts(settings, clock)
+    """The application. Raises ``ConfigError`` or ``ValueError`` rather than start half ready."""
+    common = build_container(settings, clock)
     app = web.Application(middlewares=[count_in_hand, answer_problems], client_max_size=settings.body_limit)
-    app[DEPARTURE], app[DEADLINE] = Departure(), settings.body_deadline
-    app[ACCESS], app[REPLICA] = common.access, common.replica
-    app.on_response_prepare.append(app[DEPARTURE].send_elsewhere)
-    app[DEPARTURE].idlers.append(common.hub.close)
+    app[DRAIN_STATE], app[DEADLINE] = DrainState(), settings.body_deadline
+    app[AUTHENTICATOR], app[REPLICA] = common.access, common.replica
+    app.on_response_prepare.append(app[DRAIN_STATE].send_elsewhere)
+    app[DRAIN_STATE].idlers.append(common.hub.close)
     app[CHECKS], routes = check_routes(common)
-    routes += open_routes(common, app[DEPARTURE]) + feed_routes(common) + platform_routes(common)
+    routes += open_routes(common, app[DRAIN_STATE]) + feed_routes(common) + platform_routes(common)
     common.gates.add_routes(app, routes)
 
     async def end_streams(_app: web.Application) -> None:
@@ -60,7 +60,7 @@ def _end_without(task: asyncio.Task[None]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _life(common: Common) -> AsyncIterator[None]:
+async def _life(common: Container) -> AsyncIterator[None]:
     await common.publisher.start()
     works = {
         "replica": common.replica.follow(),
@@ -68,10 +68,10 @@ async def _life(common: Common) -> AsyncIterator[None]:
         "clients": common.access.keep_fresh(),
         "audit": common.audit.keep_sending(),
         "locks": keep_locks_shown(common.locks),
-        "overdue": count_overdue(LockPages(common.engine), common.clock),
-        "policy": common.shelf.keep_fresh(),
-        "doubts": common.doubts.keep_fresh(),
-        "tally": common.tally.keep_telling(),
+        "overdue": count_overdue(LockQueries(common.engine), common.clock),
+        "policy": common.policy_store.keep_fresh(),
+        "doubts": common.freshness.keep_fresh(),
+        "tally": common.metrics_batch.keep_telling(),
         "canary": common.canary.keep_flying(),
         "events": common.hub.keep_looking(),
         "loop": watch_loop(),
@@ -82,9 +82,9 @@ async def _life(common: Common) -> AsyncIterator[None]:
     with suppress(SQLAlchemyError, OSError, TimeoutError):
         # Before that every answer would be in doubt.
         async with asyncio.timeout(_FIRST_LOOK):
-            await common.doubts.refresh()
+            await common.freshness.refresh()
     with suppress(NotImplementedError, RuntimeError):  # in a thread of another program, or on a system without signals
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, common.shelf.reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, common.policy_store.reload)
     yield
     for task in tasks:
         task.cancel()

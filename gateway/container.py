@@ -12,38 +12,38 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.files import load_departments, load_working_days
 from config.settings import Settings
-from gateway.audit.buffer import Audit
+from gateway.audit.buffer import AuditBuffer
 from gateway.audit.spool import Spool
-from gateway.checks.metrics_batch import Tally
-from gateway.data_freshness import Doubts
+from gateway.checks.metrics_batch import MetricsBatch
+from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
-from gateway.feeds.publish import FeedDoor
-from gateway.overload.concurrency_limit import Gates
-from gateway.overload.rate_limit import RateLimits
+from gateway.feeds.publish import FeedPublisher
+from gateway.overload.concurrency_limit import ConcurrencyLimits
+from gateway.overload.rate_limit import RateLimiter
 from gateway.platform.events import EventHub
-from gateway.policy_store import PolicyShelf
-from gateway.web.auth import Access
-from rules.admission.validator import AdmissionDesk
+from gateway.policy_store import PolicyStore
+from gateway.web.auth import Authenticator
+from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
 from store.broker.publisher import Publisher, publisher_for
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import connect
-from store.feeds.health import FeedDoubts
-from store.ledger.decisions import DecisionLog
+from store.feeds.health import FeedHealth
+from store.ledger.decisions import DecisionStore
 from store.ledger.feed_events import Ledger
-from store.ledger.listings import ListingBook
-from store.locks.store import LockBook
-from store.platforms.clients import ClientRegistry
-from store.platforms.outbox import EventBook
+from store.ledger.listings import ListingStore
+from store.locks.store import LockStore
+from store.platforms.clients import ClientStore
+from store.platforms.outbox import EventStore
 from store.register.reader import RegisterReader
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class Container:
     """What more than one room of the gateway needs."""
 
     settings: Settings
@@ -52,39 +52,39 @@ class Common:
     redis: "Redis"
     publisher: Publisher
     keys: SubjectKeys
-    chain: Chain
-    access: Access
-    audit: Audit
-    shelf: PolicyShelf
+    chain: HashChain
+    access: Authenticator
+    audit: AuditBuffer
+    policy_store: PolicyStore
     departments: Departments
     working_days: WorkingDays
     replica: Replica
     reader: ReplicaReader
-    locks: LockBook
-    doubts: Doubts
-    limits: RateLimits
-    gates: Gates
+    locks: LockStore
+    freshness: DataFreshness
+    limits: RateLimiter
+    gates: ConcurrencyLimits
     hub: EventHub
-    tally: Tally
-    desk: AdmissionDesk
+    metrics_batch: MetricsBatch
+    desk: RecordValidator
     ledger: Ledger
-    door: FeedDoor
+    door: FeedPublisher
     canary: Canary
 
 
-def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
-    """Made from settings; nothing is connected yet. Raises ``ConfigFault`` or ``ValueError``."""
+def build_container(settings: Settings, clock: Callable[[], datetime]) -> Container:
+    """Made from settings; nothing is connected yet. Raises ``ConfigError`` or ``ValueError``."""
     departments, working_days = load_departments(settings.departments), load_working_days(settings.holidays)
     keys = SubjectKeys(settings.pepper_bytes())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    engine, chain = connect(settings.ledger_url.get_secret_value()), Chain(keys)
+    engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Access(ClientRegistry(engine)), Replica(lambda: _one_connection(settings))
+    access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
-    desk = AdmissionDesk(departments, keys)
-    ledger = Ledger(engine, ListingBook(desk.cabinet, working_days, chain))
-    door = FeedDoor(ledger, publisher, settings.durable_deadline, clock)
-    return Common(
+    desk = RecordValidator(departments, keys)
+    ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
+    door = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    return Container(
         settings=settings,
         clock=clock,
         engine=engine,
@@ -93,18 +93,18 @@ def common_parts(settings: Settings, clock: Callable[[], datetime]) -> Common:
         keys=keys,
         chain=chain,
         access=access,
-        audit=Audit(publisher, Spool(settings.data / "spool"), DecisionLog(engine, chain).record),
-        shelf=PolicyShelf(settings.policy),
+        audit=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, chain).record),
+        policy_store=PolicyStore(settings.policy),
         departments=departments,
         working_days=working_days,
         replica=replica,
         reader=reader,
-        locks=LockBook(engine, redis, chain),
-        doubts=Doubts(FeedDoubts(engine, departments, working_days), clock),
-        limits=RateLimits(settings.rate_limit, settings.rate_burst),
-        gates=Gates(settings, access),
-        hub=EventHub(EventBook(engine)),
-        tally=Tally(),
+        locks=LockStore(engine, redis, chain),
+        freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
+        limits=RateLimiter(settings.rate_limit, settings.rate_burst),
+        gates=ConcurrencyLimits(settings, access),
+        hub=EventHub(EventStore(engine)),
+        metrics_batch=MetricsBatch(),
         desk=desk,
         ledger=ledger,
         door=door,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rules.calendar import to_milliseconds
 from rules.policy.pack import Scene
 from rules.policy.unknown import Unknown
-from store.feeds.health import FeedDoubts, FeedsKnown
+from store.feeds.health import FeedHealth, FeedHealthSnapshot
 from store.register.reader import RegisterState
 
 _PERIOD = 2.0
@@ -21,13 +21,13 @@ _SOONEST = 0.1
 _log = structlog.get_logger("gateway.doubts")
 
 
-class Doubts:
+class DataFreshness:
     """Feeds in doubt, refreshed from the ledger; the last known ones stay while it is away."""
 
-    def __init__(self, feeds: FeedDoubts, clock: Callable[[], datetime]) -> None:
+    def __init__(self, feeds: FeedHealth, clock: Callable[[], datetime]) -> None:
         self._feeds = feeds
         self._clock = clock
-        self._known: FeedsKnown | None = None
+        self._known: FeedHealthSnapshot | None = None
         self._looked = 0.0
         self._looking = asyncio.Lock()
 
@@ -48,7 +48,7 @@ class Doubts:
     async def look_again(self, scene: Scene) -> None:
         """Before an answer is put in doubt for a feed: it may be in order again by now."""
         known = self._known
-        if known is not None and not any(code in known.doubts for code in scene.relies_on):
+        if known is not None and not any(code in known.freshness for code in scene.relies_on):
             return
         async with self._looking:
             if monotonic() - self._looked >= _SOONEST:
@@ -69,7 +69,7 @@ class Doubts:
         if known is None:
             found = [Unknown("feeds_unknown", None, "the ledger was not heard yet")] if scene.relies_on else []
         else:
-            found = [known.doubts[code] for code in scene.relies_on if code in known.doubts]
+            found = [known.freshness[code] for code in scene.relies_on if code in known.freshness]
         limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
         if state.age is None or state.age > limit:
             age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"

@@ -11,14 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.metrics import exposition
-from gateway.checks.metrics_batch import Tally
+from gateway.checks.metrics_batch import MetricsBatch
 from gateway.feeds.canary import Canary
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
-from gateway.policy_store import PolicyShelf
-from gateway.process.drain import Departure
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
-from store.register.reader import RegisterUnavailable
+from gateway.policy_store import PolicyStore
+from gateway.process.drain import DrainState
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
+from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica, ReplicaState
 
@@ -29,14 +29,14 @@ _LEDGER_DEADLINE = 2.0
 class HealthHandlers:
     """Health and metrics of one gateway process."""
 
-    access: Access
+    access: Authenticator
     reader: ReplicaReader
     replica: Replica
     engine: AsyncEngine
-    shelf: PolicyShelf
-    tally: Tally
+    policy_store: PolicyStore
+    metrics_batch: MetricsBatch
     canary: Canary
-    departure: Departure
+    drain_state: DrainState
 
     async def livez(self, _request: web.Request) -> web.Response:
         """The process answers."""
@@ -44,7 +44,7 @@ class HealthHandlers:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """503 with the components that are not ready, or because this process is about to leave."""
-        policy = self.shelf.current
+        policy = self.policy_store.current
         components = {
             "register": await self._register(),
             "replica": self.replica.state,
@@ -52,14 +52,14 @@ class HealthHandlers:
             "ledger": await self._ledger(),
             "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
             # A refused file stops nothing: the policy before it stands.
-            "policy_file": "refused" if self.shelf.refused else "ready",
+            "policy_file": "refused" if self.policy_store.refused else "ready",
         }
         # A register that waits for its first feed takes feeds in; its checks say that they do not know.
         failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
         # Only a replica that never was is waited for: without a current one checks ask the register itself.
         failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
         status = "not_ready" if failing else "ready"
-        status = "draining" if self.departure.draining else status
+        status = "draining" if self.drain_state.draining else status
         document: dict[str, object] = {"status": status, "failing": failing, "components": components}
         return _json(document, 200 if status == "ready" else 503)
 
@@ -67,15 +67,15 @@ class HealthHandlers:
         """Prometheus metrics, for clients that may inspect."""
         client = await self.access.reader_of(request)
         if not client.grants.inspect:
-            raise Problem("inspect_not_granted", "missing: inspect")
+            raise ProblemError("inspect_not_granted", "missing: inspect")
         await self._register()
-        self.tally.tell()
+        self.metrics_batch.tell()
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _register(self) -> str:
         try:
             state = await self.reader.state()
-        except RegisterUnavailable as error:
+        except RegisterUnavailableError as error:
             REGISTER_LOADED.set(0)
             return error.code
         REGISTER_LOADED.set(1)

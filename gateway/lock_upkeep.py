@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.metrics import LOCKS_OVERDUE
 from rules.calendar import to_milliseconds
-from store.locks.queries import LockPages
-from store.locks.store import LockBook
+from store.locks.queries import LockQueries
+from store.locks.store import LockStore
 
 _COUNTING, _SHOWING = 15.0, 15.0
 _log = structlog.get_logger("gateway")
 
 
-async def keep_locks_shown(locks: LockBook, period: float = _SHOWING) -> None:
+async def keep_locks_shown(locks: LockStore, period: float = _SHOWING) -> None:
     """Show every held lock once Redis and the ledger answer, after one that Redis did not take, and now and then.
 
     A process may be killed between the ledger's word and the showing, and nobody else would know.
@@ -34,7 +34,7 @@ async def keep_locks_shown(locks: LockBook, period: float = _SHOWING) -> None:
         await asyncio.sleep(min(1.0, period))
 
 
-async def count_overdue(pages: LockPages, clock: Callable[[], datetime]) -> None:
+async def count_overdue(pages: LockQueries, clock: Callable[[], datetime]) -> None:
     """Count held locks that nobody decided on in time, for as long as the process runs."""
     known: set[str] = set()
     while True:

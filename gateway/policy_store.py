@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from config.files import ConfigFault
+from config.files import ConfigError
 from config.policy_file import load_policy
 from gateway.metrics import POLICY_REFUSED, POLICY_RELOADS
 from rules.policy.pack import Policy
@@ -16,8 +16,8 @@ _PERIOD = 1.0
 _log = structlog.get_logger("gateway.policy")
 
 
-class PolicyShelf:
-    """Holds the policy of this process. Raises ``ConfigFault`` when the first one cannot be used."""
+class PolicyStore:
+    """Holds the policy of this process. Raises ``ConfigError`` when the first one cannot be used."""
 
     def __init__(self, path: Path, load: Callable[[Path], Policy] = load_policy) -> None:
         self._path = path
@@ -35,7 +35,7 @@ class PolicyShelf:
         self._seen = seen
         try:
             self.current = self._load(self._path)
-        except ConfigFault as error:
+        except ConfigError as error:
             self.refused = True
             _log.error("policy_refused", kept=self.current.digest, faults=str(error).splitlines())
         else:

@@ -2,56 +2,56 @@
 
 from aiohttp import web
 
-from gateway.api_docs import Pages
-from gateway.checks.decision_service import CheckDesk
-from gateway.checks.fast_allow import Clearing
+from gateway.api_docs import ApiDocs
+from gateway.checks.decision_service import DecisionService
+from gateway.checks.fast_allow import FastAllow
 from gateway.checks.handler import CheckHandler
-from gateway.checks.proxy_auth import AuthzHandler, HeaderNames
-from gateway.container import Common
-from gateway.feeds.full_list import SnapshotDelivery
+from gateway.checks.proxy_auth import HeaderNames, ProxyAuthHandler
+from gateway.container import Container
+from gateway.feeds.full_list import FullListDelivery
 from gateway.feeds.handlers import FeedHandlers
-from gateway.feeds.operations import FeedCareHandlers
+from gateway.feeds.operations import FeedOperationHandlers
 from gateway.feeds.repair import RepairHandler
-from gateway.feeds.upload_handler import FileHandlers
+from gateway.feeds.upload_handler import UploadHandlers
 from gateway.health import HealthHandlers
 from gateway.platform.decisions import DecisionHandlers
 from gateway.platform.events import EventStream
 from gateway.platform.locks import LockHandlers
 from gateway.platform.watches import WatchHandlers
 from gateway.platform.webhooks import WebhookHandlers
-from gateway.process.drain import Departure
+from gateway.process.drain import DrainState
 from gateway.tickets.handler import TicketHandler
-from gateway.tickets.signer import TicketDesk
+from gateway.tickets.signer import TicketSigner
 from intake.formats.model import load_formats
 from rules.repair.case import Regime
 from store.feeds.quarantine import Quarantine
-from store.ledger.decisions import DecisionLog
-from store.ledger.feed_report import FeedOverview
-from store.ledger.listing_queries import ListingTable
-from store.ledger.snapshots import SnapshotBook
-from store.locks.queries import LockPages
-from store.platforms.feedback import FeedbackBook
-from store.platforms.outbox import EventBook
-from store.platforms.watches import WatchBook
-from store.platforms.webhooks import WebhookBook
+from store.ledger.decisions import DecisionStore
+from store.ledger.feed_report import FeedReport
+from store.ledger.listing_queries import ListingQueries
+from store.ledger.snapshots import SnapshotStore
+from store.locks.queries import LockQueries
+from store.platforms.feedback import FeedbackStore
+from store.platforms.outbox import EventStore
+from store.platforms.watches import WatchStore
+from store.platforms.webhooks import WebhookStore
 
 _PROXIED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Methods of the requests that a proxy asks about under their own path."""
 
 
-def open_routes(common: Common, departure: Departure) -> list[web.RouteDef]:
+def open_routes(common: Container, drain_state: DrainState) -> list[web.RouteDef]:
     """Health, metrics and pages."""
     health = HealthHandlers(
         common.access,
         common.reader,
         common.replica,
         common.engine,
-        common.shelf,
-        common.tally,
+        common.policy_store,
+        common.metrics_batch,
         common.canary,
-        departure,
+        drain_state,
     )
-    pages = Pages(common.access)
+    pages = ApiDocs(common.access)
     return [
         web.get("/livez", health.livez),
         web.get("/readyz", health.readyz),
@@ -62,27 +62,33 @@ def open_routes(common: Common, departure: Departure) -> list[web.RouteDef]:
     ]
 
 
-def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
+def check_routes(common: Container) -> tuple[CheckHandler, list[web.RouteDef]]:
     """The platform asks; and what answers checks, for whichever server they come by."""
-    access, shelf, clock, gate, limits = common.access, common.shelf, common.clock, common.gates.checks, common.limits
-    tickets = TicketDesk(common.keys)
-    desk = CheckDesk(
+    access, policy_store, clock, gate, limits = (
+        common.access,
+        common.policy_store,
+        common.clock,
+        common.gates.checks,
+        common.limits,
+    )
+    tickets = TicketSigner(common.keys)
+    desk = DecisionService(
         common.reader,
         common.replica,
         common.locks,
         common.audit,
-        shelf,
+        policy_store,
         common.departments,
-        common.doubts,
+        common.freshness,
         tickets,
         common.working_days,
         clock,
     )
-    clearing = Clearing(common.replica, common.doubts, common.keys, shelf, common.audit, clock)
-    checks = CheckHandler(access, clearing, desk, limits, gate, common.tally)
-    authz = AuthzHandler(access, checks, HeaderNames.of(common.settings))
+    clearing = FastAllow(common.replica, common.freshness, common.keys, policy_store, common.audit, clock)
+    checks = CheckHandler(access, clearing, desk, limits, gate, common.metrics_batch)
+    authz = ProxyAuthHandler(access, checks, HeaderNames.of(common.settings))
     verifier = TicketHandler(
-        access, tickets, common.reader, common.keys, shelf, common.audit, common.doubts, limits, gate, clock
+        access, tickets, common.reader, common.keys, policy_store, common.audit, common.freshness, limits, gate, clock
     )
     return checks, [
         web.post("/v1/checks", checks.post),
@@ -93,17 +99,17 @@ def check_routes(common: Common) -> tuple[CheckHandler, list[web.RouteDef]]:
     ]
 
 
-def feed_routes(common: Common) -> list[web.RouteDef]:
+def feed_routes(common: Container) -> list[web.RouteDef]:
     """Departments feed."""
     access, engine, clock = common.access, common.engine, common.clock
     departments, working_days, settings = common.departments, common.working_days, common.settings
-    desk, table, ledger, door = common.desk, ListingTable(engine), common.ledger, common.door
+    desk, table, ledger, door = common.desk, ListingQueries(engine), common.ledger, common.door
     quarantine = Quarantine(engine, common.chain)
     feeds = FeedHandlers(access, desk, ledger, door, clock)
-    snapshots = SnapshotDelivery(desk, door, SnapshotBook(engine), quarantine)
-    files = FileHandlers(access, desk, door, snapshots, load_formats(settings.formats), settings.file_limit, clock)
-    overview = FeedOverview(engine, departments, working_days)
-    care = FeedCareHandlers(access, departments, overview, quarantine, table, clock)
+    snapshots = FullListDelivery(desk, door, SnapshotStore(engine), quarantine)
+    files = UploadHandlers(access, desk, door, snapshots, load_formats(settings.formats), settings.file_limit, clock)
+    overview = FeedReport(engine, departments, working_days)
+    care = FeedOperationHandlers(access, departments, overview, quarantine, table, clock)
     repairs = RepairHandler(access, table, working_days, Regime(settings.regime), common.audit, clock)
     return [
         web.post("/v1/feeds/{authority}/records", feeds.post_records),
@@ -118,14 +124,16 @@ def feed_routes(common: Common) -> list[web.RouteDef]:
     ]
 
 
-def platform_routes(common: Common) -> list[web.RouteDef]:
+def platform_routes(common: Container) -> list[web.RouteDef]:
     """What follows from an answer."""
     access, engine, clock, keys = common.access, common.engine, common.clock, common.keys
-    decisions = DecisionHandlers(access, DecisionLog(engine, common.chain), FeedbackBook(engine, common.chain), clock)
-    watches = WatchHandlers(access, WatchBook(engine), keys, common.audit, common.limits, clock)
-    hooks = WebhookHandlers(access, WebhookBook(engine), keys, common.settings.webhook_private, clock)
-    stream = EventStream(access, EventBook(engine), common.hub)
-    holds = LockHandlers(access, common.locks, LockPages(engine), clock)
+    decisions = DecisionHandlers(
+        access, DecisionStore(engine, common.chain), FeedbackStore(engine, common.chain), clock
+    )
+    watches = WatchHandlers(access, WatchStore(engine), keys, common.audit, common.limits, clock)
+    hooks = WebhookHandlers(access, WebhookStore(engine), keys, common.settings.webhook_private, clock)
+    stream = EventStream(access, EventStore(engine), common.hub)
+    holds = LockHandlers(access, common.locks, LockQueries(engine), clock)
     return [
         web.get("/v1/decisions", decisions.get_overdue),
         web.get("/v1/decisions/{decision}", decisions.get),

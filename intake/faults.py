@@ -3,7 +3,7 @@
 ``path`` of a row's fault is the column in the department's own words. No text repeats a cell.
 """
 
-from rules.faults import InvalidRecord, Text
+from rules.faults import CreditGateError, InvalidRecordError, Text
 
 INTAKE_FAULTS: dict[str, Text] = {
     "row_malformed": Text(
@@ -93,7 +93,7 @@ FILE_FAULTS: dict[str, Text] = {
 """Codes of a file as a whole."""
 
 
-class FileUnreadable(ValueError):
+class FileUnreadableError(CreditGateError, ValueError):
     """The file as a whole cannot be read. ``line`` is where it stopped, if that is known."""
 
     def __init__(self, code: str, *, line: int | None = None) -> None:
@@ -104,6 +104,6 @@ class FileUnreadable(ValueError):
         super().__init__(f"{self.text.en}{place} / {self.text.zh}")
 
 
-def row_fault(code: str, path: str = "$") -> InvalidRecord:
+def row_fault(code: str, path: str = "$") -> InvalidRecordError:
     """The fault of one row, with the text of its code."""
-    return InvalidRecord(code, path=path, text=INTAKE_FAULTS[code])
+    return InvalidRecordError(code, path=path, text=INTAKE_FAULTS[code])

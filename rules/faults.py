@@ -14,10 +14,14 @@ class Text(NamedTuple):
     zh: str
 
 
-class InvalidRecord(ValueError):
+class CreditGateError(Exception):
+    """The base of every error that this project raises."""
+
+
+class InvalidRecordError(CreditGateError, ValueError):
     """A feed record that can never be applied as it is: to the dead letters, and on with the next.
 
-    ``code`` is a key of ``RECORD_FAULTS`` or a code of ``identifiers.InvalidIdentifier``;
+    ``code`` is a key of ``RECORD_FAULTS`` or a code of ``identifiers.InvalidIdentifierError``;
     ``path`` says where in the record, as ``$.subject.id``.
     """
 

@@ -13,25 +13,25 @@ from config.files import load_departments, load_working_days
 from config.settings import Settings
 from intake.formats.change_sources import change_sources
 from intake.formats.model import load_formats
-from rules.admission.validator import AdmissionDesk
-from rules.faults import InvalidRecord
+from rules.admission.validator import RecordValidator
+from rules.faults import InvalidRecordError
 from rules.identity.subject import SubjectKeys
 from store.broker.stream_log import StreamLog
 from store.broker.stream_retention import Retention, trim
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import connect
-from store.ledger.decisions import DecisionLog
-from store.ledger.expiry import Upkeep
+from store.ledger.decisions import DecisionStore
+from store.ledger.expiry import Expiry
 from store.ledger.feed_events import Ledger
-from store.ledger.listing_queries import ListingTable
-from store.ledger.listings import ListingBook
-from store.locks.store import LockBook
-from store.platforms.webhooks import WebhookBook
+from store.ledger.listing_queries import ListingQueries
+from store.ledger.listings import ListingStore
+from store.locks.store import LockStore
+from store.platforms.webhooks import WebhookStore
 from store.register.writer import RegisterWriter
 from streams.batches import in_batches
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered
-from streams.feed_agent import FeedRoad
+from streams.feed_agent import FeedProcessor
 from streams.judging import ChangeJudge, RecordJudge
 from streams.recovery import Recovery
 from streams.retry import until_done
@@ -48,7 +48,7 @@ class DeadLetterTopic:
     def __init__(self, topic: Any) -> None:  # noqa: ANN401 - Faust is untyped here
         self._topic = topic
 
-    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
         """Keep the record with its fault; the broker holds it when this returns."""
         headers = [
             *record.headers,
@@ -96,17 +96,17 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
     engine = connect(settings.ledger_url.get_secret_value())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     keys = SubjectKeys(settings.pepper_bytes())
-    desk, chain = AdmissionDesk(load_departments(settings.departments), keys), Chain(keys)
-    book = ListingBook(desk.cabinet, load_working_days(settings.holidays), chain)
-    decisions, locks = DecisionLog(engine, chain), LockBook(engine, redis, chain)
-    recovery = Recovery(redis, ListingTable(engine), RegisterWriter(redis), locks)
-    upkeep = Upkeep(engine, book)
+    desk, chain = RecordValidator(load_departments(settings.departments), keys), HashChain(keys)
+    book = ListingStore(desk.listing_indexer, load_working_days(settings.holidays), chain)
+    decisions, locks = DecisionStore(engine, chain), LockStore(engine, redis, chain)
+    recovery = Recovery(redis, ListingQueries(engine), RegisterWriter(redis), locks)
+    upkeep = Expiry(engine, book)
     feeds, rejected, decided = (
         app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
     )
     ledger, dead_letters = Ledger(engine, book), DeadLetterTopic(rejected)
-    road = FeedRoad(RecordJudge(desk, clock), ledger, recovery, dead_letters, clock)
+    road = FeedProcessor(RecordJudge(desk, clock), ledger, recovery, dead_letters, clock)
 
     # One instance each: more would acknowledge past unfinished events.
     @app.agent(feeds, name="feeds", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
@@ -116,7 +116,7 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
 
     for source in change_sources(desk.departments, load_formats(settings.formats)):
         judge = ChangeJudge(desk, clock, source.format, source.authority)
-        _bind_changes(app, source.topic, FeedRoad(judge, ledger, recovery, dead_letters, clock))
+        _bind_changes(app, source.topic, FeedProcessor(judge, ledger, recovery, dead_letters, clock))
 
     @app.agent(decided, name="decisions", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
     async def keep_decisions(stream: Any) -> None:  # noqa: ANN401
@@ -133,14 +133,14 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
 
     @app.task  # type: ignore[untyped-decorator]
     async def call_webhooks() -> None:
-        await WebhookCaller(WebhookBook(engine), keys, settings.webhook_private, clock).keep_calling()
+        await WebhookCaller(WebhookStore(engine), keys, settings.webhook_private, clock).keep_calling()
 
     @app.timer(3600.0)  # type: ignore[untyped-decorator]
     async def bound_dead_letters() -> None:
         await trim_dead_letters(settings.broker_url.get_secret_value())
 
 
-def _bind_changes(app: faust.App, topic: str, road: FeedRoad) -> None:
+def _bind_changes(app: faust.App, topic: str, road: FeedProcessor) -> None:
     changes = app.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
 
     @app.agent(changes, name=f"changes-{topic}", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]

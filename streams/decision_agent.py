@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from store.ledger.decisions import DecisionEntry, DecisionLog, decode_entries
+from store.ledger.decisions import DecisionEntry, DecisionStore, decode_entries
 from streams.delivered import Delivered
 from streams.metrics import LEDGER_DECISIONS
 from streams.retry import until_done
@@ -13,7 +13,7 @@ _AT_ONCE = 2000
 _log = structlog.get_logger("streams.decision")
 
 
-async def carry_decisions(records: Sequence[Delivered], log: DecisionLog) -> None:
+async def carry_decisions(records: Sequence[Delivered], log: DecisionStore) -> None:
     """Write decisions to the ledger. Returns only when it is done."""
     entries = [entry for record in records for entry in _entries(record)]
     for start in range(0, len(entries), _AT_ONCE):

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from rules.calendar import to_milliseconds
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from store.ledger.feed_events import Arrival, Ledger, RecordOutcome
 from streams.delivered import Delivered
 from streams.judging import Judge
@@ -22,12 +22,12 @@ _log = structlog.get_logger("streams.feed")
 class DeadLetters(Protocol):
     """Where records go that can never be applied."""
 
-    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
         """Keep the record with its fault; durable when it returns."""
 
 
 @dataclass(frozen=True, slots=True)
-class FeedRoad:
+class FeedProcessor:
     """The road of feed records, whatever they came as. ``clock`` gives the moment, with its zone."""
 
     judge: Judge
@@ -42,7 +42,7 @@ class FeedRoad:
         for record in records:
             found = self.judge.arrivals(record)
             arrivals += found
-            faults = [arrival.judged for arrival in found if isinstance(arrival.judged, InvalidRecord)]
+            faults = [arrival.judged for arrival in found if isinstance(arrival.judged, InvalidRecordError)]
             for fault in faults[:1]:
                 await until_done(lambda r=record, f=fault: self.dead_letters.send(r, f), "broker")  # type: ignore[misc]
         if not arrivals:
@@ -62,7 +62,7 @@ class FeedRoad:
         now = self.clock().timestamp()
         for arrival, outcome in zip(arrivals, outcomes, strict=True):
             FEED_RECORDS.labels(arrival.authority, outcome.value).inc()
-            if isinstance(arrival.judged, InvalidRecord):
+            if isinstance(arrival.judged, InvalidRecordError):
                 FEED_FAULTS.labels(arrival.judged.code).inc()
                 _log.warning(
                     "record_rejected",

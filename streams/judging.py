@@ -12,9 +12,9 @@ from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from intake.files.tables import Row
 from intake.formats.model import Format
 from intake.rows.pipeline import prepare_row
-from rules.admission.validator import AdmissionDesk, Claim
+from rules.admission.validator import Claim, RecordValidator
 from rules.calendar import civil_day
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.feed_record import MAX_RECORD_BYTES
 from store.ledger.feed_events import Arrival, place_of
 from streams.delivered import Delivered
@@ -34,7 +34,7 @@ class Judge(Protocol):
 class RecordJudge:
     """Judges feed records v1, from the gateway or from an authority's own producer."""
 
-    desk: AdmissionDesk
+    desk: RecordValidator
     clock: Callable[[], datetime]
 
     def arrivals(self, record: Delivered) -> list[Arrival]:
@@ -46,11 +46,11 @@ class RecordJudge:
         stamp = headers.get(ACCEPTED_HEADER, b"")
         accepted = int(stamp) if len(stamp) == 13 and stamp.isdigit() else _arrived(record)
         value: Any = None
-        judged: Claim | InvalidRecord
+        judged: Claim | InvalidRecordError
         try:
             value = _decode(record.value, MAX_RECORD_BYTES)
             judged = self.desk.admit(value, today=civil_day(self.clock()), default_version=accepted, place=place)
-        except InvalidRecord as fault:
+        except InvalidRecordError as fault:
             judged = fault
         return [
             Arrival(
@@ -75,7 +75,7 @@ class RecordJudge:
 class ChangeJudge:
     """Judges change events of one authority's own database, read by one format (数据库对接, 办法二 Art. 16)."""
 
-    desk: AdmissionDesk
+    desk: RecordValidator
     clock: Callable[[], datetime]
     format: Format
     authority: str
@@ -97,18 +97,18 @@ class ChangeJudge:
             for number, judged in enumerate(self._judged(record))
         ]
 
-    def _judged(self, record: Delivered) -> list[Claim | InvalidRecord]:
+    def _judged(self, record: Delivered) -> list[Claim | InvalidRecordError]:
         try:
             value = _decode(record.value, _MAX_EVENT_BYTES)
-        except InvalidRecord as fault:
+        except InvalidRecordError as fault:
             return [fault]
-        found: list[Claim | InvalidRecord] = []
+        found: list[Claim | InvalidRecordError] = []
         for row in prepare_row(self.format, Row(1, value), self.authority):
             try:
                 found.append(row.fault or self._admit(row.record, record))
-            except InvalidRecord as fault:
+            except InvalidRecordError as fault:
                 path = self.format.column_at(fault.path) or fault.path
-                found.append(InvalidRecord(fault.code, path=path, detail=fault.detail, text=fault.text))
+                found.append(InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
         return found
 
     def _admit(self, record: Any, event: Delivered) -> Claim:  # noqa: ANN401
@@ -131,10 +131,10 @@ def _own_id(record: Delivered) -> str:
 
 def _decode(value: bytes | None, limit: int) -> Any:  # noqa: ANN401
     if value is None:
-        raise InvalidRecord("record_not_object")
+        raise InvalidRecordError("record_not_object")
     if len(value) > limit:
-        raise InvalidRecord("record_too_large")
+        raise InvalidRecordError("record_too_large")
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:
-        raise InvalidRecord("json_invalid") from None
+        raise InvalidRecordError("json_invalid") from None

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import structlog
 from redis.asyncio import Redis
 
-from store.ledger.listing_queries import ListingTable
+from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import RegisterChange
-from store.locks.store import LockBook
-from store.register.writer import RegisterNotLoaded, RegisterWriter
+from store.locks.store import LockStore
+from store.register.writer import RegisterNotLoadedError, RegisterWriter
 from streams.metrics import LOCKS_ENDED, REBUILDS
 from streams.retry import until_done
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger("streams.recovery")
 class Recovery:
     """Makes the register whole; one at a time within a worker."""
 
-    def __init__(self, redis: "Redis", table: ListingTable, writer: RegisterWriter, locks: LockBook) -> None:
+    def __init__(self, redis: "Redis", table: ListingQueries, writer: RegisterWriter, locks: LockStore) -> None:
         self._redis = redis
         self._table = table
         self._writer = writer
@@ -47,7 +47,7 @@ class Recovery:
         """Tell the register of changes, making it whole first where it lost its content."""
         try:
             await self._writer.apply(changes)
-        except RegisterNotLoaded:
+        except RegisterNotLoadedError:
             await self.make_whole()
             await self._writer.apply(changes)
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rules.calendar import to_milliseconds
-from store.ledger.expiry import Upkeep
-from store.locks.store import LockBook
+from store.ledger.expiry import Expiry
+from store.locks.store import LockStore
 from streams.metrics import LISTINGS_ENDED, LOCKS_ENDED
 from streams.recovery import Recovery
 from streams.retry import until_done
 
 
 async def keep_up_with_the_clock(
-    upkeep: Upkeep, recovery: Recovery, locks: LockBook, clock: Callable[[], datetime], period: float = 1.0
+    upkeep: Expiry, recovery: Recovery, locks: LockStore, clock: Callable[[], datetime], period: float = 1.0
 ) -> None:
     """Carry out releases and end what is over, for as long as the worker runs. ``period`` is in seconds."""
     while True:

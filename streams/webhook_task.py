@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 from rules.calendar import to_milliseconds
 from rules.identity.subject import SubjectKeys
 from store.platforms.ssrf_guard import OpenInternetResolver, refusal
-from store.platforms.webhooks import Call, WebhookBook
+from store.platforms.webhooks import Call, WebhookStore
 from streams.metrics import WEBHOOK_CALLS
 from streams.retry import until_done
 
@@ -27,7 +27,7 @@ _log = structlog.get_logger("streams.webhooks")
 class WebhookCaller:
     """Makes the calls that are due. ``clock`` gives the moment, with its zone."""
 
-    book: WebhookBook
+    book: WebhookStore
     keys: SubjectKeys
     private_allowed: bool
     clock: Callable[[], datetime]

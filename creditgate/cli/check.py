@@ -27,7 +27,7 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
-from intake.files.tables import FileUnreadable, kind_of
+from intake.files.tables import FileUnreadableError, kind_of
 
 _STOPS = ("review", "lock", "intercept", "problem")
 _COLOURS = {"fast_track": "bold green", "allow": "green", "warn": "yellow", "review": "magenta"}
@@ -87,7 +87,7 @@ def _check_file(path: Path, result: Path, common: dict[str, Any], role: str, url
             while chunk := list(islice(asked, _AT_ONCE)):
                 rows += _answers(chunk, url, key)
         written = write_results(result, rows)
-    except FileUnreadable as error:
+    except FileUnreadableError as error:
         fail(f"{path}: {error}", MISUSE)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", MISUSE)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from intake.files.cells import fold_header, identifier_of, text_of, unwrap
 from intake.files.tables import FileKind, Row, read_rows
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
 _ALIASES = {
     "id": ("id", "证件号码", "统一社会信用代码", "社会信用代码", "身份证号", "号码"),
@@ -33,11 +33,11 @@ class Asked:
 
     lines: list[int]
     body: dict[str, Any] = field(default_factory=dict)
-    fault: InvalidRecord | None = None
+    fault: InvalidRecordError | None = None
 
 
 def checks_in(file: BinaryIO, kind: FileKind, common: Mapping[str, Any], role: str) -> Iterator[Asked]:
-    """The checks that a file asks, in its order. Raises ``FileUnreadable``.
+    """The checks that a file asks, in its order. Raises ``FileUnreadableError``.
 
     Neighbouring rows of one transaction are one check with several parties: a consortium stands or falls together.
     """
@@ -65,7 +65,7 @@ def _asked(row: Row, common: Mapping[str, Any], role: str) -> Asked:
         return Asked([row.line], fault=row.fault)
     try:
         cells = {name: _text(row, column) for column, name in _columns(row)}
-    except InvalidRecord as fault:
+    except InvalidRecordError as fault:
         return Asked([row.line], fault=fault)
     subject = {"role": cells.get("role") or role, "id": cells.get("id") or None, "name": cells.get("name") or None}
     body = dict(common) | {"transaction_id": cells.get("transaction_id") or f"file-{uuid4().hex[:12]}"}
@@ -77,7 +77,7 @@ def _asked(row: Row, common: Mapping[str, Any], role: str) -> Asked:
 
 def _columns(row: Row) -> Iterator[tuple[str, str]]:
     if not isinstance(row.cells, dict):
-        raise InvalidRecord("record_not_object")
+        raise InvalidRecordError("record_not_object")
     for column in row.cells:
         if name := COLUMNS.get(fold_header(str(column))):
             yield column, name

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, JsonOption, err, fail, out, print_json, settings_or_fail
@@ -17,7 +17,7 @@ from rules.calendar import from_milliseconds, rfc3339
 from rules.vocabulary import DataClass
 from store.db.migrate import migrate
 from store.db.schema import connect
-from store.platforms.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants
+from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants
 
 T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Clients and their API keys. / 客户端与密钥。")
@@ -58,9 +58,9 @@ def add(
     )
     try:
         key = _with_registry(settings, lambda registry: registry.add(name, grants))
-    except ClientNameInvalid as error:
+    except ClientNameInvalidError as error:
         fail(f"{error.__doc__} / 名称只能含字母、数字、点、下划线和连字符。", MISUSE)
-    except ClientExists:
+    except ClientExistsError:
         fail(f"A client {name} exists or existed; names are not used twice. / 该名称已被使用。")
     if json:
         print_json({"client": name, "key": key})
@@ -100,7 +100,7 @@ def _must_exist(settings: Settings, scenes: list[str], feeds: list[str]) -> None
     try:
         known_scenes = load_policy(settings.policy).pack.scenes
         authorities = load_departments(settings.departments).departments
-    except ConfigFault as error:
+    except ConfigError as error:
         fail(str(error), MISUSE)
     for scene in scenes:
         if scene != "*" and scene not in known_scenes:
@@ -110,18 +110,18 @@ def _must_exist(settings: Settings, scenes: list[str], feeds: list[str]) -> None
             fail(f"No authority {authority}; there are: {', '.join(authorities)}", MISUSE)
 
 
-def _with_registry(settings: Settings, action: Callable[[ClientRegistry], Awaitable[T]]) -> T:
+def _with_registry(settings: Settings, action: Callable[[ClientStore], Awaitable[T]]) -> T:
     async def run() -> T:
         engine = connect(settings.ledger_url.get_secret_value())
         try:
             await migrate(engine)
-            return await action(ClientRegistry(engine))
+            return await action(ClientStore(engine))
         finally:
             await engine.dispose()
 
     try:
         return asyncio.run(run())
-    except (ClientExists, ClientNameInvalid):
+    except (ClientExistsError, ClientNameInvalidError):
         raise
     except (SQLAlchemyError, OSError) as error:
         fail(f"ledger: {type(error).__name__}")

@@ -2,7 +2,7 @@
 
 import typer
 
-from config.files import ConfigFault, load_departments, load_working_days
+from config.files import ConfigError, load_departments, load_working_days
 from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
@@ -25,7 +25,7 @@ def check(json: JsonOption = False) -> None:
     for load in (_policy, _working_days, _change_sources):
         try:
             load(settings)
-        except ConfigFault as error:
+        except ConfigError as error:
             faults.append(str(error))
     if json:
         print_json({"settings": settings.shown(), "faults": faults})

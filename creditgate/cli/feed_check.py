@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail, out, print_json
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared
-from rules.admission.validator import AdmissionDesk, Claim
+from rules.admission.validator import Claim, RecordValidator
 from rules.calendar import civil_day, to_milliseconds
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.identity.subject import PEPPER_MINIMUM, SubjectKeys
 
 MOST_FAULTS_KEPT = 10_000
@@ -32,18 +32,18 @@ class Judged(NamedTuple):
 
     row: Prepared
     claim: Claim | None
-    fault: InvalidRecord | None
+    fault: InvalidRecordError | None
 
 
-def throw_away_desk(settings: Settings) -> AdmissionDesk:
+def throw_away_desk(settings: Settings) -> RecordValidator:
     """A desk whose keys nobody keeps; ends with 2 when the departments cannot be read."""
     try:
-        return AdmissionDesk(load_departments(settings.departments), SubjectKeys(secrets.token_bytes(PEPPER_MINIMUM)))
-    except ConfigFault as error:
+        return RecordValidator(load_departments(settings.departments), SubjectKeys(secrets.token_bytes(PEPPER_MINIMUM)))
+    except ConfigError as error:
         fail(str(error), MISUSE)
 
 
-def judge(rows: Iterator[Prepared], fmt: Format, desk: AdmissionDesk, sender: str) -> Iterator[Judged]:
+def judge(rows: Iterator[Prepared], fmt: Format, desk: RecordValidator, sender: str) -> Iterator[Judged]:
     """Each row with the verdict that the gateway's door would give it today, in the words of its file."""
     now = datetime.now(UTC)
     for row in rows:
@@ -52,9 +52,9 @@ def judge(rows: Iterator[Prepared], fmt: Format, desk: AdmissionDesk, sender: st
             continue
         try:
             claim = desk.admit(row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender)
-        except InvalidRecord as fault:
+        except InvalidRecordError as fault:
             path = fmt.column_at(fault.path) or fault.path
-            yield Judged(row, None, InvalidRecord(fault.code, path=path, detail=fault.detail, text=fault.text))
+            yield Judged(row, None, InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
         else:
             yield Judged(row, claim, None)
 

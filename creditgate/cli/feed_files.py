@@ -10,10 +10,10 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from config.files import ConfigFault
+from config.files import ConfigError
 from config.settings import Settings
 from creditgate.cli import feed_check
-from creditgate.cli.feed_upload import Delivery, DeliveryFailed, deliver
+from creditgate.cli.feed_upload import Delivery, DeliveryFailedError, deliver
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -28,7 +28,7 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
-from intake.files.tables import FileUnreadable, kind_of
+from intake.files.tables import FileUnreadableError, kind_of
 from intake.formats.model import FEED_RECORD, Format, load_formats
 from intake.rows.pipeline import Prepared, prepare
 
@@ -87,7 +87,7 @@ def check(
         with file.open("rb") as opened:
             judged = feed_check.judge(prepare(opened, kind_of(file.name), fmt, sender), fmt, desk, sender)
             failed = feed_check.report(judged, rows, as_json=json)
-    except FileUnreadable as error:
+    except FileUnreadableError as error:
         fail(f"{file.name}: {error}", MISUSE)
     if failed:
         raise typer.Exit(REFUSED)
@@ -113,9 +113,9 @@ def push(
         with file.open("rb") as opened:
             rows = prepare(opened, kind_of(file.name), fmt, authority)
             delivery = _deliver(rows, gateway_url(url, settings), api_key(key, settings, "feeder"), authority, wait)
-    except FileUnreadable as error:
+    except FileUnreadableError as error:
         fail(f"{file.name}: {error}", MISUSE)
-    except DeliveryFailed as error:
+    except DeliveryFailedError as error:
         fail(str(error))
     for fault in delivery.rejected:
         fault["path"] = fmt.column_at(fault["path"]) or fault["path"]
@@ -153,7 +153,7 @@ def _format(settings: Settings, name: str) -> Format:
 def _formats(settings: Settings) -> dict[str, Format]:
     try:
         return load_formats(settings.formats)
-    except ConfigFault as error:
+    except ConfigError as error:
         fail(str(error), MISUSE)
 
 

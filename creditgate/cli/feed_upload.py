@@ -14,6 +14,7 @@ import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from intake.rows.pipeline import Prepared
+from rules.faults import CreditGateError
 
 MOST_REJECTED_KEPT = 10_000
 _MOST_RECORDS = 500
@@ -23,7 +24,7 @@ _TRIES = 6
 _TIMEOUT = ClientTimeout(total=60)
 
 
-class DeliveryFailed(Exception):
+class DeliveryFailedError(CreditGateError):
     """The gateway refused or could not be reached; the message is for people."""
 
 
@@ -79,7 +80,7 @@ async def deliver(
     """Deliver all rows; with ``wait`` return once each is applied, superseded or rejected.
 
     A row that could not be read counts as rejected and is not sent. ``progress`` is told the number of
-    records answered. Raises ``DeliveryFailed``, and what reading the rows raises.
+    records answered. Raises ``DeliveryFailedError``, and what reading the rows raises.
     """
     total = Delivery()
     headers = {"Authorization": f"Bearer {key}"}
@@ -127,7 +128,7 @@ def _chunks(rows: Iterable[Prepared]) -> Iterator[_Chunk]:
 async def _post(session: ClientSession, url: str, chunk: _Chunk) -> Delivery:
     status, document = await _ask(session, "POST", url, b"\n".join(chunk.records))
     if status != 202 and document.get("code") != "records_refused":
-        raise DeliveryFailed(_sentence(status, document))
+        raise DeliveryFailedError(_sentence(status, document))
     rejected = _rejected(document, chunk.lines)
     receipts = [document["receipt"]] if status == 202 else []
     accepted = len(chunk.records) - len(rejected)
@@ -140,7 +141,7 @@ async def _follow(session: ClientSession, receipts: str, done: Delivery, lines: 
     while wait and done.receipts:
         status, document = await _ask(session, "GET", receipts + done.receipts[0])
         if status != 200:
-            raise DeliveryFailed(_sentence(status, document))
+            raise DeliveryFailedError(_sentence(status, document))
         counts = document["counts"]
         if not counts["queued"]:
             rejected = _rejected(document, lines)
@@ -170,7 +171,7 @@ async def _ask(session: ClientSession, method: str, url: str, body: bytes | None
         except (ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
             problem = f"{type(error).__name__}: the gateway at {url.split('/v1', maxsplit=1)[0]} does not answer"
         await asyncio.sleep(0.2 * 2**attempt)
-    raise DeliveryFailed(problem)
+    raise DeliveryFailedError(problem)
 
 
 def _rejected(document: dict[str, Any], lines: list[int]) -> list[dict[str, Any]]:

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from creditgate.cli.stores import Backends, with_backends
+from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import REFUSED, JsonOption, err, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day, to_milliseconds
 from store.db.platform_tables import ALL_CHAINED
 from store.db.schema import feed_events
 from store.register import keys as register_keys
 from store.register.diff import MOST_NAMED, Comparison
-from store.register.rebuild import Rebuild, RebuildRunning, Rebuilt
+from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
 from store.register.verify import Verification
-from store.register.writer import RegisterNotLoaded
+from store.register.writer import RegisterNotLoadedError
 
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: everything that was received and decided. / 档案。")
 
@@ -28,7 +28,7 @@ def ledger() -> None:
 @ledger_app.command("verify")
 def verify_ledger(json: JsonOption = False) -> None:
     """Check every row against its chain; ends with 1 when one was altered or is missing. / 核验档案链。"""
-    checked, faults = with_backends(settings_or_fail(), _ledger_faults)
+    checked, faults = with_stores(settings_or_fail(), _ledger_faults)
     if json:
         print_json({"tables": checked, "faults": faults})
     else:
@@ -42,7 +42,7 @@ def verify_ledger(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _ledger_faults(backends: Backends) -> tuple[dict[str, int], list[str]]:
+async def _ledger_faults(backends: Stores) -> tuple[dict[str, int], list[str]]:
     chain = backends.book.chain
     faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
     checked = {}
@@ -62,27 +62,27 @@ def rebuild(json: JsonOption = False) -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("listings / 记录", total=None)
-        done = with_backends(settings_or_fail(), lambda b: _rebuild(b, now, lambda n: progress.advance(task, n)))
+        done = with_stores(settings_or_fail(), lambda b: _rebuild(b, now, lambda n: progress.advance(task, n)))
     if json:
         print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.told})
     else:
         out.print(f"{done.told} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
 
 
-async def _rebuild(backends: Backends, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
+async def _rebuild(backends: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
     try:
         return await Rebuild(backends.engine, backends.redis, backends.book).run(
             to_milliseconds(now), civil_day(now), progress
         )
-    except RegisterNotLoaded:
+    except RegisterNotLoadedError:
         fail("There is no register to stand beside; the worker fills it. / 名单库尚未就绪，由流处理装载。")
-    except RebuildRunning:
+    except RebuildRunningError:
         fail("Another rebuild is running. / 另一重建正在进行。")
 
 
 def verify(json: JsonOption = False) -> None:
     """Compare ledger and register by count and digest; names what differs, and ends with 1. / 核对档案与名单库。"""
-    found = with_backends(settings_or_fail(), _compare)
+    found = with_stores(settings_or_fail(), _compare)
     if json:
         print_json(_document(found))
     else:
@@ -91,10 +91,10 @@ def verify(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _compare(backends: Backends) -> Comparison:
+async def _compare(backends: Stores) -> Comparison:
     try:
         return await Verification(backends.engine, backends.redis, backends.book).run(civil_day(datetime.now(UTC)))
-    except RegisterNotLoaded:
+    except RegisterNotLoadedError:
         fail("register_not_loaded")
 
 

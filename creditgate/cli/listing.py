@@ -7,13 +7,13 @@ import orjson
 import typer
 from sqlalchemy import or_, select
 
-from creditgate.cli.stores import Backends, with_backends
+from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from store.db.schema import listings, notices
-from store.ledger.listing_queries import ListingTable
+from store.ledger.listing_queries import ListingQueries
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")
@@ -30,7 +30,7 @@ def history(
     id: Annotated[str, typer.Argument(help="Id of the listing, or AUTHORITY/RECORD_NO.")], json: JsonOption = False
 ) -> None:
     """Print the life of a listing: every event, who sent it, what it changed, and what stands now. / 记录经过。"""
-    document = with_backends(settings_or_fail(), lambda backends: _history(backends, id))
+    document = with_stores(settings_or_fail(), lambda backends: _history(backends, id))
     if document is None:
         fail(f"No such listing. / 没有该记录。{'' if _KEY.fullmatch(id) else ' (AUTHORITY/RECORD_NO)'}", REFUSED)
     if json:
@@ -39,8 +39,8 @@ def history(
         _print(document)
 
 
-async def _history(backends: Backends, name: str) -> dict[str, Any] | None:
-    table = ListingTable(backends.engine)
+async def _history(backends: Stores, name: str) -> dict[str, Any] | None:
+    table = ListingQueries(backends.engine)
     key = name if _KEY.fullmatch(name) else backends.keys.listing(*name.partition("/")[::2])
     row = await table.find(key)
     events = await table.events(row["origin_key"] or key if row else key)
@@ -58,7 +58,7 @@ async def _history(backends: Backends, name: str) -> dict[str, Any] | None:
     }
 
 
-def _told(backends: Backends, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _told(backends: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each event as it arrived, with what the listing had come to before it and after it."""
     told, known, before = [], dict[str, FeedRecord](), _standing(backends, {})
     for event in events:
@@ -82,7 +82,7 @@ def _told(backends: Backends, events: list[dict[str, Any]]) -> list[dict[str, An
     return told
 
 
-def _standing(backends: Backends, known: dict[str, FeedRecord]) -> dict[str, Any]:
+def _standing(backends: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
     life = life_of([known[order] for order in sorted(known)], backends.book.working_days)
     ending = life.ending.state.value if life.ending else None
     return {
@@ -104,14 +104,14 @@ def _now(row: dict[str, Any]) -> dict[str, Any]:
     } | {name: shown[name] for name in names if name in shown}
 
 
-async def _derived(backends: Backends, key: str) -> list[dict[str, Any]]:
+async def _derived(backends: Stores, key: str) -> list[dict[str, Any]]:
     query = select(listings).where(listings.c.origin_key == key).order_by(listings.c.key)
     async with backends.engine.connect() as connection:
         rows = (await connection.execute(query)).mappings().all()
     return [{"listing": row["key"]} | _now(dict(row)) for row in rows]
 
 
-async def _notices(backends: Backends, key: str) -> list[dict[str, Any]]:
+async def _notices(backends: Stores, key: str) -> list[dict[str, Any]]:
     query = select(notices).where(or_(notices.c.listing_key == key, notices.c.cause_key == key)).order_by(notices.c.id)
     async with backends.engine.connect() as connection:
         rows = (await connection.execute(query)).mappings().all()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.policy_file import examples_path, load_examples, load_policy
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day
@@ -56,7 +56,7 @@ def run_examples(
             try_example(found, item, today())
             for item in load_examples(examples or examples_path(path), found.pack.pack)
         ]
-    except ConfigFault as error:
+    except ConfigError as error:
         fail(str(error), MISUSE)
     wrong = [item for item in tried if item.differs]
     fired = {rule for item in tried for rule in item.fired}
@@ -99,7 +99,7 @@ def load_or_fail(path: Path) -> Policy:
     """The pack of a file; ends with 2 and every fault with its line."""
     try:
         return load_policy(path)
-    except ConfigFault as error:
+    except ConfigError as error:
         fail(str(error), MISUSE)
 
 

@@ -13,18 +13,18 @@ import orjson
 import typer
 
 from creditgate.cli.policy import PackOption, load_or_fail
-from creditgate.cli.stores import Backends, with_backends
+from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day, from_milliseconds, to_milliseconds
-from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.names import normalise_name
 from rules.policy.decision import Match, Party, bound, decide, matches_of, visible_matches
 from rules.policy.pack import Policy, Rule, Transaction
 from rules.policy.replay import outcome_under
 from rules.vocabulary import DataClass, Role
-from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.ledger.past_decisions import past_decisions
-from store.register.reader import RegisterReader, RegisterUnavailable
+from store.register.reader import RegisterReader, RegisterUnavailableError
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -50,13 +50,13 @@ def explain(
     today = civil_day(datetime.now(UTC))
     try:
         number = parse_identifier(sys.stdin.readline() if id == "-" else id, today=today)
-    except InvalidIdentifier as fault:
+    except InvalidIdentifierError as fault:
         fail(f"{fault.code}: {fault.text.en} / {fault.text.zh}", MISUSE)
     party = Party(role, number, name)
     transaction = Transaction(scene, amount, region)
     try:
-        matches = with_backends(settings, lambda backends: _look_up(backends, party, scene, purpose))
-    except RegisterUnavailable as error:
+        matches = with_stores(settings, lambda backends: _look_up(backends, party, scene, purpose))
+    except RegisterUnavailableError as error:
         fail(f"register: {error.code}")
     document = explanation(policy, transaction, party, visible_matches(matches, set(DataClass), today))
     if json:
@@ -65,7 +65,7 @@ def explain(
         _print_explanation(document)
 
 
-async def _look_up(backends: Backends, party: Party, scene: str, purpose: str) -> list[Match]:
+async def _look_up(backends: Stores, party: Party, scene: str, purpose: str) -> list[Match]:
     """The listings of a subject; that they were looked up, by whom and what for, goes into the ledger first."""
     keys = [backends.keys.subject(party.number.canonical)] if isinstance(party.number, Identifier) else []
     names = [backends.keys.name(normalise_name(party.name))] if party.name else []
@@ -74,7 +74,7 @@ async def _look_up(backends: Backends, party: Party, scene: str, purpose: str) -
     entry = DecisionEntry(
         f"dec_{uuid4().hex}", now, "operator", getpass.getuser(), purpose, scene, "explain", "explained", said
     )
-    await DecisionLog(backends.engine, backends.book.chain).record([entry])
+    await DecisionStore(backends.engine, backends.book.chain).record([entry])
     found = await RegisterReader(backends.redis, _DEADLINE).look_up([*keys, *names])
     by_number, by_name = ([item for key in some for item in found.listings[key]] for some in (keys, names))
     return matches_of(party, by_number, by_name)
@@ -148,7 +148,7 @@ def replay(
         fail("--since: a number and m, h or d, as 7d", MISUSE)
     policy = load_or_fail(pack)
     start = datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
-    found = with_backends(settings_or_fail(), lambda backends: _replay(backends, policy, to_milliseconds(start), show))
+    found = with_stores(settings_or_fail(), lambda backends: _replay(backends, policy, to_milliseconds(start), show))
     if json:
         print_json({"policy": policy.named, "since": start.isoformat()} | found)
     else:
@@ -164,7 +164,7 @@ def replay(
         raise typer.Exit(REFUSED)
 
 
-async def _replay(backends: Backends, policy: Policy, since: int, show: int) -> dict[str, Any]:
+async def _replay(backends: Stores, policy: Policy, since: int, show: int) -> dict[str, Any]:
     changes: Counter[tuple[str, str, str]] = Counter()
     listed: list[dict[str, str]] = []
     total = lost = 0

@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day
-from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.validity import in_force
 from store.db.schema import connect
 from store.ledger.feed_events import record_counts
-from store.register.reader import LookUp, RegisterReader, RegisterUnavailable
+from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
 
 _DEADLINE = 5.0
 app = typer.Typer(no_args_is_help=True, help="The register: listings in force now. / 名单库。")
@@ -38,9 +38,9 @@ def show(
             fail("A whole identifier is needed. / 需要完整的证件号码。", MISUSE)
         key = SubjectKeys(settings.pepper_bytes()).subject(number.canonical)
         listings = asyncio.run(_look_up(settings, [key])).listings[key]
-    except InvalidIdentifier as fault:
+    except InvalidIdentifierError as fault:
         fail(f"{fault.code}: {fault.message} / {fault.message_zh}", MISUSE)
-    except RegisterUnavailable as error:
+    except RegisterUnavailableError as error:
         fail(error.code)
     except ValueError as error:
         fail(str(error), MISUSE)
@@ -61,7 +61,7 @@ def stats(json: JsonOption = False) -> None:
     settings = settings_or_fail()
     try:
         document = asyncio.run(_stats(settings))
-    except RegisterUnavailable as error:
+    except RegisterUnavailableError as error:
         fail(error.code)
     except (SQLAlchemyError, OSError) as error:
         fail(f"ledger: {type(error).__name__}")

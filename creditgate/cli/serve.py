@@ -10,13 +10,13 @@ import typer
 import uvloop
 from pydantic import ValidationError
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.logs import set_up_logs
 from config.policy_file import load_policy
 from config.settings import Settings, load_settings
 from creditgate.cli.terminal import MISUSE, err, fail, out, settings_or_fail
 from creditgate.embedded.data_dir import (
-    DataDirectoryInUse,
+    DataDirectoryInUseError,
     claim_directory,
     demo_key,
     embedded_settings,
@@ -24,8 +24,8 @@ from creditgate.embedded.data_dir import (
 )
 from creditgate.embedded.provision import provision
 from creditgate.embedded.seeding import seed_samples
-from creditgate.embedded.supervisor import Group, StartFailed, until_stopped
-from gateway.process.prefork import NoneServes, run_workers
+from creditgate.embedded.supervisor import ProcessGroup, StartFailedError, until_stopped
+from gateway.process.prefork import NoWorkerServesError, run_workers
 from gateway.process.server import port_is_free, run_gateway
 from streams.worker import run_worker
 
@@ -40,12 +40,12 @@ def up(
     try:
         settings = load_settings()
         load_policy(settings.policy), load_departments(settings.departments)
-    except (ValidationError, ConfigFault, ValueError, OSError) as error:
+    except (ValidationError, ConfigError, ValueError, OSError) as error:
         fail(f"settings: {error}", MISUSE)
     os.umask(0o077)  # what is kept here is for its owner only
     try:
         lock = claim_directory(settings.data)
-    except DataDirectoryInUse as error:
+    except DataDirectoryInUseError as error:
         fail(str(error))
     except OSError as error:
         fail(f"{settings.data}: {error.strerror}")
@@ -58,7 +58,7 @@ def up(
 
 async def _up(settings: Settings, lock: int, *, seed: bool, workers: int) -> None:
     began = monotonic()
-    group = Group(settings, lock, workers=workers)
+    group = ProcessGroup(settings, lock, workers=workers)
     stopping = asyncio.create_task(until_stopped())
     starting = asyncio.create_task(_start(group, settings, seed=seed))
     try:
@@ -67,7 +67,7 @@ async def _up(settings: Settings, lock: int, *, seed: bool, workers: int) -> Non
             listed = starting.result()
             _welcome(settings, group.url, monotonic() - began, seeded=listed)
             await stopping
-    except StartFailed as error:
+    except StartFailedError as error:
         fail(str(error))
     finally:
         starting.cancel()
@@ -75,7 +75,7 @@ async def _up(settings: Settings, lock: int, *, seed: bool, workers: int) -> Non
         await group.stop()
 
 
-async def _start(group: Group, settings: Settings, *, seed: bool) -> bool:
+async def _start(group: ProcessGroup, settings: Settings, *, seed: bool) -> bool:
     def say(line: str) -> None:
         err.print(f"· {line}", highlight=False)
 
@@ -117,9 +117,9 @@ def serve(workers: WorkersOption = 1) -> None:
             run_workers(settings, workers)
         else:
             run_gateway(settings)
-    except (ConfigFault, ValueError, OSError) as error:
+    except (ConfigError, ValueError, OSError) as error:
         fail(f"serve: {error}")
-    except NoneServes as error:
+    except NoWorkerServesError as error:
         fail(f"serve: {error.__doc__} / 网关未能启动，原因见其日志。")
 
 
@@ -128,7 +128,7 @@ def worker() -> None:
     settings = settings_or_fail()
     try:
         run_worker(settings)
-    except (ConfigFault, ValueError) as error:
+    except (ConfigError, ValueError) as error:
         fail(f"worker: {error}")
 
 

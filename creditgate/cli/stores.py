@@ -11,29 +11,29 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from config.files import ConfigFault, load_departments, load_working_days
+from config.files import ConfigError, load_departments, load_working_days
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail
 from rules.identity.subject import SubjectKeys
-from rules.listings.filing import Cabinet
-from store.db.hash_chain import Chain
+from rules.listings.filing import ListingIndexer
+from store.db.hash_chain import HashChain
 from store.db.schema import connect
-from store.ledger.listings import ListingBook
+from store.ledger.listings import ListingStore
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Backends:
+class Stores:
     """What a command works on."""
 
     engine: AsyncEngine
     redis: Any
     keys: SubjectKeys
-    book: ListingBook
+    book: ListingStore
 
 
-def with_backends(settings: Settings, action: Callable[[Backends], Awaitable[T]]) -> T:
+def with_stores(settings: Settings, action: Callable[[Stores], Awaitable[T]]) -> T:
     """Run an action on them; ends with 1 when one of them is away, with 2 when the settings do not reach."""
 
     async def run() -> T:
@@ -42,7 +42,7 @@ def with_backends(settings: Settings, action: Callable[[Backends], Awaitable[T]]
 
     try:
         return asyncio.run(run())
-    except (ConfigFault, ValueError) as error:
+    except (ConfigError, ValueError) as error:
         fail(str(error), MISUSE)
     except RedisError as error:
         fail(f"register: {type(error).__name__}")
@@ -51,14 +51,14 @@ def with_backends(settings: Settings, action: Callable[[Backends], Awaitable[T]]
 
 
 @asynccontextmanager
-async def _backends(settings: Settings) -> AsyncIterator[Backends]:
+async def _backends(settings: Settings) -> AsyncIterator[Stores]:
     keys = SubjectKeys(settings.pepper_bytes())
-    cabinet = Cabinet(load_departments(settings.departments), keys)
-    book = ListingBook(cabinet, load_working_days(settings.holidays), Chain(keys))
+    listing_indexer = ListingIndexer(load_departments(settings.departments), keys)
+    book = ListingStore(listing_indexer, load_working_days(settings.holidays), HashChain(keys))
     engine = connect(settings.ledger_url.get_secret_value())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     try:
-        yield Backends(engine, redis, keys, book)
+        yield Stores(engine, redis, keys, book)
     finally:
         await redis.aclose()
         await engine.dispose()

@@ -15,13 +15,14 @@ from time import monotonic, sleep
 from pydantic import SecretStr
 
 from config.settings import PREFIX, Settings, load_settings
+from rules.faults import CreditGateError
 
 _LONGEST_SOCKET_PATH = 100
 _TAKE_OVER = 15.0
 """Seconds to wait for the processes of an owner that died to let go."""
 
 
-class DataDirectoryInUse(Exception):
+class DataDirectoryInUseError(CreditGateError):
     """Another CreditGate runs on this data directory; the message is a line for people."""
 
 
@@ -29,7 +30,7 @@ def claim_directory(data: Path) -> int:
     """Become the one owner of the directory; the open lock, to be handed to Valkey as well.
 
     As long as any process holds the lock, no second Valkey can write to the same append-only file.
-    Raises ``DataDirectoryInUse`` at once when the owner is alive.
+    Raises ``DataDirectoryInUseError`` at once when the owner is alive.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(data / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -41,7 +42,7 @@ def claim_directory(data: Path) -> int:
             owner = os.pread(lock, 20, 0).decode().strip()
             if _alive(owner) or monotonic() > deadline:
                 os.close(lock)
-                raise DataDirectoryInUse(
+                raise DataDirectoryInUseError(
                     f"Another CreditGate (pid {owner or '?'}) runs on {data.resolve()}. "
                     f"Stop it, or set CREDITGATE_DATA. / 该数据目录已被另一个信用闸门进程使用。"
                 ) from None

@@ -14,7 +14,7 @@ from store.broker.publisher import MESSAGE_BYTES
 from store.broker.stream_log import StreamLog
 from store.db.migrate import migrate
 from store.db.schema import connect
-from store.platforms.clients import ClientRegistry, Grants
+from store.platforms.clients import ClientStore, Grants
 
 
 async def provision(settings: Settings, clients: Mapping[str, tuple[str, Grants]] | None = None) -> None:
@@ -22,7 +22,7 @@ async def provision(settings: Settings, clients: Mapping[str, tuple[str, Grants]
     engine = connect(settings.ledger_url.get_secret_value())
     try:
         await migrate(engine)
-        registry = ClientRegistry(engine)
+        registry = ClientStore(engine)
         for name, (key, grants) in (clients or {}).items():
             await registry.add(name, grants, key, replace=True)
     finally:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import config
 from config.settings import Settings
-from creditgate.cli.feed_upload import Delivery, DeliveryFailed, deliver
+from creditgate.cli.feed_upload import Delivery, DeliveryFailedError, deliver
 from creditgate.embedded.data_dir import demo_key
-from creditgate.embedded.supervisor import Say, StartFailed
+from creditgate.embedded.supervisor import Say, StartFailedError
 from intake.files.tables import kind_of
 from intake.formats.model import FEED_RECORD, Format, load_formats
 from intake.rows.pipeline import prepare
@@ -17,7 +17,7 @@ _SUFFIXES = (".json", ".ndjson", ".csv")
 
 
 async def seed_samples(url: str, settings: Settings, say: Say) -> bool:
-    """Feed every sample file once per data directory; whether anything was fed. Raises ``StartFailed``."""
+    """Feed every sample file once per data directory; whether anything was fed. Raises ``StartFailedError``."""
     stamp = settings.data / "seeded"
     if stamp.exists():
         return False
@@ -28,10 +28,10 @@ async def seed_samples(url: str, settings: Settings, say: Say) -> bool:
         say(f"feeding {path.name} / 报送样例")
         try:
             total.add(await asyncio.wait_for(_seed(url, key, path, feed_record), 60))
-        except (DeliveryFailed, TimeoutError) as error:
-            raise StartFailed(f"{path.name}: {error}") from None
+        except (DeliveryFailedError, TimeoutError) as error:
+            raise StartFailedError(f"{path.name}: {error}") from None
     if total.rejected:
-        raise StartFailed(f"{total.rejected_count} sample records were rejected: {total.rejected[0]}")
+        raise StartFailedError(f"{total.rejected_count} sample records were rejected: {total.rejected[0]}")
     say(f"{total.applied} sample records in force, {total.superseded} superseded / 样例已生效")
     stamp.touch()
     return True

@@ -22,6 +22,7 @@ from config.settings import PREFIX, Settings
 from creditgate.embedded.data_dir import demo_key, socket_path
 from creditgate.embedded.processes import Child
 from creditgate.embedded.provision import provision
+from rules.faults import CreditGateError
 from rules.vocabulary import DataClass
 from store.platforms.clients import Grants
 
@@ -31,11 +32,11 @@ _CANARY_SECONDS = 5
 Say = Callable[[str], None]
 
 
-class StartFailed(Exception):
+class StartFailedError(CreditGateError):
     """The group did not come up; the message says which part and where its log is."""
 
 
-class Group:
+class ProcessGroup:
     """The processes of one embedded deployment."""
 
     def __init__(self, settings: Settings, lock: int, *, workers: int) -> None:
@@ -59,7 +60,7 @@ class Group:
         self._logs = logs
 
     async def start(self, say: Say) -> None:
-        """Start everything in order. Raises ``StartFailed``."""
+        """Start everything in order. Raises ``StartFailedError``."""
         say("starting Valkey / 启动 Valkey")
         self.valkey.start()
         await self._until("valkey", self._valkey_answers)
@@ -88,7 +89,7 @@ class Group:
             if await answers():
                 return
             await asyncio.sleep(0.05)
-        raise StartFailed(f"{part} did not come up; see {self._logs / (part + '.log')}")
+        raise StartFailedError(f"{part} did not come up; see {self._logs / (part + '.log')}")
 
     async def _valkey_answers(self) -> bool:
         with suppress(RedisError, OSError):

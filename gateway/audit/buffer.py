@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import topics
 from gateway.audit.spool import Spool
 from gateway.metrics import AUDIT_SPOOLED, AUDIT_UNREADABLE, AUDIT_WAITING
-from gateway.web.problems import Problem
-from store.broker.publisher import BrokerUnavailable, Message, MessageTooLarge, Publisher
+from gateway.web.problems import ProblemError
+from store.broker.publisher import BrokerUnavailableError, Message, MessageTooLargeError, Publisher
 from store.ledger.decisions import DecisionEntry, decode_entries, encode_entries
 
 _BATCH, _BATCH_BYTES = 500, 400_000
@@ -38,7 +38,7 @@ _LONGEST_DELAY = 5.0
 _log = structlog.get_logger("gateway.audit")
 
 
-class Audit:
+class AuditBuffer:
     """The buffer of one process. ``record`` writes into the ledger itself what no message can hold."""
 
     def __init__(
@@ -52,9 +52,9 @@ class Audit:
         """Decisions that ever left the buffer: sender and spooler work on it at once, both from its old end."""
 
     def put(self, entry: DecisionEntry) -> None:
-        """Put a decision on its way. Raises ``Problem`` 503 when there is no more room for it anywhere."""
+        """Put a decision on its way. Raises ``ProblemError`` 503 when there is no more room for it anywhere."""
         if len(self._waiting) >= _MOST:
-            raise Problem("audit_unavailable")
+            raise ProblemError("audit_unavailable")
         self._waiting.append(entry)
 
     async def keep_sending(self) -> None:
@@ -65,7 +65,7 @@ class Audit:
             try:
                 await self._watched(self._send())
                 delay = _PERIOD
-            except BrokerUnavailable:
+            except BrokerUnavailableError:
                 delay = min(delay * 2, _LONGEST_DELAY)
                 _log.warning("audit_waits_for_broker", waiting=len(self._waiting), retry_in=delay)
                 await self._spool_for(delay)
@@ -75,7 +75,7 @@ class Audit:
             AUDIT_WAITING.set(len(self._waiting))
 
     async def flush(self) -> None:
-        """Send everything that waits now. Raises ``BrokerUnavailable``, keeping what was not sent."""
+        """Send everything that waits now. Raises ``BrokerUnavailableError``, keeping what was not sent."""
         end = self._gone + len(self._waiting)
         while self._gone < end:
             batch = _first(self._waiting, min(_BATCH, end - self._gone), _BATCH_BYTES)
@@ -95,7 +95,7 @@ class Audit:
 
     async def close(self, deadline: float) -> None:
         """Send what waits within so many seconds, or put it on the disk. Raises ``OSError``, keeping the rest."""
-        with suppress(BrokerUnavailable, TimeoutError):
+        with suppress(BrokerUnavailableError, TimeoutError):
             async with asyncio.timeout(deadline):
                 await self._watched(self.flush())
         await self.keep()
@@ -139,7 +139,7 @@ class Audit:
                 return
             try:
                 await self._send_file(path)
-            except (MessageTooLarge, OSError) as error:
+            except (MessageTooLargeError, OSError) as error:
                 self._spool.put_off(path)
                 _log.error("spooled_batch_not_sent", file=path.stem, error=type(error).__name__)
             if loop.time() > until:
@@ -160,13 +160,13 @@ class Audit:
             await asyncio.to_thread(self._spool.drop, path)
 
     async def _publish(self, batch: Sequence[DecisionEntry]) -> None:
-        """On the topic, in as many messages as it takes. Raises ``BrokerUnavailable``, ``MessageTooLarge``."""
+        """Publish in as many messages as needed. Raises ``BrokerUnavailableError``, ``MessageTooLargeError``."""
         message = encode_entries(batch)
         if len(message) <= _BATCH_BYTES or len(batch) == 1:
             try:
                 await self._publisher.publish(topics.DECISIONS, [Message(None, message)])
                 return
-            except MessageTooLarge:
+            except MessageTooLargeError:
                 if len(batch) == 1:
                     await self._put_in_ledger(batch)
                     return
@@ -178,7 +178,7 @@ class Audit:
         try:
             await self._record(batch)
         except (SQLAlchemyError, OSError) as error:
-            raise MessageTooLarge(type(error).__name__) from error
+            raise MessageTooLargeError(type(error).__name__) from error
 
     def _drop(self, upto: int) -> None:
         """Those up to that number are sent, or on the disk."""

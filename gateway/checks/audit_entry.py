@@ -7,7 +7,7 @@ import orjson
 
 from gateway.checks.lookup_keys import PartyKeys
 from gateway.checks.request import Check
-from gateway.checks.response import Answered
+from gateway.checks.response import DecisionContext
 from rules.calendar import to_milliseconds
 from rules.policy.decision import Verdict
 from rules.policy.replay import PastCheck, encode_check, past_party
@@ -16,7 +16,7 @@ from store.platforms.clients import Client
 
 
 def decision_entry(
-    client: Client, found: Answered, party_keys: Sequence[PartyKeys], document: dict[str, Any]
+    client: Client, found: DecisionContext, party_keys: Sequence[PartyKeys], document: dict[str, Any]
 ) -> DecisionEntry:
     """The entry of one answer; the answer without its ticket, which is a key of sorts."""
     check, verdict = found.check, found.verdict
@@ -47,7 +47,7 @@ def listing_keys(verdict: Verdict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(listing.key for party in verdict.parties for listing in party.listings))
 
 
-def _past_check(check: Check, found: Answered, party_keys: Sequence[PartyKeys]) -> PastCheck:
+def _past_check(check: Check, found: DecisionContext, party_keys: Sequence[PartyKeys]) -> PastCheck:
     parties = tuple(
         past_party(party.standing, *keys, verdict)
         for party, keys, verdict in zip(check.parties, party_keys, found.verdict.parties, strict=True)

@@ -13,18 +13,18 @@ import orjson
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.audit.buffer import Audit
+from gateway.audit.buffer import AuditBuffer
 from gateway.checks.audit_entry import decision_entry
 from gateway.checks.fast_allow_response import DecisionIds
-from gateway.checks.lock_planner import Settled, held_locks, settle_locks
-from gateway.checks.lookup_keys import PartyKeys, Question
+from gateway.checks.lock_planner import LockPlan, held_locks, settle_locks
+from gateway.checks.lookup_keys import LookupKeys, PartyKeys
 from gateway.checks.request import Check
-from gateway.checks.response import Answered, answer
-from gateway.data_freshness import Doubts
+from gateway.checks.response import DecisionContext, answer
+from gateway.data_freshness import DataFreshness
 from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES
-from gateway.policy_store import PolicyShelf
-from gateway.tickets.signer import Clearance, TicketDesk, expiry, seen
-from gateway.web.problems import Problem
+from gateway.policy_store import PolicyStore
+from gateway.tickets.signer import Clearance, TicketSigner, expiry, seen
+from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, end_of_day, to_milliseconds
 from rules.policy.decision import Match, Party, Verdict, decide, matches_of, visible_matches
 from rules.policy.pack import Policy
@@ -33,10 +33,10 @@ from rules.records.departments import Departments
 from rules.vocabulary import LockScope, Outcome
 from rules.working_days import WorkingDays
 from store.ledger.decisions import DecisionEntry
-from store.locks.rows import ListingsFell, Lock, LockTerms
-from store.locks.store import LockBook
+from store.locks.rows import Lock, LockSupportLostError, LockTerms
+from store.locks.store import LockStore
 from store.platforms.clients import Client
-from store.register.reader import LookUp, RegisterUnavailable
+from store.register.reader import LookUp, RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -46,7 +46,7 @@ _RETRIES = 4
 """Times that a decision is made again because what it rested on fell while it was made."""
 
 
-class Decided(NamedTuple):
+class DecisionResult(NamedTuple):
     """An answer: its outcome, and itself as it goes out."""
 
     outcome: Outcome
@@ -54,31 +54,31 @@ class Decided(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckDesk:
+class DecisionService:
     """Answers checks. ``clock`` gives the moment, with its zone."""
 
     reader: ReplicaReader
     replica: Replica
-    locks: LockBook
-    audit: Audit
-    shelf: PolicyShelf
+    locks: LockStore
+    audit: AuditBuffer
+    policy_store: PolicyStore
     departments: Departments
-    doubts: Doubts
-    tickets: TicketDesk
+    freshness: DataFreshness
+    tickets: TicketSigner
     working_days: WorkingDays
     clock: Callable[[], datetime]
     ids: DecisionIds = field(default_factory=DecisionIds)
 
-    async def answer(self, client: Client, question: Question) -> Decided:
-        """Answer one check. Raises ``Problem``."""
+    async def answer(self, client: Client, question: LookupKeys) -> DecisionResult:
+        """Answer one check. Raises ``ProblemError``."""
         (found,) = await self.answer_all(client, [question])
-        if isinstance(found, Problem):
+        if isinstance(found, ProblemError):
             raise found
         return found
 
-    async def answer_all(self, client: Client, questions: Sequence[Question]) -> list[Decided | Problem]:
+    async def answer_all(self, client: Client, questions: Sequence[LookupKeys]) -> list[DecisionResult | ProblemError]:
         """Answer checks in their order from one look-up; what fails harms no other."""
-        answers: list[Decided | Problem] = []
+        answers: list[DecisionResult | ProblemError] = []
         met, looked = set[str](), -_OLDEST
         for place, question in enumerate(questions):
             targets = set(question.targets.values())
@@ -89,37 +89,37 @@ class CheckDesk:
             met |= targets
             try:
                 answers.append(await self._decide(client, question, found, unreadable))
-            except Problem as problem:
+            except ProblemError as problem:
                 answers.append(problem)
             except (SQLAlchemyError, RedisError, OSError):
-                answers.append(Problem("ledger_unavailable"))
+                answers.append(ProblemError("ledger_unavailable"))
         return answers
 
     async def _look_up(
-        self, questions: Sequence[Question], *, anew: bool = False
+        self, questions: Sequence[LookupKeys], *, bypass_cache: bool = False
     ) -> tuple[LookUp | None, tuple[Unknown, ...]]:
         """What the register shows, or why it could not be read."""
         keys = dict.fromkeys(key for question in questions for key in question.keys)
         targets = dict.fromkeys(target for question in questions for target in question.targets.values())
         try:
             fresh = any(question.check.max_staleness_ms is not None for question in questions)
-            return await self.reader.look_up(list(keys), list(targets), fresh=fresh, anew=anew), ()
-        except RegisterUnavailable as error:
+            return await self.reader.look_up(list(keys), list(targets), fresh=fresh, bypass_cache=bypass_cache), ()
+        except RegisterUnavailableError as error:
             return None, (Unknown(error.code),)
 
     async def _decide(
-        self, client: Client, question: Question, found: LookUp | None, unreadable: tuple[Unknown, ...]
-    ) -> Decided:
-        policy, now = self.shelf.current, self.clock()
+        self, client: Client, question: LookupKeys, found: LookUp | None, unreadable: tuple[Unknown, ...]
+    ) -> DecisionResult:
+        policy, now = self.policy_store.current, self.clock()
         check, scene = question.check, policy.pack.scenes.get(question.check.scene)
         if scene is None:
-            raise Problem("scene_unknown", path="$.scene")  # the policy was swapped since it was read
+            raise ProblemError("scene_unknown", path="$.scene")  # the policy was swapped since it was read
         shown = None
         unknown, state = unreadable, None
         if found is not None:
-            await self.doubts.look_again(scene)
+            await self.freshness.look_again(scene)
             shown = {t: found.locks[t] for t in question.targets.values() if t in found.locks}
-            unknown, state = self.doubts.about(scene, found.state, check.max_staleness_ms), found.state
+            unknown, state = self.freshness.about(scene, found.state, check.max_staleness_ms), found.state
         fell: frozenset[str] = frozenset()
 
         def judged(without: frozenset[str]) -> Verdict:
@@ -129,12 +129,12 @@ class CheckDesk:
         for _ in range(_RETRIES):
             held = await held_locks(self.locks, question.targets, shown, to_milliseconds(now), certain=not unknown)
             verdict = judged(frozenset())
-            if found is not None and found.remembered and verdict.outcome.rank >= Outcome.LOCK.rank:
+            if found is not None and found.from_cache and verdict.outcome.rank >= Outcome.LOCK.rank:
                 # Nobody is stopped by what was read a while ago.
-                return await self._decide(client, question, *await self._look_up([question], anew=True))
+                return await self._decide(client, question, *await self._look_up([question], bypass_cache=True))
             settled = await settle_locks(self.locks, verdict, question.targets, held, check, judged)
             counted = (listing.authority for party in settled.verdict.parties for listing in party.listings)
-            answered = Answered(
+            answered = DecisionContext(
                 self.ids.next(),
                 check,
                 settled.verdict,
@@ -144,20 +144,20 @@ class CheckDesk:
                 state,
                 now,
                 feedback_due=self._due(policy, check, settled.verdict, now),
-                watermarks=self.doubts.watermarks(counted),
+                watermarks=self.freshness.watermarks(counted),
             )
             if found is not None and check.ticket:
                 answered = replace(answered, ticket=self._ticket(client, question, found, answered, policy))
             try:
                 return await self._put_on_record(client, question, answered, settled, policy)
-            except ListingsFell as gone:
+            except LockSupportLostError as gone:
                 fell |= gone.keys
-        raise Problem("ledger_unavailable")
+        raise ProblemError("ledger_unavailable")
 
     def _verdict(
         self,
         client: Client,
-        question: Question,
+        question: LookupKeys,
         found: LookUp | None,
         policy: Policy,
         now: datetime,
@@ -172,11 +172,11 @@ class CheckDesk:
         return decide(policy, question.check.transaction, judged, today)
 
     async def _put_on_record(
-        self, client: Client, question: Question, answered: Answered, settled: Settled, policy: Policy
-    ) -> Decided:
+        self, client: Client, question: LookupKeys, answered: DecisionContext, settled: LockPlan, policy: Policy
+    ) -> DecisionResult:
         """Locks and intercepts are in the ledger before the answer goes out; the rest follows at once.
 
-        Raises ``ListingsFell`` with nothing written, ``Problem``, and what the ledger raises.
+        Raises ``LockSupportLostError`` with nothing written, ``ProblemError``, and what the ledger raises.
         """
         bodies: list[bytes] = []
 
@@ -196,9 +196,9 @@ class CheckDesk:
                 if lock.decision_id == answered.decision_id:
                     LOCKS_HELD.labels(lock.scene, lock.scope).inc()
         _count(answered)
-        return Decided(settled.verdict.outcome, bodies[-1])
+        return DecisionResult(settled.verdict.outcome, bodies[-1])
 
-    def _terms(self, client: Client, question: Question, answered: Answered, policy: Policy) -> LockTerms:
+    def _terms(self, client: Client, question: LookupKeys, answered: DecisionContext, policy: Policy) -> LockTerms:
         check, scene = answered.check, policy.pack.scenes[answered.check.scene]
         today = civil_day(answered.now)
         due = self.working_days.after(today, scene.feedback_working_days).day
@@ -221,7 +221,7 @@ class CheckDesk:
         return end_of_day(self.working_days.after(civil_day(now), days).day)
 
     def _ticket(
-        self, client: Client, question: Question, found: LookUp, answered: Answered, policy: Policy
+        self, client: Client, question: LookupKeys, found: LookUp, answered: DecisionContext, policy: Policy
     ) -> dict[str, str] | None:
         """A ticket for an answer that lets the transaction go on without any doubt."""
         check = question.check
@@ -244,7 +244,7 @@ class CheckDesk:
         )
 
 
-def _count(answered: Answered) -> None:
+def _count(answered: DecisionContext) -> None:
     scene = answered.check.scene
     for cause in {unknown.code for unknown in answered.unknown}:
         INDETERMINATE.labels(scene, cause).inc()

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import orjson
 
-from gateway.checks.lookup_keys import Question
+from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.request import Check
 from rules.calendar import SHANGHAI
 from rules.identity.identifiers import Identifier
@@ -78,7 +78,7 @@ class Moment:
         return f"{self._written[:19]}.{self._micro // 1000:03d}{self._written[19:]}"
 
 
-def clear_body(decision_id: str, check: Check, state: RegisterState, moment: Moment, policy: Policy) -> bytes:
+def allow_body(decision_id: str, check: Check, state: RegisterState, moment: Moment, policy: Policy) -> bytes:
     """The answer, with the members of ``check_answer.answer`` in their order. The register must have been heard."""
     assert state.age is not None
     return _ANSWER % (
@@ -100,7 +100,9 @@ def _subject(party: Party) -> bytes:
     return _SUBJECT % (party.role.encode(), party.number.masked().encode())
 
 
-def clear_entry(client: Client, question: Question, decision_id: str, body: bytes, moment: Moment) -> DecisionEntry:
+def allow_audit_entry(
+    client: Client, question: LookupKeys, decision_id: str, body: bytes, moment: Moment
+) -> DecisionEntry:
     """What the ledger keeps of it, as ``check_record.decision_entry`` would."""
     check, parties = question.check, []
     for party, keys in zip(check.parties, question.party_keys, strict=True):

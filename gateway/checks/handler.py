@@ -12,17 +12,17 @@ import orjson
 from aiohttp import web
 from msgspec import Meta, Raw, Struct
 
-from gateway.checks.decision_service import CheckDesk, Decided
-from gateway.checks.fast_allow import Clearing
-from gateway.checks.lookup_keys import Question
-from gateway.checks.metrics_batch import Tally
-from gateway.checks.request import CheckAsked, asked_from, decoded
+from gateway.checks.decision_service import DecisionResult, DecisionService
+from gateway.checks.fast_allow import FastAllow
+from gateway.checks.lookup_keys import LookupKeys
+from gateway.checks.metrics_batch import MetricsBatch
+from gateway.checks.request import CheckRequest, check_request_from, decoded
 from gateway.feeds.delivery import NDJSON
-from gateway.overload.concurrency_limit import LoadGate
-from gateway.overload.rate_limit import RateLimits
-from gateway.process.drain import DEPARTURE
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
+from gateway.overload.concurrency_limit import ConcurrencyLimit
+from gateway.overload.rate_limit import RateLimiter
+from gateway.process.drain import DRAIN_STATE
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import in_good_time, read_body
 from rules.vocabulary import Outcome
 from store.platforms.clients import Client
@@ -36,7 +36,7 @@ _LONGEST_LINE = 64 * 1024
 _ABOUT_TO_END = ("this process is about to end; ask from this line on again", "本进程即将退出，请从这一行起重新发送")
 
 
-class BatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks/batch``: each check as it would be asked alone."""
 
     checks: Annotated[tuple[Raw, ...], Meta(min_length=1, max_length=MOST)]
@@ -54,12 +54,12 @@ class Reply(NamedTuple):
 class CheckHandler:
     """Checks over HTTP. Each is counted and takes its place in ``reply_to_…``, whichever server it came by."""
 
-    access: Access
-    clearing: Clearing
-    desk: CheckDesk
-    limits: RateLimits
-    gate: LoadGate
-    tally: Tally
+    access: Authenticator
+    clearing: FastAllow
+    desk: DecisionService
+    limits: RateLimiter
+    gate: ConcurrencyLimit
+    metrics_batch: MetricsBatch
     _one_go: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post(self, request: web.Request) -> web.Response:
@@ -75,47 +75,47 @@ class CheckHandler:
         return _sent(await self.reply_to_batch(client, await read_body(request)))
 
     async def reply_to_check(self, client: Client, body: bytes) -> Reply:
-        """The answer to one check. Raises ``Problem``."""
+        """The answer to one check. Raises ``ProblemError``."""
         answered = self.at_once(client, body)
-        return await self.reply_in_time(client, answered) if isinstance(answered, Question) else _json(answered)
+        return await self.reply_in_time(client, answered) if isinstance(answered, LookupKeys) else _json(answered)
 
-    def at_once(self, client: Client, body: bytes) -> bytes | Question:
+    def at_once(self, client: Client, body: bytes) -> bytes | LookupKeys:
         """The answer to a check that is plainly clear; else the question, for ``reply_in_time``.
 
-        Raises ``Problem`` saying what is wrong with it, when the client asks too much, or when the audit is full.
+        Raises ``ProblemError`` saying what is wrong with it, when the client asks too much, or when the audit is full.
         """
         started = perf_counter()
         self.limits.take(client)
-        return self._cleared(client, asked_from(body), started)
+        return self._cleared(client, check_request_from(body), started)
 
-    async def reply_in_time(self, client: Client, question: Question) -> Reply:
-        """The answer to a question that was let in, and is not clear at once. Raises ``Problem``."""
+    async def reply_in_time(self, client: Client, question: LookupKeys) -> Reply:
+        """The answer to a question that was let in, and is not clear at once. Raises ``ProblemError``."""
         return _json((await self._decided(client, question, perf_counter())).body)
 
-    async def decide(self, client: Client, asked: CheckAsked) -> Decided:
-        """What is decided on a form, at once or in time. Raises ``Problem``."""
+    async def decide(self, client: Client, asked: CheckRequest) -> DecisionResult:
+        """What is decided on a form, at once or in time. Raises ``ProblemError``."""
         started = perf_counter()
         answered = self._cleared(client, asked, started)
-        if isinstance(answered, Question):
+        if isinstance(answered, LookupKeys):
             return await self._decided(client, answered, started)
-        return Decided(Outcome.ALLOW, answered)
+        return DecisionResult(Outcome.ALLOW, answered)
 
     def _cleared(
-        self, client: Client, asked: CheckAsked, started: float, open_targets: Set[str] = frozenset()
-    ) -> bytes | Question:
+        self, client: Client, asked: CheckRequest, started: float, open_targets: Set[str] = frozenset()
+    ) -> bytes | LookupKeys:
         answered = self.clearing.at_once(client, asked, open_targets)
-        if not isinstance(answered, Question):
-            self.tally.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
+        if not isinstance(answered, LookupKeys):
+            self.metrics_batch.note(asked.scene, Outcome.ALLOW, perf_counter() - started)
         return answered
 
-    async def _decided(self, client: Client, question: Question, started: float) -> Decided:
+    async def _decided(self, client: Client, question: LookupKeys, started: float) -> DecisionResult:
         with self.gate:
             decided = await self.desk.answer(client, question)
-        self.tally.note(question.check.scene, decided.outcome, perf_counter() - started)
+        self.metrics_batch.note(question.check.scene, decided.outcome, perf_counter() - started)
         return decided
 
     async def reply_to_batch(self, client: Client, body: bytes) -> Reply:
-        """The answers to a batch. Raises ``Problem`` when it is none."""
+        """The answers to a batch. Raises ``ProblemError`` when it is none."""
         asked = _batch(body)
         self.limits.take(client, len(asked.checks))
         results: list[dict[str, Any]] = []
@@ -132,12 +132,12 @@ class CheckHandler:
         index = 0
         try:
             async for lines in _pages(request):
-                if request.app[DEPARTURE].last_call:
-                    raise Problem("overloaded", *_ABOUT_TO_END)
+                if request.app[DRAIN_STATE].last_call:
+                    raise ProblemError("overloaded", *_ABOUT_TO_END)
                 results = await self._in_its_turn(client, lines, index)
                 index += len(lines)
                 await _write(response, results)
-        except Problem as problem:  # the answer has begun: what ends it is its last line
+        except ProblemError as problem:  # the answer has begun: what ends it is its last line
             response.force_close()
             await _write(response, [_result(index, problem)])
         await response.write_eof()
@@ -156,29 +156,29 @@ class CheckHandler:
         async with self._one_go:
             read = [self._try(part, client, open_targets) for part in parts]
             await asyncio.sleep(0)  # others have their turn, before another batch has
-        answers = iter(await self._look_into(client, [found for found in read if isinstance(found, Question)]))
+        answers = iter(await self._look_into(client, [found for found in read if isinstance(found, LookupKeys)]))
         return [
-            _result(start + number, next(answers) if isinstance(found, Question) else found)
+            _result(start + number, next(answers) if isinstance(found, LookupKeys) else found)
             for number, found in enumerate(read)
         ]
 
-    def _try(self, part: bytes | Raw, client: Client, open_targets: set[str]) -> bytes | Question | Problem:
+    def _try(self, part: bytes | Raw, client: Client, open_targets: set[str]) -> bytes | LookupKeys | ProblemError:
         """The answer if it is clear at once, else the question to be looked into, or what is wrong with it.
 
         ``open_targets`` are transactions and accounts of checks before it that may yet lock them.
         """
         try:
             if isinstance(part, bytes) and len(part) > _LONGEST_LINE:
-                raise Problem("body_too_large")
+                raise ProblemError("body_too_large")
             started = perf_counter()
-            answered = self._cleared(client, asked_from(part), started, open_targets)
-            if isinstance(answered, Question):
+            answered = self._cleared(client, check_request_from(part), started, open_targets)
+            if isinstance(answered, LookupKeys):
                 open_targets.update(answered.targets.values())
             return answered
-        except Problem as problem:
+        except ProblemError as problem:
             return problem
 
-    async def _look_into(self, client: Client, questions: Sequence[Question]) -> list[Decided | Problem]:
+    async def _look_into(self, client: Client, questions: Sequence[LookupKeys]) -> list[DecisionResult | ProblemError]:
         """As the desk answers; each took as long as all of them."""
         if not questions:
             return []
@@ -186,8 +186,8 @@ class CheckHandler:
         answers = await self.desk.answer_all(client, questions)
         took = perf_counter() - started
         for question, found in zip(questions, answers, strict=True):
-            if isinstance(found, Decided):
-                self.tally.note(question.check.scene, found.outcome, took)
+            if isinstance(found, DecisionResult):
+                self.metrics_batch.note(question.check.scene, found.outcome, took)
         return answers
 
 
@@ -200,19 +200,19 @@ def _sent(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
-def _batch(body: bytes) -> BatchAsked:
+def _batch(body: bytes) -> BatchRequest:
     try:
-        return msgspec.json.decode(body, type=BatchAsked)
+        return msgspec.json.decode(body, type=BatchRequest)
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
-        raise Problem("request_invalid", detail, path=path.rstrip("`") or "$") from None
+        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "$") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         decoded(body)
-        raise Problem("json_invalid") from None
+        raise ProblemError("json_invalid") from None
 
 
-def _result(index: int, found: bytes | Decided | Problem) -> dict[str, Any]:
-    if isinstance(found, Problem):
+def _result(index: int, found: bytes | DecisionResult | ProblemError) -> dict[str, Any]:
+    if isinstance(found, ProblemError):
         document = found.document(str(uuid4()))
         return {"index": index, "status": document["status"], "problem": document}
     body = found if isinstance(found, bytes) else found.body
@@ -224,7 +224,7 @@ async def _write(response: web.StreamResponse, results: Sequence[dict[str, Any]]
 
 
 async def _pages(request: web.Request) -> AsyncIterator[list[bytes]]:
-    """Lines as they come in, at most a hundred at once; blank ones are passed over. Raises ``Problem`` 408."""
+    """Lines as they come in, at most a hundred at once; blank ones are passed over. Raises ``ProblemError`` 408."""
     rest, lines, ended = b"", list[bytes](), False
     while not ended:
         async with in_good_time(request):  # for the next whole line, not for time that answers take

@@ -8,11 +8,11 @@ from rules.policy.decision import Verdict
 from rules.vocabulary import LockScope, Outcome, strictest
 from store.ledger.lock_states import LockState
 from store.locks.rows import Lock, LockRequest
-from store.locks.store import LockBook
+from store.locks.store import LockStore
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class LockPlan:
     """The verdict with held locks counted in, and the locks still to be made."""
 
     verdict: Verdict
@@ -20,7 +20,7 @@ class Settled:
 
 
 async def held_locks(
-    book: LockBook, targets: Mapping[LockScope, str], shown: Mapping[str, str] | None, now: int, *, certain: bool
+    book: LockStore, targets: Mapping[LockScope, str], shown: Mapping[str, str] | None, now: int, *, certain: bool
 ) -> list[Lock]:
     """The locks that hold these targets: of those that the register shows, or of all when it could not be read.
 
@@ -47,13 +47,13 @@ async def held_locks(
 
 
 async def settle_locks(
-    book: LockBook,
+    book: LockStore,
     verdict: Verdict,
     targets: Mapping[LockScope, str],
     held: Sequence[Lock],
     check: Check,
     without: Callable[[frozenset[str]], Verdict],
-) -> Settled:
+) -> LockPlan:
     """What locks make of a verdict, and it of locks.
 
     What an entitled person has released for a target locks it no more; a listing that came later does. ``without``
@@ -70,7 +70,7 @@ async def settle_locks(
     elif verdict.outcome is Outcome.LOCK and not wanted:
         verdict = _freed(verdict, without(asked))
         wanted = _wanted(verdict, targets, check) if verdict.outcome is Outcome.LOCK else []
-    return Settled(verdict, wanted)
+    return LockPlan(verdict, wanted)
 
 
 def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) -> list[LockRequest]:

@@ -14,7 +14,7 @@ PartyKeys = tuple[str | None, str | None]
 """Where a party may be filed: under its number, and under its name."""
 
 
-class Question(Struct, frozen=True, gc=False):
+class LookupKeys(Struct, frozen=True, gc=False):
     """One check, the places where its parties may be filed, and what it could lock."""
 
     check: Check
@@ -27,12 +27,12 @@ class Question(Struct, frozen=True, gc=False):
         return [key for keys in self.party_keys for key in keys if key]
 
 
-def question_of(keys: SubjectKeys, client: Client, check: Check) -> Question:
+def lookup_keys_of(keys: SubjectKeys, client: Client, check: Check) -> LookupKeys:
     """What that client's check is looked up by: its parties, its transaction and, where given, its account."""
     targets = {LockScope.TRANSACTION: keys.lock_target(client.id, LockScope.TRANSACTION, check.transaction_id)}
     if check.account_id:
         targets[LockScope.ACCOUNT] = keys.lock_target(client.id, LockScope.ACCOUNT, check.account_id)
-    return Question(check, [_party_keys(keys, party) for party in check.parties], targets)
+    return LookupKeys(check, [_party_keys(keys, party) for party in check.parties], targets)
 
 
 def _party_keys(keys: SubjectKeys, party: Party) -> PartyKeys:

@@ -13,7 +13,7 @@ from rules.vocabulary import Outcome
 _PERIOD = 0.25
 
 
-class Tally:
+class MetricsBatch:
     """What one process answered since it last told."""
 
     def __init__(self) -> None:

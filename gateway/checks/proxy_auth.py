@@ -14,9 +14,9 @@ from aiohttp import web
 
 from config.settings import Settings
 from gateway.checks.handler import CheckHandler
-from gateway.checks.request import CheckAsked, asked_from
-from gateway.web.auth import Access
-from gateway.web.problems import PROBLEMS, Problem
+from gateway.checks.request import CheckRequest, check_request_from
+from gateway.web.auth import Authenticator
+from gateway.web.problems import PROBLEMS, ProblemError
 from gateway.web.responses import answer_json
 from rules.vocabulary import Outcome
 
@@ -48,10 +48,10 @@ class HeaderNames:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthzHandler:
+class ProxyAuthHandler:
     """Answers proxies."""
 
-    access: Access
+    access: Authenticator
     checks: CheckHandler
     names: HeaderNames
 
@@ -61,7 +61,7 @@ class AuthzHandler:
             client = await self.access.client_of(request)
             self.checks.limits.take(client)
             decided = await self.checks.decide(client, self._asked(request))
-        except Problem as problem:
+        except ProblemError as problem:
             return _refused(problem)
         document, outcome = orjson.loads(decided.body), decided.outcome
         may_go_on = outcome.rank <= Outcome.WARN.rank
@@ -71,7 +71,7 @@ class AuthzHandler:
         response.headers[OUTCOME] = outcome
         return response
 
-    def _asked(self, request: web.Request) -> CheckAsked:
+    def _asked(self, request: web.Request) -> CheckRequest:
         given = {name: request.headers.get(getattr(self.names, name), "").strip() for name in HeaderNames.__slots__}
         subject = {"role": given["role"] or "applicant", "id": given["subject"] or None}
         # Header values are Latin-1 to HTTP; a name in Chinese is percent-encoded UTF-8.
@@ -83,10 +83,10 @@ class AuthzHandler:
             "purpose": unquote(given["purpose"]) or None,
             "subjects": [subject],
         }
-        return asked_from(orjson.dumps(form))
+        return check_request_from(orjson.dumps(form))
 
 
-def _refused(problem: Problem) -> web.Response:
+def _refused(problem: ProblemError) -> web.Response:
     """A subject that cannot be told is stopped; whatever else is wrong is the proxy's setting, and no decision."""
     status = PROBLEMS[problem.code].status
     if problem.code in _OF_THE_SUBJECT:

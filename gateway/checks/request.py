@@ -7,8 +7,8 @@ import msgspec
 import orjson
 from msgspec import Meta, Struct
 
-from gateway.web.problems import Problem
-from rules.identity.identifiers import InvalidIdentifier, parse_identifier
+from gateway.web.problems import ProblemError
+from rules.identity.identifiers import InvalidIdentifierError, parse_identifier
 from rules.policy.decision import Party
 from rules.policy.pack import Policy, Transaction
 from rules.vocabulary import Role
@@ -19,7 +19,7 @@ _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
 
 
-class SubjectAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class SubjectRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One subject as the caller gives it."""
 
     role: Role
@@ -28,12 +28,12 @@ class SubjectAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=256)] | None = None
 
 
-class CheckAsked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class CheckRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks``."""
 
     scene: _Short
     transaction_id: _Short
-    subjects: Annotated[tuple[SubjectAsked, ...], Meta(max_length=100)] = ()
+    subjects: Annotated[tuple[SubjectRequest, ...], Meta(max_length=100)] = ()
     account_id: _Short | None = None
     operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
     purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
@@ -68,44 +68,44 @@ class Check(Struct, frozen=True, gc=False):
 
 
 def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The value of a JSON body. Raises ``Problem``."""
+    """The value of a JSON body. Raises ``ProblemError``."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+        raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
 
 
-_decoder = msgspec.json.Decoder(CheckAsked)
+_decoder = msgspec.json.Decoder(CheckRequest)
 
 
-def asked_from(body: bytes | msgspec.Raw) -> CheckAsked:
-    """The form of a check that a body holds. Raises ``Problem`` saying what is wrong and where."""
+def check_request_from(body: bytes | msgspec.Raw) -> CheckRequest:
+    """The form of a check that a body holds. Raises ``ProblemError`` saying what is wrong and where."""
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         decoded(bytes(body))
-        raise Problem("json_invalid") from None  # what one reader of JSON lets pass and the other does not
+        raise ProblemError("json_invalid") from None  # what one reader of JSON lets pass and the other does not
 
 
-def check_from(asked: CheckAsked, client: Client, policy: Policy, today: date) -> Check:
-    """The check that a client asks. Raises ``Problem`` saying what is wrong and where."""
+def check_from(asked: CheckRequest, client: Client, policy: Policy, today: date) -> Check:
+    """The check that a client asks. Raises ``ProblemError`` saying what is wrong and where."""
     if asked.scene not in policy.pack.scenes:
-        raise Problem("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
+        raise ProblemError("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
     if not client.grants.may_check(asked.scene):
-        raise Problem("scene_not_granted", f"missing: scene {asked.scene}")
+        raise ProblemError("scene_not_granted", f"missing: scene {asked.scene}")
     operator = (asked.operator or client.grants.operator or "").strip()
     purpose = (asked.purpose or client.grants.purpose or "").strip()
     if not operator:
-        raise Problem("operator_missing", path="$.operator")
+        raise ProblemError("operator_missing", path="$.operator")
     if not purpose:
-        raise Problem("purpose_missing", path="$.purpose")
+        raise ProblemError("purpose_missing", path="$.purpose")
     if not asked.subjects:
-        raise Problem("subject_missing", path="$.subjects")
+        raise ProblemError("subject_missing", path="$.subjects")
     for fact in policy.facts_needed[asked.scene]:
         if getattr(asked, fact) is None:
-            raise Problem(f"{fact}_missing", path=f"$.{fact}")
+            raise ProblemError(f"{fact}_missing", path=f"$.{fact}")
     parties = tuple(_party(subject, index, today) for index, subject in enumerate(asked.subjects))
     return Check(
         asked.scene,
@@ -121,28 +121,28 @@ def check_from(asked: CheckAsked, client: Client, policy: Policy, today: date) -
     )
 
 
-def _party(subject: SubjectAsked, index: int, today: date) -> Party:
+def _party(subject: SubjectRequest, index: int, today: date) -> Party:
     path = f"$.subjects[{index}]"
     name = subject.name.strip() if subject.name else None
     if not (subject.id and subject.id.strip()):
         if not name:
-            raise Problem("subject_unidentified", path=path)
+            raise ProblemError("subject_unidentified", path=path)
         return Party(subject.role, None, name)
     try:
         number = parse_identifier(subject.id, subject.id_type, today=today)
-    except InvalidIdentifier as fault:
+    except InvalidIdentifierError as fault:
         raise identifier_problem(fault, f"{path}.id") from None
     return Party(subject.role, number, name or None)
 
 
-def identifier_problem(fault: InvalidIdentifier, path: str) -> Problem:
+def identifier_problem(fault: InvalidIdentifierError, path: str) -> ProblemError:
     """What is wrong with a number, without repeating it."""
-    return Problem("identifier_invalid", fault.text.en.strip(), fault.text.zh, path=path, reason=fault.code)
+    return ProblemError("identifier_invalid", fault.text.en.strip(), fault.text.zh, path=path, reason=fault.code)
 
 
-def _invalid(error: msgspec.ValidationError) -> Problem:
+def _invalid(error: msgspec.ValidationError) -> ProblemError:
     """Where and why; the library's own words quote values only for enums, which are not repeated."""
     detail, _, path = str(error).partition(" - at `")
     if detail.startswith("Invalid enum value"):
         detail = f"must be one of: {', '.join(Role)}" if path.endswith("role`") else "is not one of the allowed values"
-    return Problem("request_invalid", detail, path=path.rstrip("`") or "$")
+    return ProblemError("request_invalid", detail, path=path.rstrip("`") or "$")

@@ -19,7 +19,7 @@ from store.register.reader import RegisterState
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DecisionContext:
     """All that an answer is made of. ``state`` is None when the register could not be read."""
 
     decision_id: str
@@ -37,7 +37,7 @@ class Answered:
     """When each authority whose listing counted was last heard, in milliseconds."""
 
 
-def answer(found: Answered, policy: Policy, departments: Departments) -> dict[str, Any]:
+def answer(found: DecisionContext, policy: Policy, departments: Departments) -> dict[str, Any]:
     """The body of a decision."""
     check, verdict = found.check, found.verdict
     document: dict[str, Any] = {

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from gateway.checks.handler import Reply
-from gateway.checks.lookup_keys import Question
+from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.request_head import LONGEST_HEAD, Head
 from gateway.fastlane.responses import problem_bytes
-from gateway.web.problems import Problem, note_problem, problem_of
+from gateway.web.problems import ProblemError, note_problem, problem_of
 
 if TYPE_CHECKING:
-    from gateway.fastlane.server import Lanes
+    from gateway.fastlane.server import FastLaneServer
 
 _PLAIN = b"POST /v1/checks"
 _END = b"\r\n\r\n"
@@ -33,7 +33,7 @@ _CLOSE = b"\r\nConnection: close"
 _log = structlog.get_logger("gateway.fast_lane")
 
 
-class Lane(asyncio.Protocol):
+class FastLaneConnection(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
@@ -50,7 +50,7 @@ class Lane(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, lanes: "Lanes") -> None:
+    def __init__(self, lanes: "FastLaneServer") -> None:
         self._lanes = lanes
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -154,7 +154,7 @@ class Lane(asyncio.Protocol):
         return head if head is not None and head.length <= self._lanes.body_limit else None
 
     def _answer(self, head: Head, body: bytes) -> None:
-        if not self._lanes.turns.has_time() and not self._lanes.departure.draining:
+        if not self._lanes.turns.has_time() and not self._lanes.drain_state.draining:
             return self._write(self._lanes.answers.busy())
         checks = self._lanes.checks
         try:
@@ -163,7 +163,7 @@ class Lane(asyncio.Protocol):
                 reply = self._reply(head, body)
             else:
                 answered = checks.at_once(client, body)
-                if not isinstance(answered, Question):
+                if not isinstance(answered, LookupKeys):
                     return self._send(answered)
                 reply = checks.reply_in_time(client, answered)
         except Exception as error:
@@ -193,20 +193,20 @@ class Lane(asyncio.Protocol):
         problem = problem_of(error)
         if problem is None:
             _log.error("internal_error", error=type(error).__name__, exc_info=error)
-            problem = Problem("internal_error")
+            problem = ProblemError("internal_error")
         note_problem(problem, route)
         self._write(problem_bytes(problem, self._last_words()))
 
     def _last_words(self) -> bytes:
         """Before the end of an answer's head: while draining, that the connection goes elsewhere."""
-        return _CLOSE if self._lanes.departure.draining else b""
+        return _CLOSE if self._lanes.drain_state.draining else b""
 
     def _write(self, answer: bytes) -> None:
         if self._transport is None:
             return
-        self._lanes.outbox.put(self._transport, answer)
-        if self._lanes.departure.draining:
-            self._lanes.outbox.send()
+        self._lanes.write_batch.put(self._transport, answer)
+        if self._lanes.drain_state.draining:
+            self._lanes.write_batch.send()
             self._buffer = b""
             self._transport.close()
 
@@ -214,7 +214,7 @@ class Lane(asyncio.Protocol):
         """Give the connection to aiohttp, from the request on that is not for the lane."""
         transport, received = self._transport, b"".join((self._buffer, *self._parts))
         assert transport is not None
-        self._lanes.outbox.send()  # what was answered before comes before what aiohttp answers
+        self._lanes.write_batch.send()  # what was answered before comes before what aiohttp answers
         self._transport, self._buffer = None, b""
         self._parts.clear()
         self._lanes.open.discard(self)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 
 from gateway.process.drain import SERVER
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 
 _OK = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -16,7 +16,7 @@ _OK = (
 )
 
 
-class PreparedAnswers:
+class PreparedResponses:
     """Those of one process."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class PreparedAnswers:
         if second != self._second:
             self._second = second
             self._ok = _OK.format(date=formatdate(second, usegmt=True), server=SERVER).encode()
-            self._busy = problem_bytes(Problem("overloaded"))
+            self._busy = problem_bytes(ProblemError("overloaded"))
 
     def take_refused(self) -> int:
         """How many were refused since this was last asked."""
@@ -49,7 +49,7 @@ class PreparedAnswers:
         return refused
 
 
-def problem_bytes(problem: Problem, last_words: bytes = b"") -> bytes:
+def problem_bytes(problem: ProblemError, last_words: bytes = b"") -> bytes:
     """A problem as a whole answer; ``last_words`` end its head."""
     status = HTTPStatus(problem.status)
     body = orjson.dumps(problem.document(str(uuid4())))

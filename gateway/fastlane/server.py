@@ -6,38 +6,38 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from gateway.checks.handler import CheckHandler
-from gateway.fastlane.connection import Lane
+from gateway.fastlane.connection import FastLaneConnection
 from gateway.fastlane.request_head import HeadReader
-from gateway.fastlane.responses import PreparedAnswers
-from gateway.fastlane.write_batch import Outbox
+from gateway.fastlane.responses import PreparedResponses
+from gateway.fastlane.write_batch import WriteBatch
 from gateway.metrics import REFUSED
-from gateway.overload.load_shedder import Turns
-from gateway.process.drain import Departure
-from gateway.web.auth import Access
+from gateway.overload.load_shedder import LoadShedder
+from gateway.process.drain import DrainState
+from gateway.web.auth import Authenticator
 
 _SWEEP = 1.0
 
 
 @dataclass(slots=True)
-class Lanes:
+class FastLaneServer:
     """The connections of one process that are in the lane. ``elsewhere`` makes aiohttp's protocol for one."""
 
     checks: CheckHandler
-    access: Access
-    departure: Departure
+    access: Authenticator
+    drain_state: DrainState
     elsewhere: Callable[[], asyncio.Protocol]
     body_limit: int
     keep_alive: float
     body_deadline: float
     heads: HeadReader = field(default_factory=HeadReader)
-    open: "set[Lane]" = field(default_factory=set)
-    turns: Turns = field(default_factory=Turns)
-    outbox: Outbox = field(default_factory=Outbox)
-    answers: PreparedAnswers = field(default_factory=PreparedAnswers)
+    open: "set[FastLaneConnection]" = field(default_factory=set)
+    turns: LoadShedder = field(default_factory=LoadShedder)
+    write_batch: WriteBatch = field(default_factory=WriteBatch)
+    answers: PreparedResponses = field(default_factory=PreparedResponses)
 
-    def __call__(self) -> "Lane":
+    def __call__(self) -> "FastLaneConnection":
         """The protocol of a new connection."""
-        return Lane(self)
+        return FastLaneConnection(self)
 
     async def sweep(self) -> None:
         """Close connections that idle, and hand over those whose body does not come, for as long as it runs."""
@@ -52,7 +52,7 @@ class Lanes:
         """Close idle connections at once, and the rest when their request was answered or the time is over."""
         deadline = monotonic() + seconds
         while self.open and monotonic() < deadline:
-            self.outbox.send()
+            self.write_batch.send()
             for lane in list(self.open):
                 lane.close_if_idle()
             await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ _AT_ONCE = 16
 """Answers that wait for each other: the first of them for less than a millisecond."""
 
 
-class Outbox:
+class WriteBatch:
     """What one process has answered and not yet sent. Whoever closes a connection sends first."""
 
     def __init__(self) -> None:

@@ -18,16 +18,17 @@ import orjson
 import structlog
 
 from gateway.feeds.delivery import judge_delivery
-from gateway.feeds.publish import FeedDoor
+from gateway.feeds.publish import FeedPublisher
 from gateway.metrics import CANARY_FAILED, CANARY_FLOWN, CANARY_SECONDS
-from gateway.web.problems import Problem
-from rules.admission.validator import AdmissionDesk, Claim
+from gateway.web.problems import ProblemError
+from rules.admission.validator import Claim, RecordValidator
 from rules.calendar import civil_day, to_milliseconds
+from rules.faults import CreditGateError
 from rules.identity.forms import org_check, uscc_check
 from rules.identity.identifiers import Identifier, parse_identifier
 from rules.identity.subject import SubjectKeys
-from store.broker.publisher import BrokerUnavailable
-from store.register.reader import RegisterUnavailable
+from store.broker.publisher import BrokerUnavailableError
+from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -42,7 +43,7 @@ _ALARM = 3
 _log = structlog.get_logger("gateway.canary")
 
 
-class CanaryLost(Exception):
+class CanaryLostError(CreditGateError):
     """The register shows other than what it must; ``args`` say at which step."""
 
 
@@ -57,8 +58,8 @@ def canary_number(place: int) -> str:
 class Canary:
     """The canary of one process. ``period`` is seconds from round to round; 0 keeps it from flying."""
 
-    door: FeedDoor
-    desk: AdmissionDesk
+    door: FeedPublisher
+    desk: RecordValidator
     keys: SubjectKeys
     replica: Replica
     reader: ReplicaReader
@@ -77,12 +78,19 @@ class Canary:
             await asyncio.sleep(self.period)
             try:
                 await self.fly()
-            except (TimeoutError, CanaryLost, BrokerUnavailable, RegisterUnavailable, Problem, OSError) as error:
+            except (
+                TimeoutError,
+                CanaryLostError,
+                BrokerUnavailableError,
+                RegisterUnavailableError,
+                ProblemError,
+                OSError,
+            ) as error:
                 CANARY_FAILED.inc()
                 _log.warning("canary_failed", error=type(error).__name__)
 
     async def fly(self) -> None:
-        """One round. Raises ``TimeoutError``, ``CanaryLost`` and what the road raises."""
+        """One round. Raises ``TimeoutError``, ``CanaryLostError`` and what the road raises."""
         async with asyncio.timeout(_PATIENCE):
             for step, operation, listed in (("in_force", "list", True), ("free", "remove", False)):
                 self.seen[step] = await self._step(step, operation, listed)
@@ -105,14 +113,14 @@ class Canary:
         accepted = await self.door.let_in(AUTHORITY, AUTHORITY, claim)
         let_in = monotonic()
         if accepted.receipt is None:
-            raise CanaryLost(step)
+            raise CanaryLostError(step)
         await change
         took = monotonic() - let_in
         number = parse_identifier(canary_number(self.place), today=civil_day(self.clock()))
         assert isinstance(number, Identifier)
         key = self.keys.subject(number.canonical)
         if bool((await self.reader.look_up([key])).listings.get(key)) is not listed:
-            raise CanaryLost(step)
+            raise CanaryLostError(step)
         return max(0.0, took)
 
     def _claim(self, operation: str) -> list[Any]:
@@ -140,5 +148,5 @@ class Canary:
             orjson.dumps(record), "application/json", AUTHORITY, self.desk, today=today, now=milliseconds
         )
         if not isinstance(judged[0].judged, Claim):
-            raise CanaryLost(str(judged[0].judged))
+            raise CanaryLostError(str(judged[0].judged))
         return judged

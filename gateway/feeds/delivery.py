@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from gateway.web.problems import Problem
-from rules.admission.validator import AdmissionDesk, Claim
-from rules.faults import InvalidRecord
+from gateway.web.problems import ProblemError
+from rules.admission.validator import Claim, RecordValidator
+from rules.faults import InvalidRecordError
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _JSON = ("application/json", "application/octet-stream", "text/json")
@@ -22,14 +22,14 @@ class Judged:
     index: int
     line: int | None
     record_no: str | None
-    judged: Claim | InvalidRecord
+    judged: Claim | InvalidRecordError
 
     def result(self) -> dict[str, Any]:
         """This record's line in the receipt."""
         document: dict[str, Any] = {"index": self.index}
         document |= {} if self.line is None else {"line": self.line}
         document |= {} if self.record_no is None else {"record_no": self.record_no}
-        if isinstance(self.judged, InvalidRecord):
+        if isinstance(self.judged, InvalidRecordError):
             return document | {"status": "rejected"} | self.judged.as_dict()
         document |= {"status": "queued", "listing": self.judged.key}
         if self.judged.warnings:
@@ -40,12 +40,12 @@ class Judged:
 
 
 def judge_delivery(
-    body: bytes, content_type: str, authority: str, desk: AdmissionDesk, *, today: date, now: int
+    body: bytes, content_type: str, authority: str, desk: RecordValidator, *, today: date, now: int
 ) -> list[Judged]:
-    """Every record of the body with its verdict at the door. Raises ``Problem`` for an unreadable body."""
+    """Every record of the body with its verdict at the door. Raises ``ProblemError`` for an unreadable body."""
     records = list(_records(body, content_type))
     if not records:
-        raise Problem("body_empty")
+        raise ProblemError("body_empty")
     return [_judge(index, line, value, authority, desk, today, now) for index, (line, value) in enumerate(records)]
 
 
@@ -58,17 +58,17 @@ def _records(body: bytes, content_type: str) -> Iterator[tuple[int | None, Any]]
         try:
             value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+            raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
         yield from ((None, item) for item in (value if isinstance(value, list) else [value]))
     else:
-        raise Problem("media_type_unsupported")
+        raise ProblemError("media_type_unsupported")
 
 
 def _line(line: bytes) -> Any:  # noqa: ANN401
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return InvalidRecord("json_invalid")
+        return InvalidRecordError("json_invalid")
 
 
 def _judge(
@@ -76,15 +76,15 @@ def _judge(
     line: int | None,
     value: Any,  # noqa: ANN401
     authority: str,
-    desk: AdmissionDesk,
+    desk: RecordValidator,
     today: date,
     now: int,
 ) -> Judged:
-    if isinstance(value, InvalidRecord):
+    if isinstance(value, InvalidRecordError):
         return Judged(index, line, None, value)
     number = value.get("record_no") if isinstance(value, dict) else None
     number = number if isinstance(number, str) and len(number) <= 128 else None
     try:
         return Judged(index, line, number, desk.admit(value, today=today, default_version=now, sender=authority))
-    except InvalidRecord as fault:
+    except InvalidRecordError as fault:
         return Judged(index, line, number, fault)

@@ -9,18 +9,18 @@ from typing import Any
 import structlog
 
 from gateway.feeds.delivery import Judged
-from gateway.feeds.publish import FeedDoor
-from gateway.feeds.upload_rows import CHUNK, FileReading
+from gateway.feeds.publish import FeedPublisher
+from gateway.feeds.upload_rows import CHUNK, UploadRows
 from gateway.metrics import SNAPSHOTS_HELD
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from rules.admission.snapshot import news_of, removal_of
-from rules.admission.validator import AdmissionDesk, Claim
-from rules.faults import InvalidRecord
+from rules.admission.validator import Claim, RecordValidator
+from rules.faults import InvalidRecordError
 from rules.records.feed_bounds import Cause, snapshot_breach
 from rules.records.feed_record import ListRecord
 from rules.vocabulary import ListColour
 from store.feeds.quarantine import Quarantine
-from store.ledger.snapshots import SnapshotBook
+from store.ledger.snapshots import SnapshotStore
 
 _MOST_TOLD = 1000
 _log = structlog.get_logger("gateway.snapshots")
@@ -28,18 +28,18 @@ Told = Callable[[str | None, Sequence[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotDelivery:
+class FullListDelivery:
     """Turns full lists into events."""
 
-    desk: AdmissionDesk
-    door: FeedDoor
-    book: SnapshotBook
+    desk: RecordValidator
+    door: FeedPublisher
+    book: SnapshotStore
     quarantine: Quarantine
 
     async def take(
-        self, client: str, reading: FileReading, colour: ListColour, document_no: str, told: Told
+        self, client: str, reading: UploadRows, colour: ListColour, document_no: str, told: Told
     ) -> dict[str, Any]:
-        """Send what a full list changes. Raises ``Problem`` when any of its rows fails.
+        """Send what a full list changes. Raises ``ProblemError`` when any of its rows fails.
 
         Over the bounds the feed is held first, so that all of it waits for a person. An empty list sends
         nothing at all: it is never "remove all".
@@ -64,7 +64,7 @@ class SnapshotDelivery:
             "hold": {"id": hold, "cause": cause} if cause else None,
         }
 
-    async def _send_news(self, client: str, reading: FileReading, told: Told) -> int:
+    async def _send_news(self, client: str, reading: UploadRows, told: Told) -> int:
         sent = 0
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
@@ -84,7 +84,7 @@ class SnapshotDelivery:
         return sent
 
     async def _send_removals(
-        self, client: str, reading: FileReading, absent: Sequence[str], document_no: str, told: Told
+        self, client: str, reading: UploadRows, absent: Sequence[str], document_no: str, told: Told
     ) -> int:
         for numbers in _chunks(absent):
             keys = {number: self.desk.keys.listing(reading.authority, number) for number in numbers}
@@ -103,21 +103,21 @@ class SnapshotDelivery:
         return len(absent)
 
 
-async def _listed(reading: FileReading) -> set[str]:
-    """The record numbers of a file whose every row is good. Raises ``Problem`` with those that are not."""
+async def _listed(reading: UploadRows) -> set[str]:
+    """The record numbers of a file whose every row is good. Raises ``ProblemError`` with those that are not."""
     listed: set[str] = set()
     faults: list[dict[str, Any]] = []
     failed = 0
     async with aclosing(reading.chunks()) as chunks:
         async for chunk in chunks:
             for item in chunk:
-                if isinstance(item.judged, InvalidRecord):
+                if isinstance(item.judged, InvalidRecordError):
                     failed += 1
                     faults += [item.judged.as_dict() | {"line": item.line}] if len(faults) < _MOST_TOLD else []
                 else:
                     listed.add(item.judged.record.record_no)
     if failed:
-        raise Problem("snapshot_refused", f"{failed} rows fail", f"{failed} 行未通过", rejected=faults)
+        raise ProblemError("snapshot_refused", f"{failed} rows fail", f"{failed} 行未通过", rejected=faults)
     reading.notes.clear()
     return listed
 

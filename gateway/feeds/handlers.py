@@ -9,11 +9,11 @@ import orjson
 from aiohttp import web
 
 from gateway.feeds.delivery import judge_delivery
-from gateway.feeds.publish import FeedDoor
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
+from gateway.feeds.publish import FeedPublisher
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from rules.admission.validator import AdmissionDesk
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.records.feed_record import feed_record_schema
 from store.ledger.feed_events import Ledger
@@ -26,10 +26,10 @@ _SCHEMA = orjson.dumps(feed_record_schema(), option=orjson.OPT_INDENT_2)
 class FeedHandlers:
     """Takes feeds in."""
 
-    access: Access
-    desk: AdmissionDesk
+    access: Authenticator
+    desk: RecordValidator
     ledger: Ledger
-    door: FeedDoor
+    door: FeedPublisher
     clock: Callable[[], datetime]
 
     async def post_records(self, request: web.Request) -> web.Response:
@@ -47,7 +47,7 @@ class FeedHandlers:
         )
         receipt, results = await self.door.let_in(client.id, authority, delivery)
         if receipt is None:
-            raise Problem("records_refused", results=results)
+            raise ProblemError("records_refused", results=results)
         document = _receipt(receipt, authority, rfc3339(now), results)
         location = f"/v1/feeds/receipts/{receipt}"
         return web.Response(status=202, body=orjson.dumps(document), headers=_JSON | {"Location": location})
@@ -57,7 +57,7 @@ class FeedHandlers:
         client = await self.access.client_of(request)
         found = await self.ledger.receipt(request.match_info["receipt"])
         if found is None or found["authority"] not in client.grants.feeds:
-            raise Problem("receipt_unknown")
+            raise ProblemError("receipt_unknown")
         created = rfc3339(from_milliseconds(found["created_at"]))
         document = _receipt(found["id"], found["authority"], created, found["results"])
         return web.Response(body=orjson.dumps(document), headers=_JSON)
@@ -66,20 +66,20 @@ class FeedHandlers:
         """The JSON Schema of feed record v1."""
         await self.access.reader_of(request)
         if request.match_info["schema"] != "feed-record":
-            raise Problem("schema_unknown")
+            raise ProblemError("schema_unknown")
         return web.Response(body=_SCHEMA, headers={"Content-Type": "application/schema+json"})
 
 
 _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
-def fed_authority(request: web.Request, client: Client, desk: AdmissionDesk) -> str:
-    """The authority of the address, for which the client may feed. Raises ``Problem`` 403 or 404."""
+def fed_authority(request: web.Request, client: Client, desk: RecordValidator) -> str:
+    """The authority of the address, for which the client may feed. Raises ``ProblemError`` 403 or 404."""
     authority = request.match_info["authority"]
     if desk.departments.find(authority) is None:
-        raise Problem("authority_unknown")
+        raise ProblemError("authority_unknown")
     if authority not in client.grants.feeds:
-        raise Problem("feed_not_granted", f"missing: feed {authority}")
+        raise ProblemError("feed_not_granted", f"missing: feed {authority}")
     return authority
 
 

@@ -7,29 +7,29 @@ from datetime import datetime
 import orjson
 from aiohttp import web
 
-from gateway.web.auth import Access
+from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import reason_of
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.records.departments import Departments
 from store.feeds.quarantine import Quarantine
-from store.ledger.feed_report import FeedOverview
-from store.ledger.listing_queries import ListingTable
+from store.ledger.feed_report import FeedReport
+from store.ledger.listing_queries import ListingQueries
 from store.platforms.clients import Client
 
 _MOST_NOTICES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class FeedCareHandlers:
+class FeedOperationHandlers:
     """Shows the state of feeds and decides about held ones."""
 
-    access: Access
+    access: Authenticator
     departments: Departments
-    overview: FeedOverview
+    overview: FeedReport
     quarantine: Quarantine
-    table: ListingTable
+    table: ListingQueries
     clock: Callable[[], datetime]
 
     async def get_status(self, request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ class FeedCareHandlers:
         client = await self.access.client_of(request)
         seen = self._seen(client)
         if not seen:
-            raise Problem("inspect_not_granted", "missing: inspect, or a feed")
+            raise ProblemError("inspect_not_granted", "missing: inspect, or a feed")
         now = self.clock()
         feeds = await self.overview.of(seen, to_milliseconds(now))
         return _answer({"as_of": rfc3339(now), "feeds": feeds})
@@ -55,10 +55,10 @@ class FeedCareHandlers:
         client = await self.access.client_of(request)
         authority = self._authority(request)
         if authority not in self._seen(client):
-            raise Problem("feed_not_granted", f"missing: feed {authority}")
+            raise ProblemError("feed_not_granted", f"missing: feed {authority}")
         after = request.query.get("after", "0")
         if not after.isdecimal() or len(after) > 18:
-            raise Problem("request_invalid", "after is a number", "after 须为数字", path="after")
+            raise ProblemError("request_invalid", "after is a number", "after 须为数字", path="after")
         rows = await self.table.notices_to(authority, int(after), _MOST_NOTICES)
         notices = [
             {
@@ -77,7 +77,7 @@ class FeedCareHandlers:
         client = await self.access.client_of(request)
         authority = self._authority(request)
         if not client.grants.quarantine:
-            raise Problem("quarantine_not_granted", "missing: quarantine")
+            raise ProblemError("quarantine_not_granted", "missing: quarantine")
         why = reason_of(await read_body(request), client)
         now = self.clock()
         hold = await self.quarantine.decide(
@@ -89,13 +89,13 @@ class FeedCareHandlers:
             now=to_milliseconds(now),
         )
         if hold is None:
-            raise Problem("feed_not_held")
+            raise ProblemError("feed_not_held")
         return _answer({"authority": authority, "hold": hold["id"], "cause": hold["cause"], "state": hold["state"]})
 
     def _authority(self, request: web.Request) -> str:
         authority = request.match_info["authority"]
         if self.departments.find(authority) is None:
-            raise Problem("authority_unknown")
+            raise ProblemError("authority_unknown")
         return authority
 
     def _seen(self, client: Client) -> frozenset[str]:

@@ -24,7 +24,7 @@ class Accepted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FeedDoor:
+class FeedPublisher:
     """Lets records in. ``durable_deadline`` is in seconds."""
 
     ledger: Ledger
@@ -35,7 +35,7 @@ class FeedDoor:
     async def let_in(self, client: str, authority: str, judged: Sequence[Judged]) -> Accepted:
         """Put what was accepted on the topic, durably, and note a receipt for all of it.
 
-        Raises ``BrokerUnavailable``; sending the same again is safe.
+        Raises ``BrokerUnavailableError``; sending the same again is safe.
         """
         now = to_milliseconds(self.clock())
         results = [item.result() for item in judged]

@@ -9,16 +9,16 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from gateway.audit.buffer import Audit
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
+from gateway.audit.buffer import AuditBuffer
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, to_milliseconds
 from rules.listings.listing import decode_listing
 from rules.repair.answer import repair_answer
 from rules.repair.case import Regime, RepairAnswer, StatedFacts
 from rules.working_days import WorkingDays
 from store.ledger.decisions import DecisionEntry
-from store.ledger.listing_queries import ListingTable
+from store.ledger.listing_queries import ListingQueries
 from store.ledger.repair_cases import repair_case
 from store.platforms.clients import Client
 
@@ -30,11 +30,11 @@ _LONGEST = 256
 class RepairHandler:
     """Answers questions about repair."""
 
-    access: Access
-    table: ListingTable
+    access: Authenticator
+    table: ListingQueries
     working_days: WorkingDays
     regime: Regime
-    audit: Audit
+    audit: AuditBuffer
     clock: Callable[[], datetime]
 
     async def get(self, request: web.Request) -> web.Response:
@@ -46,12 +46,12 @@ class RepairHandler:
         facts = _facts(asked)
         row = await self.table.find(request.match_info["listing"])
         if row is None:
-            raise Problem("listing_unknown")
+            raise ProblemError("listing_unknown")
         if not _may_see(client, row["authority"], row["listing"]):
-            raise Problem("listing_not_granted")
+            raise ProblemError("listing_not_granted")
         case = await repair_case(self.table, self.working_days, row, facts)
         if case is None:
-            raise Problem("listing_unknown")
+            raise ProblemError("listing_unknown")
         now = self.clock()
         answer = repair_answer(case, regime=self.regime, today=civil_day(now))
         self.audit.put(_entry(client, operator, purpose, row["key"], answer, to_milliseconds(now)))
@@ -64,9 +64,9 @@ class RepairHandler:
 def _said(text: str | None, code: str) -> str:
     text = (text or "").strip()
     if not text:
-        raise Problem(code, path=code.removesuffix("_missing"))
+        raise ProblemError(code, path=code.removesuffix("_missing"))
     if len(text) > _LONGEST or not text.isprintable():
-        raise Problem("request_invalid", path=code.removesuffix("_missing"))
+        raise ProblemError("request_invalid", path=code.removesuffix("_missing"))
     return text
 
 
@@ -74,12 +74,12 @@ def _facts(asked: dict[str, str]) -> StatedFacts:
     unknown = asked.keys() - set(StatedFacts.__struct_fields__)
     if unknown:
         names = ", ".join(StatedFacts.__struct_fields__)
-        raise Problem("request_invalid", f"facts that can be stated: {names}", path="query")
+        raise ProblemError("request_invalid", f"facts that can be stated: {names}", path="query")
     try:
         return msgspec.convert(asked, StatedFacts, strict=False)
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `$.")
-        raise Problem("request_invalid", detail, path=path.rstrip("`") or "query") from None
+        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "query") from None
 
 
 def _may_see(client: Client, authority: str, listing: bytes | None) -> bool:

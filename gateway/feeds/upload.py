@@ -7,9 +7,9 @@ from typing import BinaryIO, NamedTuple
 
 from aiohttp import BodyPartReader, StreamReader, web
 
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import Patience, in_good_time
-from intake.files.tables import FileKind, FileUnreadable, kind_of
+from intake.files.tables import FileKind, FileUnreadableError, kind_of
 
 _PIECE = 256 * 1024
 _PACE = 1024 * 1024
@@ -27,7 +27,7 @@ class UploadedFile(NamedTuple):
 async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[UploadedFile]:
     """The file of a request: a form's field ``file``, or the body with its name in Content-Disposition.
 
-    Raises ``Problem``: 408 for one that comes too slowly, 413 over ``limit`` bytes, 415 for a kind that is not read,
+    Raises ``ProblemError``: 408 for a slow body, 413 over ``limit`` bytes, 415 for a kind that is not read,
     422 without a file.
     """
     name: str | None
@@ -40,11 +40,11 @@ async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[Uploa
         source = request.content
         name = _name_of(request.headers.get("Content-Disposition", ""))
     if not name:
-        raise Problem("file_missing")
+        raise ProblemError("file_missing")
     try:
         kind = kind_of(name)
-    except FileUnreadable as error:
-        raise Problem("file_kind_unsupported", error.text.en, error.text.zh) from None
+    except FileUnreadableError as error:
+        raise ProblemError("file_kind_unsupported", error.text.en, error.text.zh) from None
     # In memory, like the rest of this: no call that waits for a disk.
     with open(os.memfd_create("feed"), "w+b") as file:  # noqa: ASYNC230
         async with in_good_time(request) as patience:
@@ -58,7 +58,7 @@ async def _file_field(request: web.Request) -> BodyPartReader:
     while (part := await reader.next()) is not None:
         if isinstance(part, BodyPartReader) and part.name == "file":
             return part
-    raise Problem("file_missing")
+    raise ProblemError("file_missing")
 
 
 def _name_of(disposition: str) -> str | None:
@@ -76,5 +76,5 @@ async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: in
             patience.renew()
         size += len(piece)
         if size > limit:
-            raise Problem("file_too_large", f"at most {limit} bytes", f"上限 {limit} 字节")
+            raise ProblemError("file_too_large", f"at most {limit} bytes", f"上限 {limit} 字节")
         file.write(piece)

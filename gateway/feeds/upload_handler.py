@@ -10,16 +10,16 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from gateway.feeds.full_list import SnapshotDelivery
+from gateway.feeds.full_list import FullListDelivery
 from gateway.feeds.handlers import fed_authority
-from gateway.feeds.publish import FeedDoor
+from gateway.feeds.publish import FeedPublisher
 from gateway.feeds.upload import uploaded_file
-from gateway.feeds.upload_rows import FileReading
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
-from intake.files.tables import FileUnreadable
+from gateway.feeds.upload_rows import UploadRows
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
+from intake.files.tables import FileUnreadableError
 from intake.formats.model import FEED_RECORD, Format
-from rules.admission.validator import AdmissionDesk
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.vocabulary import ListColour
 
@@ -28,7 +28,7 @@ _MODES = ("incremental", "snapshot")
 
 
 @dataclass(slots=True)
-class FileAnswer:
+class UploadResponse:
     """What became of a file at the door. The first 1,000 rejected rows are told, all are counted."""
 
     rows: int = 0
@@ -47,13 +47,13 @@ class FileAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class FileHandlers:
+class UploadHandlers:
     """Takes files in, one at a time; the next waits at the door. ``limit`` is in bytes."""
 
-    access: Access
-    desk: AdmissionDesk
-    door: FeedDoor
-    snapshots: SnapshotDelivery
+    access: Authenticator
+    desk: RecordValidator
+    door: FeedPublisher
+    snapshots: FullListDelivery
     formats: Mapping[str, Format]
     limit: int
     clock: Callable[[], datetime]
@@ -65,18 +65,18 @@ class FileHandlers:
         authority = fed_authority(request, client, self.desk)
         fmt = self.formats.get(request.query.get("format", FEED_RECORD))
         if fmt is None:
-            raise Problem("format_unknown", f"there are {', '.join(self.formats)}")
+            raise ProblemError("format_unknown", f"there are {', '.join(self.formats)}")
         mode = request.query.get("mode", fmt.mode)
         if mode not in _MODES:
-            raise Problem("request_invalid", "mode is incremental or snapshot", path="mode")
+            raise ProblemError("request_invalid", "mode is incremental or snapshot", path="mode")
         colour = _colour(request, fmt) if mode == "snapshot" else None
         document_no = _document_no(request) if mode == "snapshot" else ""
         now = self.clock()
         async with self.turn, uploaded_file(request, self.limit) as uploaded:
-            reading = FileReading(
+            reading = UploadRows(
                 uploaded, fmt, authority, self.desk, today=civil_day(now), now=to_milliseconds(now), colour=colour
             )
-            answer = FileAnswer()
+            answer = UploadResponse()
             more: dict[str, Any] = {}
             try:
                 if colour is None:
@@ -84,9 +84,9 @@ class FileHandlers:
                 else:
                     more = await self.snapshots.take(client.id, reading, colour, document_no, answer.add)
                     answer.rows = more.pop("rows")
-            except FileUnreadable as error:
+            except FileUnreadableError as error:
                 line = {} if error.line is None else {"line": error.line}
-                raise Problem(
+                raise ProblemError(
                     "file_unreadable",
                     error.text.en,
                     error.text.zh,
@@ -96,10 +96,10 @@ class FileHandlers:
                 ) from None
         document = _document(answer, reading, mode, now) | more
         if not answer.receipts and mode == "incremental":
-            raise Problem("records_refused" if answer.rows else "body_empty", rejected=answer.rejected)
+            raise ProblemError("records_refused" if answer.rows else "body_empty", rejected=answer.rejected)
         return web.Response(status=202, body=orjson.dumps(document), headers=_JSON)
 
-    async def _take(self, client: str, reading: FileReading, answer: FileAnswer) -> None:
+    async def _take(self, client: str, reading: UploadRows, answer: UploadResponse) -> None:
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
                 answer.rows += len(chunk)
@@ -109,7 +109,7 @@ class FileHandlers:
 _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
-def _document(answer: FileAnswer, reading: FileReading, mode: str, now: datetime) -> dict[str, Any]:
+def _document(answer: UploadResponse, reading: UploadRows, mode: str, now: datetime) -> dict[str, Any]:
     return {
         "authority": reading.authority,
         "format": reading.format.name,
@@ -133,14 +133,14 @@ def _colour(request: web.Request, fmt: Format) -> ListColour:
     try:
         return ListColour(str(constant or request.query.get("list", "")))
     except ValueError:
-        raise Problem("request_invalid", "list is black or red", "list 须为 black 或 red", path="list") from None
+        raise ProblemError("request_invalid", "list is black or red", "list 须为 black 或 red", path="list") from None
 
 
 def _document_no(request: web.Request) -> str:
     """The document that covers what a snapshot takes off (办法一 Art. 20)."""
     found = request.query.get("document_no", "").strip()
     if not 1 <= len(found) <= 128 or not found.isprintable():
-        raise Problem(
+        raise ProblemError(
             "request_invalid",
             "a snapshot takes listings off, and needs the document that permits it",
             "全量名单会移出记录，须注明依据文号（办法一第二十条）",

@@ -11,15 +11,15 @@ from gateway.feeds.upload import UploadedFile
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared, prepare
 from rules.admission.snapshot import refuse_foreign
-from rules.admission.validator import AdmissionDesk
-from rules.faults import InvalidRecord
+from rules.admission.validator import RecordValidator
+from rules.faults import InvalidRecordError
 from rules.vocabulary import ListColour
 
 CHUNK = 1000
 
 
 @dataclass(slots=True)
-class FileReading:
+class UploadRows:
     """One reading of a file in the name of one authority. ``colour`` is set for a full list of that colour.
 
     ``dropped`` and ``notes`` fill while it is read: columns of no use, codes of what was read otherwise.
@@ -28,7 +28,7 @@ class FileReading:
     uploaded: UploadedFile
     format: Format
     authority: str
-    desk: AdmissionDesk
+    desk: RecordValidator
     today: date
     now: int
     colour: ListColour | None = None
@@ -36,7 +36,7 @@ class FileReading:
     notes: dict[str, int] = field(default_factory=dict)
 
     async def chunks(self) -> AsyncGenerator[list[Judged], None]:
-        """The rows with their verdicts; places in the file's own words. Raises ``FileUnreadable``."""
+        """The rows with their verdicts; places in the file's own words. Raises ``FileUnreadableError``."""
         rows = prepare(self.uploaded.file, self.uploaded.kind, self.format, self.authority)
         while chunk := await asyncio.to_thread(self._next, rows):
             yield chunk
@@ -56,8 +56,8 @@ class FileReading:
             claim = self.desk.admit(row.record, today=self.today, default_version=self.now, sender=self.authority)
             if self.colour is not None:
                 refuse_foreign(claim.record, self.colour)
-        except InvalidRecord as fault:
+        except InvalidRecordError as fault:
             path = self.format.column_at(fault.path) or fault.path
-            told = InvalidRecord(fault.code, path=path, detail=fault.detail, text=fault.text)
+            told = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
             return Judged(index, row.line, number, told)
         return Judged(index, row.line, number, claim)

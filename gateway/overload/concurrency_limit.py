@@ -12,15 +12,15 @@ from aiohttp import web
 
 from config.settings import Settings
 from gateway.metrics import IN_HAND, REFUSED
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
 
 _ON_THEIR_OWN = ("/v1/checks", "/v1/authz", "/v1/tickets", "/v1/events", "/v1/schemas")
 """Those that take their place once the body is there; event streams, which idle; and what is a page."""
 
 
-class LoadGate:
-    """Lets at most ``most`` in at once: ``with gate: …`` raises ``Problem`` 503 when it is full."""
+class ConcurrencyLimit:
+    """Lets at most ``most`` in at once: ``with gate: …`` raises ``ProblemError`` 503 when it is full."""
 
     def __init__(self, kind: str, most: int) -> None:
         self._most = most
@@ -31,7 +31,7 @@ class LoadGate:
     def __enter__(self) -> Self:
         if self.in_hand >= self._most:
             REFUSED.labels("overloaded").inc()
-            raise Problem("overloaded")
+            raise ProblemError("overloaded")
         self.in_hand += 1
         self._shown.inc()
         return self
@@ -50,14 +50,14 @@ class LoadGate:
             await self._room.wait()
 
 
-class Gates:
+class ConcurrencyLimits:
     """The gates of one process."""
 
-    def __init__(self, settings: Settings, access: Access) -> None:
+    def __init__(self, settings: Settings, access: Authenticator) -> None:
         self._access = access
-        self.checks = LoadGate("checks", settings.max_in_hand)
-        self.feeds = LoadGate("feeds", settings.max_feeds_in_hand)
-        self.rest = LoadGate("rest", settings.max_in_hand)
+        self.checks = ConcurrencyLimit("checks", settings.max_in_hand)
+        self.feeds = ConcurrencyLimit("feeds", settings.max_feeds_in_hand)
+        self.rest = ConcurrencyLimit("rest", settings.max_in_hand)
 
     def add_routes(self, app: web.Application, routes: Iterable[web.RouteDef]) -> None:
         """Offer the routes; each request needs a place, but at those that are open or take their own."""

@@ -20,7 +20,7 @@ _REFUSING = 1.0
 """Seconds for which that goes on; what a refusal says in ``Retry-After``."""
 
 
-class Turns:
+class LoadShedder:
     """The turns of one event loop. ``clock`` gives seconds; ``work`` those in which its thread had the processor.
 
     To be held up by other programs is not to be asked too much.

@@ -10,7 +10,7 @@ from math import ceil
 from time import monotonic
 
 from gateway.metrics import REFUSED
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
 _ROUNDING = 1e-9
@@ -42,7 +42,7 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class RateLimits:
+class RateLimiter:
     """The buckets of this process. A client's own rate keeps the proportion of burst to rate."""
 
     rate: float
@@ -51,7 +51,7 @@ class RateLimits:
     _buckets: dict[str, Bucket] = field(default_factory=dict, init=False)
 
     def take(self, client: Client, cost: int = 1) -> None:
-        """Let the client's request in. Raises ``Problem`` 429 with when to come back."""
+        """Let the client's request in. Raises ``ProblemError`` 429 with when to come back."""
         bucket = self._bucket(client)
         seconds = bucket.take(cost, self.clock())
         if seconds:
@@ -72,8 +72,8 @@ class RateLimits:
         return bucket
 
 
-def _problem(bucket: Bucket, seconds: float) -> Problem:
-    problem = Problem(
+def _problem(bucket: Bucket, seconds: float) -> ProblemError:
+    problem = ProblemError(
         "rate_limited",
         f"{bucket.rate:g} a second, {bucket.burst:g} at once",
         f"每秒 {bucket.rate:g} 次，瞬时至多 {bucket.burst:g} 次",

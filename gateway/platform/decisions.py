@@ -11,15 +11,15 @@ import orjson
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from gateway.web.auth import Access
+from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import body_as, operator_of
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
-from store.ledger.decisions import DecisionLog
+from store.ledger.decisions import DecisionStore
 from store.platforms.clients import Client
-from store.platforms.feedback import AlreadyReported, FeedbackBook, Report
+from store.platforms.feedback import FeedbackExistsError, FeedbackStore, Report
 
 _LOOKS = 4
 _PAUSE = 0.15
@@ -28,7 +28,7 @@ _Line = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f
 _Words = Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
-class FeedbackAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What the platform did: measures carried out, or why not and who approved that."""
 
     carried_out: bool
@@ -45,9 +45,9 @@ class FeedbackAsked(Struct, frozen=True, forbid_unknown_fields=True):
 class DecisionHandlers:
     """Decisions of the client that asked, and feedback on them."""
 
-    access: Access
-    decisions: DecisionLog
-    feedback: FeedbackBook
+    access: Authenticator
+    decisions: DecisionStore
+    feedback: FeedbackStore
     clock: Callable[[], datetime]
 
     async def get(self, request: web.Request) -> web.Response:
@@ -73,7 +73,7 @@ class DecisionHandlers:
         """Decisions whose feedback is overdue: the client's own, or all for one that may inspect."""
         client = await self.access.client_of(request)
         if request.query.get("feedback") != "overdue":
-            raise Problem("request_invalid", "feedback: overdue", path="feedback")
+            raise ProblemError("request_invalid", "feedback: overdue", path="feedback")
         limit, place = page_size(request.query), place_in(request.query, int, str)
         owner = None if client.grants.inspect else client.id
         rows = await self.feedback.waiting(owner, to_milliseconds(self.clock()), place, limit)
@@ -83,21 +83,21 @@ class DecisionHandlers:
     async def post_feedback(self, request: web.Request) -> web.Response:
         """Report what was done, once or corrected; it stays in the ledger."""
         client = await self.access.client_of(request)
-        asked = body_as(FeedbackAsked, await read_body(request))
+        asked = body_as(FeedbackRequest, await read_body(request))
         row, detail = await self._own(request, client)
         known = {measure["code"] for measure in detail["answer"]["measures"]}
         unasked = sorted(set(asked.measures) - known)
         if unasked:
-            raise Problem("measure_not_asked", ", ".join(unasked), path="$.measures")
+            raise ProblemError("measure_not_asked", ", ".join(unasked), path="$.measures")
         if not asked.carried_out and not ((asked.reason or "").strip() and (asked.approved_by or "").strip()):
-            raise Problem("feedback_incomplete", path="$.reason" if not asked.reason else "$.approved_by")
+            raise ProblemError("feedback_incomplete", path="$.reason" if not asked.reason else "$.approved_by")
         operator = operator_of(asked.operator, client)
         names = ("carried_out", "measures", "reason", "approved_by", "document_no", "corrects")
         report = Report(client.id, operator, **{name: getattr(asked, name) for name in names})
         try:
             given = await self.feedback.give(row["id"], report, to_milliseconds(self.clock()))
-        except AlreadyReported as error:
-            raise Problem("feedback_given", f"standing: {error.standing or 'none'}") from None
+        except FeedbackExistsError as error:
+            raise ProblemError("feedback_given", f"standing: {error.standing or 'none'}") from None
         return answer_json(_feedback(given), status=201)
 
     async def _own(self, request: web.Request, client: Client) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -109,7 +109,7 @@ class DecisionHandlers:
             await asyncio.sleep(_PAUSE * (look < _LOOKS - 1))
         detail = orjson.loads(row["detail"]) if row is not None else {}
         if row is None or row["client"] != client.id or "answer" not in detail:
-            raise Problem("decision_unknown")
+            raise ProblemError("decision_unknown")
         return row, detail
 
 

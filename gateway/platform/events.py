@@ -9,9 +9,9 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.metrics import EVENT_STREAMS
-from gateway.web.auth import Access
-from gateway.web.problems import Problem
-from store.platforms.outbox import ClientEvent, EventBook
+from gateway.web.auth import Authenticator
+from gateway.web.problems import ProblemError
+from store.platforms.outbox import ClientEvent, EventStore
 
 _PERIOD = 0.5
 _HEARTBEAT = 15.0
@@ -23,7 +23,7 @@ _log = structlog.get_logger("gateway.events")
 class EventHub:
     """One look at the ledger for all streams of this process: tells them that there is something new."""
 
-    def __init__(self, book: EventBook) -> None:
+    def __init__(self, book: EventStore) -> None:
         self._book = book
         self._news = asyncio.Condition()
         self.last = 0
@@ -60,8 +60,8 @@ class EventHub:
 class EventStream:
     """Streams a client's events."""
 
-    access: Access
-    book: EventBook
+    access: Authenticator
+    book: EventStore
     hub: EventHub
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -81,7 +81,7 @@ class EventStream:
         if given is None:
             return await self.book.last_id()
         if not (given.isascii() and given.isdigit() and len(given) < 19):
-            raise Problem("request_invalid", "Last-Event-ID: the id of an event", path="Last-Event-ID")
+            raise ProblemError("request_invalid", "Last-Event-ID: the id of an event", path="Last-Event-ID")
         return int(given)
 
     async def _follow(self, request: web.Request, response: web.StreamResponse, client: str, last: int) -> None:

@@ -8,17 +8,17 @@ from typing import Any
 from aiohttp import web
 
 from gateway.checks.response import lock_document
-from gateway.web.auth import Access
-from gateway.web.officer_reason import ReasonAsked, ReleaseAsked, reason_of
-from gateway.web.problems import Problem
+from gateway.web.auth import Authenticator
+from gateway.web.officer_reason import ReasonRequest, ReleaseRequest, reason_of
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.vocabulary import LockScope
 from store.ledger.lock_states import LockState
-from store.locks.queries import LockFilter, LockPages
-from store.locks.rows import Lock, LockChanged
-from store.locks.store import LockBook
+from store.locks.queries import LockFilter, LockQueries
+from store.locks.rows import Lock, LockChangedError
+from store.locks.store import LockStore
 from store.platforms.clients import Client
 
 _ANY = "*"
@@ -35,9 +35,9 @@ _FILTERS: dict[str, tuple[str, ...] | None] = {
 class LockHandlers:
     """Shows, releases and confirms locks."""
 
-    access: Access
-    locks: LockBook
-    pages: LockPages
+    access: Authenticator
+    locks: LockStore
+    pages: LockQueries
     clock: Callable[[], datetime]
 
     async def get(self, request: web.Request) -> web.Response:
@@ -60,17 +60,17 @@ class LockHandlers:
         client = await self.access.client_of(request)
         lock = await self._visible(request, client)
         if not client.grants.release:
-            raise Problem("release_not_granted", "missing: release")
-        return await self._end(request, client, lock, LockState.RELEASED, ReleaseAsked)
+            raise ProblemError("release_not_granted", "missing: release")
+        return await self._end(request, client, lock, LockState.RELEASED, ReleaseRequest)
 
     async def confirm(self, request: web.Request) -> web.Response:
         """Say that the refusal was carried out; the lock has done its work."""
         client = await self.access.client_of(request)
         lock = await self._visible(request, client)
-        return await self._end(request, client, lock, LockState.CONFIRMED, ReasonAsked)
+        return await self._end(request, client, lock, LockState.CONFIRMED, ReasonRequest)
 
     async def _end(
-        self, request: web.Request, client: Client, lock: Lock, state: LockState, kind: type[ReasonAsked]
+        self, request: web.Request, client: Client, lock: Lock, state: LockState, kind: type[ReasonRequest]
     ) -> web.Response:
         why = reason_of(await read_body(request), client, kind)
         try:
@@ -84,16 +84,16 @@ class LockHandlers:
                 now=to_milliseconds(self.clock()),
                 seen=_seen(request),
             )
-        except LockChanged:
-            raise Problem("lock_changed") from None
+        except LockChangedError:
+            raise ProblemError("lock_changed") from None
         if ended is None:
-            raise Problem("lock_not_held")
+            raise ProblemError("lock_not_held")
         return self._answer(ended)
 
     async def _visible(self, request: web.Request, client: Client) -> Lock:
         lock = await self.locks.find(request.match_info["lock"])
         if lock is None or not (lock.client == client.id or client.grants.release):
-            raise Problem("lock_unknown")
+            raise ProblemError("lock_unknown")
         return lock
 
     def _document(self, lock: Lock) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _filter(query: Mapping[str, str], client: str | None) -> LockFilter:
     for name, value in given.items():
         allowed = _FILTERS[name]
         if allowed is not None and value not in allowed:
-            raise Problem("request_invalid", f"{name}: one of {', '.join(allowed)}", path=name)
+            raise ProblemError("request_invalid", f"{name}: one of {', '.join(allowed)}", path=name)
     overdue = given.pop("overdue", None)
     state = LockState(given.pop("state")) if "state" in given else None
     return LockFilter(client=client, state=state, overdue=None if overdue is None else overdue == "true", **given)

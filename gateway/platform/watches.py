@@ -10,27 +10,27 @@ import orjson
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from gateway.audit.buffer import Audit
+from gateway.audit.buffer import AuditBuffer
 from gateway.checks.request import identifier_problem
-from gateway.overload.rate_limit import RateLimits
-from gateway.web.auth import Access
+from gateway.overload.rate_limit import RateLimiter
+from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import body_as, operator_of
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
-from rules.identity.identifiers import Identifier, InvalidIdentifier, parse_identifier
+from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
 from store.ledger.decisions import DecisionEntry
 from store.platforms.clients import Client
-from store.platforms.watches import WatchBook
+from store.platforms.watches import WatchStore
 
 _MOST = 1000
 _SCENE = "watch"
 _Reference = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class WatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class WatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """One subject: by its number, under the platform's own reference, which events will name."""
 
     reference: _Reference
@@ -38,10 +38,10 @@ class WatchAsked(Struct, frozen=True, forbid_unknown_fields=True):
     id_type: str | None = None
 
 
-class WatchesAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class WatchesRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Watches to set and references to remove; who does it and what for, unless the registration fixes them."""
 
-    watches: Annotated[tuple[WatchAsked, ...], Meta(max_length=_MOST)] = ()
+    watches: Annotated[tuple[WatchRequest, ...], Meta(max_length=_MOST)] = ()
     remove: Annotated[tuple[_Reference, ...], Meta(max_length=_MOST)] = ()
     operator: _Reference | None = None
     purpose: Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
@@ -51,22 +51,22 @@ class WatchesAsked(Struct, frozen=True, forbid_unknown_fields=True):
 class WatchHandlers:
     """Sets and shows watches. Of a number only its key is kept."""
 
-    access: Access
-    book: WatchBook
+    access: Authenticator
+    book: WatchStore
     keys: SubjectKeys
-    audit: Audit
-    limits: RateLimits
+    audit: AuditBuffer
+    limits: RateLimiter
     clock: Callable[[], datetime]
 
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; a number that is not valid harms no other."""
         client = await self.access.client_of(request)
-        asked = body_as(WatchesAsked, await read_body(request))
+        asked = body_as(WatchesRequest, await read_body(request))
         self.limits.take(client, max(1, len(asked.watches) + len(asked.remove)))
         operator = operator_of(asked.operator, client)
         purpose = (asked.purpose or client.grants.purpose or "").strip()
         if not purpose:
-            raise Problem("purpose_missing", path="$.purpose")
+            raise ProblemError("purpose_missing", path="$.purpose")
         now = self.clock()
         wanted, refused = self._wanted(asked, civil_day(now))
         counts = await self.book.put(client.id, wanted, asked.remove, to_milliseconds(now))
@@ -83,15 +83,15 @@ class WatchHandlers:
         following = cursor_to(rows, limit, rows[-1]["reference"]) if rows else None
         return answer_json({"watches": watches, "total": await self.book.count(client.id), "next": following})
 
-    def _wanted(self, asked: WatchesAsked, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    def _wanted(self, asked: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
         wanted: dict[str, str] = {}
         refused: list[dict[str, Any]] = []
         for index, watch in enumerate(asked.watches):
             try:
                 number = parse_identifier(watch.id, watch.id_type, today=today)
                 if not isinstance(number, Identifier):
-                    raise InvalidIdentifier("identifier_masked_whole")  # names nobody
-            except InvalidIdentifier as fault:
+                    raise InvalidIdentifierError("identifier_masked_whole")  # names nobody
+            except InvalidIdentifierError as fault:
                 problem = identifier_problem(fault, f"$.watches[{index}].id")
                 refused.append(
                     {"index": index, "reference": watch.reference, "problem": problem.document(str(uuid4()))}

@@ -9,20 +9,20 @@ from typing import Annotated, Any
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from gateway.web.auth import Access
+from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import body_as
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from store.platforms.ssrf_guard import refusal
-from store.platforms.webhooks import Webhook, WebhookBook
+from store.platforms.webhooks import Webhook, WebhookStore
 
 _STATES = ("pending", "delivered", "parked")
 
 
-class WebhookAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class WebhookRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Where to call."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -32,8 +32,8 @@ class WebhookAsked(Struct, frozen=True, forbid_unknown_fields=True):
 class WebhookHandlers:
     """One webhook for each client. Its secret is shown when it is made, and never again."""
 
-    access: Access
-    book: WebhookBook
+    access: Authenticator
+    book: WebhookStore
     keys: SubjectKeys
     private_allowed: bool
     clock: Callable[[], datetime]
@@ -41,10 +41,10 @@ class WebhookHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set where the client is called; 201 with the secret when it is new."""
         client = await self.access.client_of(request)
-        asked = body_as(WebhookAsked, await read_body(request))
+        asked = body_as(WebhookRequest, await read_body(request))
         why = refusal(asked.url, private_allowed=self.private_allowed)
         if why is not None:
-            raise Problem("webhook_url_refused", why, path="$.url")
+            raise ProblemError("webhook_url_refused", why, path="$.url")
         webhook, new = await self.book.put(client.id, asked.url, self._now())
         return answer_json(_document(webhook) | (self._secret(webhook) if new else {}), status=201 if new else 200)
 
@@ -57,7 +57,7 @@ class WebhookHandlers:
         """Call the client no more."""
         client = await self.access.client_of(request)
         if not await self.book.remove(client.id):
-            raise Problem("webhook_unknown")
+            raise ProblemError("webhook_unknown")
         return web.Response(status=204)
 
     async def rotate(self, request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ class WebhookHandlers:
         client = await self.access.client_of(request)
         state = request.query.get("state")
         if state is not None and state not in _STATES:
-            raise Problem("request_invalid", f"state: one of {', '.join(_STATES)}", path="state")
+            raise ProblemError("request_invalid", f"state: one of {', '.join(_STATES)}", path="state")
         limit, place = page_size(request.query), place_in(request.query, int)
         rows = await self.book.page(client.id, state, place[0] if place else 0, limit)
         following = cursor_to(rows, limit, rows[-1]["event_id"]) if rows else None
@@ -83,7 +83,7 @@ class WebhookHandlers:
         event = request.match_info["event"]
         known = event.isascii() and event.isdigit() and len(event) < 19
         if not known or not await self.book.replay(client.id, int(event), self._now()):
-            raise Problem("delivery_unknown")
+            raise ProblemError("delivery_unknown")
         return answer_json({"event": int(event), "state": "pending"}, status=202)
 
     def _secret(self, webhook: Webhook) -> dict[str, str]:
@@ -96,7 +96,7 @@ class WebhookHandlers:
 
 def _known(webhook: Webhook | None) -> Webhook:
     if webhook is None:
-        raise Problem("webhook_unknown")
+        raise ProblemError("webhook_unknown")
     return webhook
 
 

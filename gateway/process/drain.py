@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.process.listener import Door
+from gateway.process.listener import Listener
 
 SERVER = "CreditGate"
 _WORD = 0.2
@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
-class Departure:
+class DrainState:
     """Whether this process is about to leave. While it drains, each answer asks its connection to go elsewhere."""
 
     draining: bool = False
@@ -45,23 +45,23 @@ class Departure:
             response.force_close()
 
 
-DEPARTURE = web.AppKey("departure", Departure)
+DRAIN_STATE = web.AppKey("departure", DrainState)
 
 
 @web.middleware
 async def count_in_hand(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count what is to be finished before the process ends."""
-    departure = request.app[DEPARTURE]
-    departure.in_hand += 1
+    drain_state = request.app[DRAIN_STATE]
+    drain_state.in_hand += 1
     try:
         return await handler(request)
     finally:
-        departure.in_hand -= 1
+        drain_state.in_hand -= 1
 
 
 async def leave(
-    departure: Departure,
-    door: Door,
+    drain_state: DrainState,
+    door: Listener,
     servers: Sequence[asyncio.AbstractServer],
     open_now: Callable[[], int],
     close_lanes: Callable[[float], Awaitable[None]],
@@ -71,24 +71,24 @@ async def leave(
 
     Idle connections are the caller's to close.
     """
-    departure.draining = True
+    drain_state.draining = True
     await asyncio.sleep(drain_seconds if door.line is None else max(drain_seconds, _WORD))
     if door.is_to_be_shut():  # else connections in its queue are the successor's
         door.let_nobody_new_in()
         await asyncio.sleep(_QUEUE)
     for server in servers:
         server.close()
-    for end in departure.idlers:
+    for end in drain_state.idlers:
         await end()
     await _until(lambda: not open_now(), _LAST_REQUESTS)
-    await asyncio.gather(_finish(departure), close_lanes(2 * _TO_FINISH))
+    await asyncio.gather(_finish(drain_state), close_lanes(2 * _TO_FINISH))
 
 
-async def _finish(departure: Departure) -> None:
+async def _finish(drain_state: DrainState) -> None:
     """Not left to the server's own shutdown: that stops to read, and so cuts off whoever is still sending a body."""
-    await _until(lambda: not departure.in_hand, _TO_FINISH)
-    departure.last_call = True
-    await _until(lambda: not departure.in_hand, _TO_FINISH)
+    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
+    drain_state.last_call = True
+    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
 
 
 async def _until(done: Callable[[], bool], seconds: float) -> None:

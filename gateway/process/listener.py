@@ -15,7 +15,7 @@ from uuid import uuid4
 import orjson
 
 from gateway.metrics import REFUSED
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 
 BACKLOG = 1024
 _FOR_ITSELF = 256
@@ -34,7 +34,7 @@ _NO_SYN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listener:
     """What one process listens on. ``line`` leads to the parent that lent it, if one did."""
 
     listeners: Sequence[socket.socket]
@@ -131,7 +131,7 @@ def room_for_connections(wanted: int) -> int:
 
 
 @dataclass(slots=True)
-class Bouncer:
+class ConnectionLimit:
     """Refuses connections politely beyond ``most``; ``open_now`` counts those that are open."""
 
     most: int
@@ -153,7 +153,7 @@ class Bouncer:
 class _Refusal(asyncio.Protocol):
     """Says 503 and goes. It stays for a moment: closed at once, what was sent unread would take the answer along."""
 
-    def __init__(self, bouncer: Bouncer) -> None:
+    def __init__(self, bouncer: ConnectionLimit) -> None:
         self._bouncer = bouncer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -171,7 +171,7 @@ class _Refusal(asyncio.Protocol):
 
 
 def _refusal() -> bytes:
-    problem = Problem("overloaded")
+    problem = ProblemError("overloaded")
     body = orjson.dumps(problem.document(str(uuid4())))
     headers = problem.header_fields() | {"Content-Length": str(len(body)), "Connection": "close"}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

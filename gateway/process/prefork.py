@@ -20,6 +20,7 @@ from config.settings import Settings
 from gateway.process.listener import bound, listen
 from gateway.process.server import port_is_free
 from gateway.process.worker import Worker
+from rules.faults import CreditGateError
 
 _LOOK = 0.05
 _TO_SERVE = 60.0
@@ -31,32 +32,32 @@ _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _log = structlog.get_logger("gateway.workers")
 
 
-class NoneServes(Exception):
+class NoWorkerServesError(CreditGateError):
     """The first gateway that was started ended before it served; its own log line says why."""
 
 
 def run_workers(settings: Settings, count: int) -> None:
     """Run ``count`` gateways until SIGTERM or SIGINT; one that fails is started again, SIGHUP replaces them all.
 
-    Raises ``NoneServes`` or ``OSError`` when they cannot be started at all.
+    Raises ``NoWorkerServesError`` or ``OSError`` when they cannot be started at all.
     """
     set_up_logs(settings.log_format)
     if not port_is_free(settings.host, settings.port):
         raise OSError(f"port {settings.port} on {settings.host} is taken")
     with TemporaryDirectory(prefix="creditgate-metrics-") as metrics:
         os.environ.setdefault(_METRICS, metrics)
-        Crew(settings, count).run()
+        Prefork(settings, count).run()
 
 
 @dataclass(slots=True)
-class Seat:
+class Slot:
     """A place at the port: its sockets, and who serves there."""
 
     listeners: list[socket.socket]
     worker: Worker
 
 
-class Crew:
+class Prefork:
     """The gateways of one port."""
 
     def __init__(self, settings: Settings, count: int) -> None:
@@ -66,7 +67,7 @@ class Crew:
         self._stopping = False
         self._replacing = False
         self._ever_served = False
-        self._seats: list[Seat] = []
+        self._seats: list[Slot] = []
         self._aside: list[Worker] = []
         """Those that come or go while others hold the seats."""
 
@@ -78,7 +79,7 @@ class Crew:
         try:
             for _ in range(self._count):
                 listeners = self._sockets(listen)
-                self._seats.append(Seat(listeners, Worker.start(self._settings, listeners)))
+                self._seats.append(Slot(listeners, Worker.start(self._settings, listeners)))
             while not self._stopping:
                 self._until(lambda: self._replacing, _TO_SERVE)
                 if self._replacing and not self._stopping:
@@ -108,7 +109,7 @@ class Crew:
             sleep(_LOOK)
         return False
 
-    def _fill(self, seat: Seat) -> None:
+    def _fill(self, seat: Slot) -> None:
         """Start a gateway in place of one that ended."""
         if seat.worker.has_begun():
             self._ever_served = self._ever_served or seat.worker.serving
@@ -116,9 +117,9 @@ class Crew:
             return
         served, pause = seat.worker.serving, 0.0
         _log.warning("gateway_ended", code=seat.worker.process.exitcode, served=served)
-        seat.worker.bury()
+        seat.worker.reap()
         if not self._ever_served:
-            raise NoneServes
+            raise NoWorkerServesError
         if not served:
             # Who knocks here would wait for nobody: the others shall answer, until one serves that can.
             _close(seat.listeners)
@@ -134,7 +135,7 @@ class Crew:
                 return
         _log.info("replaced", gateways=len(self._seats))
 
-    def _replace(self, seat: Seat) -> bool:
+    def _replace(self, seat: Slot) -> bool:
         """Fill the seat anew; only when the new process serves does the old one leave."""
         successor = Worker.start(self._settings, seat.listeners)
         self._aside = [successor]
@@ -142,7 +143,7 @@ class Crew:
         if self._stopping:
             return False
         if not successor.serving:
-            self._bury([successor], 0)
+            self._reap([successor], 0)
             return False
         old, seat.worker = seat.worker, successor
         self._aside = [old]
@@ -150,7 +151,7 @@ class Crew:
         self._until(lambda: not old.process.is_alive(), self._to_end)
         if self._stopping:
             return False
-        self._bury([old], 0)
+        self._reap([old], 0)
         return True
 
     def _end(self) -> None:
@@ -160,9 +161,9 @@ class Crew:
             _close(seat.listeners)  # else what one still finishes would keep all who come waiting
         for worker in everybody:
             worker.ask_to_end(closing=True)
-        self._bury(everybody, self._to_end)
+        self._reap(everybody, self._to_end)
 
-    def _bury(self, workers: Sequence[Worker], patience: float) -> None:
+    def _reap(self, workers: Sequence[Worker], patience: float) -> None:
         """Forget processes that end; one that does not is killed."""
         deadline = monotonic() + patience
         for worker in workers:
@@ -170,7 +171,7 @@ class Crew:
             if worker.process.is_alive():
                 _log.warning("killed", pid=worker.process.pid)
                 worker.process.kill()
-            worker.bury()
+            worker.reap()
         self._aside = []
 
 

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from config.logs import set_up_logs
 from config.settings import Settings
-from gateway.app import ACCESS, CHECKS, REPLICA, build_app
-from gateway.fastlane.server import Lanes
-from gateway.process.drain import DEPARTURE, leave
-from gateway.process.listener import BACKLOG, Bouncer, Door, bound, listen, room_for_connections
+from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.server import FastLaneServer
+from gateway.process.drain import DRAIN_STATE, leave
+from gateway.process.listener import BACKLOG, ConnectionLimit, Listener, bound, listen, room_for_connections
 
 _TO_CLOSE = 2.0
 """Seconds for answers that were made and not yet taken; what was in hand had its time before."""
@@ -26,7 +26,7 @@ _LINGER = 2.0
 _log = structlog.get_logger("gateway")
 
 
-def run_gateway(settings: Settings, door: Door | None = None) -> None:
+def run_gateway(settings: Settings, door: Listener | None = None) -> None:
     """Serve until SIGTERM or SIGINT; drain, finish what is in hand, then return.
 
     ``door`` is lent by a parent that runs several gateways; without it this process opens its own.
@@ -35,11 +35,11 @@ def run_gateway(settings: Settings, door: Door | None = None) -> None:
     settings.log_effective()
     if door is None:
         deadline = settings.body_deadline
-        door = Door(listen(settings.host, settings.port, share_port=False, reading_deadline=deadline))
+        door = Listener(listen(settings.host, settings.port, share_port=False, reading_deadline=deadline))
     uvloop.run(_serve(settings, door))
 
 
-async def _serve(settings: Settings, door: Door) -> None:
+async def _serve(settings: Settings, door: Listener) -> None:
     app = build_app(settings, lambda: datetime.now(UTC))
     runner = web.AppRunner(
         app,
@@ -52,10 +52,10 @@ async def _serve(settings: Settings, door: Door) -> None:
     server = runner.server
     assert server is not None
 
-    lanes = Lanes(
+    lanes = FastLaneServer(
         app[CHECKS],
-        app[ACCESS],
-        app[DEPARTURE],
+        app[AUTHENTICATOR],
+        app[DRAIN_STATE],
         server,
         settings.body_limit,
         settings.keep_alive,
@@ -65,7 +65,7 @@ async def _serve(settings: Settings, door: Door) -> None:
     def open_now() -> int:
         return len(server.connections) + len(lanes.open)
 
-    bouncer = Bouncer(room_for_connections(settings.max_connections), open_now)
+    bouncer = ConnectionLimit(room_for_connections(settings.max_connections), open_now)
     protocol: Callable[[], asyncio.BaseProtocol] = lanes if settings.fast_lane else server
     sweeping = asyncio.create_task(lanes.sweep())
     loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, door: Door) -> None:
         door.tell_serving()
         await stopping.wait()
         _log.info("draining")
-        await leave(app[DEPARTURE], door, servers, open_now, lanes.close, settings.drain_seconds)
+        await leave(app[DRAIN_STATE], door, servers, open_now, lanes.close, settings.drain_seconds)
     finally:
         for each in servers:
             each.close()

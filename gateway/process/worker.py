@@ -13,10 +13,10 @@ from time import sleep
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
-from config.files import ConfigFault
+from config.files import ConfigError
 from config.parent import end_with_parent
 from config.settings import Settings
-from gateway.process.listener import Door, says_serving, tell_closing
+from gateway.process.listener import Listener, says_serving, tell_closing
 from gateway.process.server import run_gateway
 
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -53,7 +53,7 @@ class Worker:
         if self.process.is_alive():
             self.process.terminate()
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Forget an ended process; what it counted stays in the sums."""
         self.process.join()
         self.line.close()
@@ -65,8 +65,8 @@ def _one(settings: Settings, parent: int, listeners: Sequence[socket.socket], li
     end_with_parent(parent)
     sleep(pause)
     try:
-        run_gateway(settings, Door(listeners, line))
-    except (ConfigFault, ValueError, OSError) as error:
-        of_a_file = isinstance(error, ConfigFault)
+        run_gateway(settings, Listener(listeners, line))
+    except (ConfigError, ValueError, OSError) as error:
+        of_a_file = isinstance(error, ConfigError)
         _log.error("cannot_serve", faults=str(error).splitlines(), exc_info=not of_a_file)
         sys.exit(1)

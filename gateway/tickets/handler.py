@@ -10,17 +10,17 @@ import orjson
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from gateway.audit.buffer import Audit
+from gateway.audit.buffer import AuditBuffer
 from gateway.checks.response import as_of
-from gateway.data_freshness import Doubts
+from gateway.data_freshness import DataFreshness
 from gateway.metrics import TICKETS_VERIFIED
-from gateway.overload.concurrency_limit import LoadGate
-from gateway.overload.rate_limit import RateLimits
-from gateway.policy_store import PolicyShelf
-from gateway.tickets.signer import Clearance, TicketDesk, seen, why_void
-from gateway.web.auth import Access
+from gateway.overload.concurrency_limit import ConcurrencyLimit
+from gateway.overload.rate_limit import RateLimiter
+from gateway.policy_store import PolicyStore
+from gateway.tickets.signer import Clearance, TicketSigner, seen, why_void
+from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import body_as
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
@@ -34,7 +34,7 @@ from store.replica.reader import ReplicaReader
 _Line = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
-class VerifyAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class VerifyRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The ticket, and what it is shown for."""
 
     ticket: Annotated[str, Meta(min_length=1, max_length=65_536)]
@@ -46,29 +46,29 @@ class VerifyAsked(Struct, frozen=True, forbid_unknown_fields=True):
 class TicketHandler:
     """Verifies tickets; one look-up each."""
 
-    access: Access
-    tickets: TicketDesk
+    access: Authenticator
+    tickets: TicketSigner
     reader: ReplicaReader
     keys: SubjectKeys
-    shelf: PolicyShelf
-    audit: Audit
-    doubts: Doubts
-    limits: RateLimits
-    gate: LoadGate
+    policy_store: PolicyStore
+    audit: AuditBuffer
+    freshness: DataFreshness
+    limits: RateLimiter
+    gate: ConcurrencyLimit
     clock: Callable[[], datetime]
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Whether the ticket holds now, and why not. Raises ``RegisterUnavailable``: not knowing is no answer."""
+        """Whether the ticket holds now, and why not. Raises ``RegisterUnavailableError``: not knowing is no answer."""
         client = await self.access.client_of(request)
         body = await read_body(request)
         self.limits.take(client)
         with self.gate:
-            return await self._answer(client, body_as(VerifyAsked, body))
+            return await self._answer(client, body_as(VerifyRequest, body))
 
-    async def _answer(self, client: Client, asked: VerifyAsked) -> web.Response:
+    async def _answer(self, client: Client, asked: VerifyRequest) -> web.Response:
         clearance = self.tickets.read(asked.ticket)
         if clearance is None or not self._is_for(clearance, client, asked):
-            raise Problem("ticket_invalid", path="$.ticket")
+            raise ProblemError("ticket_invalid", path="$.ticket")
         now = self.clock()
         targets = [clearance.transaction, *([clearance.account] if clearance.account else [])]
         keys = [key for party in clearance.seen for key in (party.subject_key, party.name_key) if key]
@@ -86,19 +86,19 @@ class TicketHandler:
             }
         )
 
-    def _is_for(self, clearance: Clearance, client: Client, asked: VerifyAsked) -> bool:
+    def _is_for(self, clearance: Clearance, client: Client, asked: VerifyRequest) -> bool:
         target = self.keys.lock_target(client.id, LockScope.TRANSACTION, asked.transaction_id)
         return (clearance.client, clearance.scene, clearance.transaction) == (client.id, asked.scene, target)
 
     async def _reason(self, clearance: Clearance, client: Client, found: LookUp, now: datetime) -> str | None:
-        policy = self.shelf.current
+        policy = self.policy_store.current
         scene = policy.pack.scenes.get(clearance.scene)
         if clearance.expires < to_milliseconds(now):
             return "expired"
         if scene is None:
             return "policy_changed"
-        await self.doubts.look_again(scene)
-        for unknown in self.doubts.about(scene, found.state, None):
+        await self.freshness.look_again(scene)
+        for unknown in self.freshness.about(scene, found.state, None):
             return unknown.code
         party_keys = [(party.subject_key, party.name_key) for party in clearance.seen]
         today = civil_day(now)
@@ -106,7 +106,7 @@ class TicketHandler:
         return why_void(clearance, now_seen, found, policy, today)
 
 
-def _entry(clearance: Clearance, asked: VerifyAsked, reason: str | None, now: datetime) -> DecisionEntry:
+def _entry(clearance: Clearance, asked: VerifyRequest, reason: str | None, now: datetime) -> DecisionEntry:
     """Who looked again, why and when: as the check that the ticket came from."""
     return DecisionEntry(
         id=f"dec_{uuid4().hex}",

@@ -10,8 +10,8 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.web.problems import Problem
-from store.platforms.clients import Client, ClientRegistry, hash_key
+from gateway.web.problems import ProblemError
+from store.platforms.clients import Client, ClientStore, hash_key
 
 _REFRESH = 2.0
 """Seconds until a revoked key stops working in this process."""
@@ -21,10 +21,10 @@ _ASK_BROWSER = 'Basic realm="CreditGate", charset="UTF-8"'
 _log = structlog.get_logger("gateway.access")
 
 
-class Access:
+class Authenticator:
     """The clients of this process, kept in memory and refreshed from the ledger."""
 
-    def __init__(self, registry: ClientRegistry) -> None:
+    def __init__(self, registry: ClientStore) -> None:
         self._registry = registry
         self._clients: dict[str, tuple[str, Client]] = {}
         self._looked = -_REFRESH
@@ -40,14 +40,14 @@ class Access:
             await asyncio.sleep(_REFRESH)
 
     async def client_of(self, request: web.Request) -> Client:
-        """The calling client. Raises ``Problem`` 401."""
+        """The calling client. Raises ``ProblemError`` 401."""
         return await self.client_with(request.headers.get("Authorization", ""))
 
     async def client_with(self, authorization: str) -> Client:
-        """The client that calls with that ``Authorization``. Raises ``Problem`` 401."""
+        """The client that calls with that ``Authorization``. Raises ``ProblemError`` 401."""
         key = _bearer(authorization)
         if key is None:
-            raise Problem("key_missing")
+            raise ProblemError("key_missing")
         return await self._by_key(key)
 
     def known(self, authorization: str) -> Client | None:
@@ -60,9 +60,9 @@ class Access:
         key = _bearer(request.headers.get("Authorization", "")) or _basic(request)
         try:
             if key is None:
-                raise Problem("key_missing")
+                raise ProblemError("key_missing")
             return await self._by_key(key)
-        except Problem as problem:
+        except ProblemError as problem:
             problem.challenge = _ASK_BROWSER
             raise
 
@@ -72,7 +72,7 @@ class Access:
             await self._look_again(monotonic())
         client = self._find(key_hash)
         if client is None:
-            raise Problem("key_unknown")
+            raise ProblemError("key_unknown")
         return client
 
     def _find(self, key_hash: str) -> Client | None:

@@ -6,21 +6,21 @@ import msgspec
 import orjson
 from msgspec import Meta, Struct
 
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
 T = TypeVar("T")
 _Line = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class ReasonAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class ReasonRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Why, and who decides unless the client's registration fixes it."""
 
     reason: Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
     operator: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
 
 
-class ReleaseAsked(ReasonAsked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ReleaseRequest(ReasonRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Why, who, and by which document: nothing is taken off without one (办法一 Art. 20)."""
 
     document_no: _Line
@@ -34,32 +34,32 @@ class Reason(Struct, frozen=True):
     document_no: str | None = None
 
 
-def reason_of(body: bytes, client: Client, kind: type[ReasonAsked] = ReasonAsked) -> Reason:
-    """The reason and the person, and the document where the kind has one. Raises ``Problem``."""
+def reason_of(body: bytes, client: Client, kind: type[ReasonRequest] = ReasonRequest) -> Reason:
+    """The reason and the person, and the document where the kind has one. Raises ``ProblemError``."""
     asked = body_as(kind, body)
     operator = operator_of(asked.operator, client)
     if not asked.reason.strip():
-        raise Problem("request_invalid", "a reason is needed", "需要写明理由", path="$.reason")
-    document_no = asked.document_no.strip() if isinstance(asked, ReleaseAsked) else None
+        raise ProblemError("request_invalid", "a reason is needed", "需要写明理由", path="$.reason")
+    document_no = asked.document_no.strip() if isinstance(asked, ReleaseRequest) else None
     if document_no == "":
-        raise Problem("request_invalid", "a document is needed", "需要写明文号", path="$.document_no")
+        raise ProblemError("request_invalid", "a document is needed", "需要写明文号", path="$.document_no")
     return Reason(operator, asked.reason.strip(), document_no)
 
 
 def operator_of(given: str | None, client: Client) -> str:
-    """Who acts: as given, or as the client's registration fixes. Raises ``Problem``."""
+    """Who acts: as given, or as the client's registration fixes. Raises ``ProblemError``."""
     operator = (given or client.grants.operator or "").strip()
     if not operator:
-        raise Problem("operator_missing", path="$.operator")
+        raise ProblemError("operator_missing", path="$.operator")
     return operator
 
 
 def body_as(kind: type[T], body: bytes) -> T:
-    """A JSON body as one of our forms. Raises ``Problem`` saying what is wrong and where."""
+    """A JSON body as one of our forms. Raises ``ProblemError`` saying what is wrong and where."""
     try:
         return msgspec.convert(orjson.loads(body), kind)
     except orjson.JSONDecodeError as error:
-        raise Problem("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+        raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
-        raise Problem("request_invalid", detail, path=path.rstrip("`") or "$") from None
+        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "$") from None

@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.metrics import PROBLEMS_ANSWERED
-from rules.faults import Text
-from store.broker.publisher import BrokerUnavailable
-from store.register.reader import RegisterUnavailable
+from rules.faults import CreditGateError, Text
+from store.broker.publisher import BrokerUnavailableError
+from store.register.reader import RegisterUnavailableError
 
 _log = structlog.get_logger("gateway")
 _COME_BACK = (429, 503)
@@ -91,7 +91,7 @@ PROBLEMS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-class Problem(Exception):
+class ProblemError(CreditGateError):
     """An error to be answered. ``code`` is a key of ``PROBLEMS``; ``more`` are extension members."""
 
     def __init__(self, code: str, detail: str = "", detail_zh: str = "", **more: Any) -> None:  # noqa: ANN401
@@ -145,25 +145,25 @@ class Problem(Exception):
         return response
 
 
-def problem_of(error: Exception) -> Problem | None:
+def problem_of(error: Exception) -> ProblemError | None:
     """What went wrong as a problem to be answered; None for what is a bug. Told by the kind of the error."""
     match error:
-        case Problem():
+        case ProblemError():
             return error
-        case RegisterUnavailable():
-            return Problem(error.code)
+        case RegisterUnavailableError():
+            return ProblemError(error.code)
         case web.RequestPayloadError() | PayloadEncodingError():
-            return Problem("body_unreadable")
+            return ProblemError("body_unreadable")
         case web.HTTPRequestEntityTooLarge():
-            return Problem("body_too_large")
+            return ProblemError("body_too_large")
         case web.HTTPNotFound():
-            return Problem("not_found")
-        case BrokerUnavailable():
-            return Problem("broker_unavailable")
+            return ProblemError("not_found")
+        case BrokerUnavailableError():
+            return ProblemError("broker_unavailable")
         case RedisError():
-            return Problem("register_unreachable")
+            return ProblemError("register_unreachable")
         case SQLAlchemyError() | OSError():
-            return Problem("ledger_unavailable")
+            return ProblemError("ledger_unavailable")
     return None
 
 
@@ -175,12 +175,12 @@ async def answer_problems(
     try:
         # No database keeps a NUL, and nobody's id has one.
         if any("\x00" in part for part in request.match_info.values()):
-            raise Problem("not_found")
+            raise ProblemError("not_found")
         if any("\x00" in value for value in request.query.values()):
-            raise Problem("request_invalid", "a character that cannot be", path="query")
+            raise ProblemError("request_invalid", "a character that cannot be", path="query")
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
-        response = _answer(request, Problem("method_not_allowed"))
+        response = _answer(request, ProblemError("method_not_allowed"))
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
         return response
     except Exception as error:
@@ -190,15 +190,15 @@ async def answer_problems(
         if isinstance(error, web.HTTPException):
             raise
         _log.exception("internal_error", route=_route(request))
-        return _answer(request, Problem("internal_error"))
+        return _answer(request, ProblemError("internal_error"))
 
 
-def _answer(request: web.Request, problem: Problem) -> web.Response:
+def _answer(request: web.Request, problem: ProblemError) -> web.Response:
     note_problem(problem, _route(request))
     return problem.response(str(uuid4()))
 
 
-def note_problem(problem: Problem, route: str) -> None:
+def note_problem(problem: ProblemError, route: str) -> None:
     """Count a problem that is answered, and log what is our fault."""
     PROBLEMS_ANSWERED.labels(problem.code).inc()
     if problem.status >= 500 and problem.code != "overloaded":  # a line for each of these would add to the load

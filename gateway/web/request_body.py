@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from gateway.metrics import REFUSED
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 
 DEADLINE = web.AppKey("body_deadline", float)
 """Seconds for a body, or for the next piece of one that has no end."""
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body. Raises ``Problem`` 408 when it takes longer than the deadline."""
+    """The whole body. Raises ``ProblemError`` 408 when it takes longer than the deadline."""
     if request.content.is_eof():  # it came with the headers, as nearly all do: no timer
         return await request.read()
     async with in_good_time(request):
@@ -23,14 +23,14 @@ async def read_body(request: web.Request) -> bytes:
 
 @asynccontextmanager
 async def in_good_time(request: web.Request) -> AsyncIterator["Patience"]:
-    """Wait for a body. Raises ``Problem`` 408 when the deadline passes without news of progress."""
+    """Wait for a body. Raises ``ProblemError`` 408 when the deadline passes without news of progress."""
     deadline = request.app[DEADLINE]
     try:
         async with asyncio.timeout(deadline) as timeout:
             yield Patience(timeout, deadline)
     except TimeoutError:
         REFUSED.labels("body_too_slow").inc()
-        raise Problem("body_too_slow") from None
+        raise ProblemError("body_too_slow") from None
 
 
 class Patience:

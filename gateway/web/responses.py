@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 from aiohttp import web
 
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _MOST = 200
@@ -21,25 +21,25 @@ def answer_json(document: Mapping[str, Any], status: int = 200) -> web.Response:
 
 
 def page_size(query: Mapping[str, str]) -> int:
-    """How many items are asked for. Raises ``Problem``."""
+    """How many items are asked for. Raises ``ProblemError``."""
     text = query.get("limit", "50")
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= _MOST):
-        raise Problem("request_invalid", f"limit: 1 to {_MOST}", path="limit")
+        raise ProblemError("request_invalid", f"limit: 1 to {_MOST}", path="limit")
     return int(text)
 
 
 def place_in(query: Mapping[str, str], *kinds: type) -> tuple[Any, ...] | None:
-    """Where the page before ended, from the cursor it gave out; None for the first. Raises ``Problem``."""
+    """Where the page before ended, from the cursor it gave out; None for the first. Raises ``ProblemError``."""
     cursor = query.get("cursor")
     if cursor is None:
         return None
     try:
         place = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
-        raise Problem("request_invalid", "no cursor of ours", path="cursor") from None
+        raise ProblemError("request_invalid", "no cursor of ours", path="cursor") from None
     fits = isinstance(place, list) and len(place) == len(kinds)
     if not fits or not all(_is_step(step, kind) for step, kind in zip(place, kinds, strict=True)):
-        raise Problem("request_invalid", "no cursor of ours", path="cursor")
+        raise ProblemError("request_invalid", "no cursor of ours", path="cursor")
     return tuple(place)
 
 

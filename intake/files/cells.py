@@ -49,7 +49,7 @@ def unwrap(text: str) -> str:
 
 
 def text_of(cell: Any, column: str) -> str:  # noqa: ANN401 - whatever a sheet or JSON holds
-    """The cell as text, "" when it is empty. Raises ``InvalidRecord``."""
+    """The cell as text, "" when it is empty. Raises ``InvalidRecordError``."""
     match cell:
         case None:
             return ""
@@ -71,7 +71,7 @@ def text_of(cell: Any, column: str) -> str:  # noqa: ANN401 - whatever a sheet o
 
 
 def identifier_of(cell: Any, column: str) -> str:  # noqa: ANN401
-    """The cell as the number of a subject. Raises ``InvalidRecord``.
+    """The cell as the number of a subject. Raises ``InvalidRecordError``.
 
     A numeric cell is believed up to 15 digits only; so is a text to which a spreadsheet has written one.
     """

@@ -7,9 +7,9 @@ from typing import BinaryIO
 from intake.faults import row_fault
 from intake.files.cells import unwrap
 from intake.files.text import text_lines
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
-Numbered = tuple[int, list[str] | InvalidRecord]
+Numbered = tuple[int, list[str] | InvalidRecordError]
 """A line number from 1, and the record that starts there."""
 
 

@@ -6,24 +6,24 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from intake.faults import FileUnreadable, row_fault
+from intake.faults import FileUnreadableError, row_fault
 from intake.files.sheets import MOST_WHOLE
 from intake.files.text import MAX_LINE, encoding_of, text_lines
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
 _BOM = b"\xef\xbb\xbf"
 
 
 def json_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """The records of a JSON array, or the one record, with their positions from 1. Raises ``FileUnreadable``."""
+    """The records of a JSON array, or the one record, with their positions from 1. Raises ``FileUnreadableError``."""
     file.seek(0, os.SEEK_END)
     if file.tell() > MOST_WHOLE:
-        raise FileUnreadable("file_too_large")
+        raise FileUnreadableError("file_too_large")
     text = "".join(text_lines(file, encoding_of(file), MOST_WHOLE))
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise FileUnreadable("json_invalid", line=error.lineno) from None
+        raise FileUnreadableError("json_invalid", line=error.lineno) from None
     yield from enumerate(value if isinstance(value, list) else [value], start=1)
 
 
@@ -46,7 +46,7 @@ def _value(line: bytes) -> Any:  # noqa: ANN401
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return InvalidRecord("json_invalid")
+        return InvalidRecordError("json_invalid")
 
 
 def _skip_line(file: BinaryIO) -> None:

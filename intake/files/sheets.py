@@ -15,7 +15,7 @@ import xlrd
 from openpyxl import load_workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from intake.faults import FileUnreadable
+from intake.faults import FileUnreadableError
 from intake.files.cells import Cell
 
 MOST_WHOLE = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class Sheet(NamedTuple):
 
 
 def sheets_of(file: BinaryIO) -> list[Sheet]:
-    """The visible sheets in their order. Raises ``FileUnreadable``, also while rows are read."""
+    """The visible sheets in their order. Raises ``FileUnreadableError``, also while rows are read."""
     file.seek(0)
     start = file.read(4)
     file.seek(0)
@@ -42,18 +42,18 @@ def sheets_of(file: BinaryIO) -> list[Sheet]:
             return _xlsx(file)
         if start == _OLE:
             return _xls(file)
-    except FileUnreadable:
+    except FileUnreadableError:
         raise
     except Exception:
         # Both libraries raise whatever a damaged file makes them stumble over.
-        raise FileUnreadable("workbook_unreadable") from None
-    raise FileUnreadable("workbook_unreadable")
+        raise FileUnreadableError("workbook_unreadable") from None
+    raise FileUnreadableError("workbook_unreadable")
 
 
 def _xlsx(file: BinaryIO) -> list[Sheet]:
     with zipfile.ZipFile(file) as archive:
         if sum(item.file_size for item in archive.infolist()) > _MOST_UNPACKED:
-            raise FileUnreadable("workbook_too_large")
+            raise FileUnreadableError("workbook_too_large")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions that nobody reads here
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
@@ -70,7 +70,7 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 
         try:
             cells = next(rows, None)
         except Exception:
-            raise FileUnreadable("workbook_unreadable", line=number) from None
+            raise FileUnreadableError("workbook_unreadable", line=number) from None
         if cells is None:
             return
         yield number, list(cells)
@@ -79,7 +79,7 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 
 def _xls(file: BinaryIO) -> list[Sheet]:
     content = file.read(MOST_WHOLE + 1)
     if len(content) > MOST_WHOLE:
-        raise FileUnreadable("file_too_large")
+        raise FileUnreadableError("file_too_large")
     with open(os.devnull, "w") as silent:
         book = xlrd.open_workbook(file_contents=content, logfile=silent)
     visible = [sheet for sheet in book.sheets() if sheet.visibility == 0]

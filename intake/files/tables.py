@@ -11,15 +11,15 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple
 
-from intake.faults import FileUnreadable, row_fault
+from intake.faults import FileUnreadableError, row_fault
 from intake.files.cells import Cell, fold_header
 from intake.files.delimited import delimited_records
 from intake.files.json_rows import json_values, ndjson_values
 from intake.files.sheets import sheets_of
 from intake.files.text import encoding_of
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
-__all__ = ["FileKind", "FileUnreadable", "Row", "kind_of", "read_rows"]
+__all__ = ["FileKind", "FileUnreadableError", "Row", "kind_of", "read_rows"]
 
 _HEADER_WITHIN = 30
 _FEWEST_COLUMNS = 2
@@ -52,24 +52,24 @@ class Row(NamedTuple):
 
     line: int
     cells: Any
-    fault: InvalidRecord | None = None
+    fault: InvalidRecordError | None = None
     table: bool = False
     date_1904: bool | None = None
 
 
 def kind_of(name: str) -> FileKind:
-    """The kind of a file by the ending of its name. Raises ``FileUnreadable``."""
+    """The kind of a file by the ending of its name. Raises ``FileUnreadableError``."""
     ending = PurePath(name).suffix.lower().lstrip(".")
     if ending == "jsonl":
         return FileKind.NDJSON
     try:
         return FileKind(ending)
     except ValueError:
-        raise FileUnreadable("file_kind_unknown") from None
+        raise FileUnreadableError("file_kind_unknown") from None
 
 
 def read_rows(file: BinaryIO, kind: FileKind, columns: Collection[str] = ()) -> Iterator[Row]:
-    """The rows of a seekable file, in constant memory but for XLS and JSON. Raises ``FileUnreadable``.
+    """The rows of a seekable file, in constant memory but for XLS and JSON. Raises ``FileUnreadableError``.
 
     ``columns`` are the folded names (``fold_header``) among which the header is looked for; without any,
     the header is the first row that has two cells.
@@ -87,7 +87,7 @@ def read_rows(file: BinaryIO, kind: FileKind, columns: Collection[str] = ()) -> 
 
 def _json_rows(values: Iterator[tuple[int, Any]]) -> Iterator[Row]:
     for line, value in values:
-        yield Row(line, None, value) if isinstance(value, InvalidRecord) else Row(line, value)
+        yield Row(line, None, value) if isinstance(value, InvalidRecordError) else Row(line, value)
 
 
 def _text_rows(file: BinaryIO, kind: FileKind, columns: Collection[str]) -> Iterator[Row]:
@@ -97,7 +97,7 @@ def _text_rows(file: BinaryIO, kind: FileKind, columns: Collection[str]) -> Iter
         if header := _header(delimited_records(file, encoding, delimiter), columns):
             found[delimiter] = header
     if not found:
-        raise FileUnreadable("header_missing")
+        raise FileUnreadableError("header_missing")
     delimiter, header = max(found.items(), key=lambda item: item[1].matches)
     yield from _below(header, delimited_records(file, encoding, delimiter), None)
 
@@ -105,10 +105,10 @@ def _text_rows(file: BinaryIO, kind: FileKind, columns: Collection[str]) -> Iter
 def _sheet_rows(file: BinaryIO, columns: Collection[str]) -> Iterator[Row]:
     headed = [(sheet, header) for sheet in sheets_of(file) if (header := _header(sheet.rows(), columns))]
     if not headed:
-        raise FileUnreadable("header_missing")
+        raise FileUnreadableError("header_missing")
     filled = [pair for pair in headed if any(_below(pair[1], pair[0].rows(), None))]
     if len(filled) > 1:
-        raise FileUnreadable("sheets_ambiguous")
+        raise FileUnreadableError("sheets_ambiguous")
     for sheet, header in filled:
         yield from _below(header, sheet.rows(), sheet.date_1904)
 
@@ -119,19 +119,21 @@ class _Header(NamedTuple):
     matches: int
 
 
-_Lines = Iterator[tuple[int, Sequence[Cell] | InvalidRecord]]
+_Lines = Iterator[tuple[int, Sequence[Cell] | InvalidRecordError]]
 
 
 def _header(lines: Any, columns: Collection[str]) -> _Header | None:  # noqa: ANN401
     best: _Header | None = None
-    rows = ((line, cells) for line, cells in lines if not isinstance(cells, InvalidRecord) and any(map(_filled, cells)))
+    rows = (
+        (line, cells) for line, cells in lines if not isinstance(cells, InvalidRecordError) and any(map(_filled, cells))
+    )
     for line, cells in islice(rows, _HEADER_WITHIN):
         names = tuple(fold_header(cell) if isinstance(cell, str) else "" for cell in cells)
         known = [name for name in names if name and (not columns or name in columns)]
         if len(set(known)) < _FEWEST_COLUMNS or (best and len(set(known)) <= best.matches):
             continue
         if len(set(known)) < len(known):
-            raise FileUnreadable("header_duplicate", line=line)
+            raise FileUnreadableError("header_duplicate", line=line)
         best = _Header(line, tuple(cell.strip() if isinstance(cell, str) else "" for cell in cells), len(known))
         if not columns:
             return best
@@ -143,7 +145,7 @@ def _below(header: _Header, lines: Any, date_1904: bool | None) -> Iterator[Row]
     for line, cells in lines:
         if line <= header.line:
             continue
-        if isinstance(cells, InvalidRecord):
+        if isinstance(cells, InvalidRecordError):
             yield Row(line, None, cells)
             continue
         first = next((cell for cell in cells if _filled(cell)), None)

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from intake.faults import FileUnreadable
+from intake.faults import FileUnreadableError
 from rules.identity.names import _FROM_2000 as GB18030_2022
 
 MAX_LINE = 1024 * 1024
@@ -20,18 +20,18 @@ _GB18030 = "gb18030"
 
 
 def encoding_of(file: BinaryIO) -> str:
-    """The encoding in which the whole file can be read. Raises ``FileUnreadable``. Reads the file once or twice."""
+    """The encoding of the whole file. Raises ``FileUnreadableError``. Reads the file once or twice."""
     file.seek(0)
     start = file.read(4)
     marked = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
     for encoding in (marked,) if marked else ("utf-8", _GB18030):
         if _decodes(file, encoding):
             return encoding
-    raise FileUnreadable("encoding_unknown")
+    raise FileUnreadableError("encoding_unknown")
 
 
 def text_lines(file: BinaryIO, encoding: str, longest: int = MAX_LINE) -> Iterator[str]:
-    """The lines with their ends as they stand. Raises ``FileUnreadable`` for one of ``longest`` characters."""
+    """The lines with their ends as they stand. Raises ``FileUnreadableError`` for one of ``longest`` characters."""
     file.seek(0)
     wrapper = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="")
     number = 0
@@ -39,7 +39,7 @@ def text_lines(file: BinaryIO, encoding: str, longest: int = MAX_LINE) -> Iterat
         while line := wrapper.readline(longest):
             number += 1
             if len(line) == longest:
-                raise FileUnreadable("line_too_long", line=number)
+                raise FileUnreadableError("line_too_long", line=number)
             # Python's codec is that of 2000: a few characters come out in private use, where no name,
             # and nothing that is compared, may stand.
             yield line.translate(GB18030_2022) if encoding == _GB18030 else line
@@ -54,7 +54,7 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
     try:
         while chunk := file.read(_CHUNK):
             if "\0" in decoder.decode(chunk):
-                raise FileUnreadable("file_binary")
+                raise FileUnreadableError("file_binary")
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False

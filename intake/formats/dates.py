@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from rules.calendar import civil_day
+from rules.faults import CreditGateError
 
 
 class DateForm(StrEnum):
@@ -43,19 +44,19 @@ _BEFORE_1900, _FIRST_1904 = date(1899, 12, 31), date(1904, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class DateUnreadable(ValueError):
+class DateUnreadableError(CreditGateError, ValueError):
     """A cell that gives no day that could be told."""
 
 
 def read_day(cell: Any, form: DateForm = DateForm.TEXT, *, date_1904: bool | None = None) -> date | None:  # noqa: ANN401
-    """The day that a cell gives; None when it is empty or holds a mark for no day. Raises ``DateUnreadable``.
+    """The day that a cell gives; None when it is empty or holds a mark for no day. Raises ``DateUnreadableError``.
 
     ``date_1904`` says which day a workbook counts from; it is None where the cell is not of a workbook.
     """
     try:
         day = _day(cell, form, date_1904)
     except (ValueError, OverflowError):
-        raise DateUnreadable from None
+        raise DateUnreadableError from None
     return None if day in _NO_DAY else day
 
 

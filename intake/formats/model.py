@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from config.files import ConfigFault
+from config.files import ConfigError
 from intake.files.cells import fold_header
 from intake.formats.rules import RecordRules, RemovalRules
 from intake.formats.validate import places_of, problems_of
@@ -83,12 +83,12 @@ class Format(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
 
 def load_formats(folder: Path) -> dict[str, Format]:
-    """The formats in that folder by name, and ``feed-record``. Raises ``ConfigFault`` with file and place."""
+    """The formats in that folder by name, and ``feed-record``. Raises ``ConfigError`` with file and place."""
     formats = {FEED_RECORD: Format(FEED_RECORD, "报送记录 v1", "Feed record v1")}
     for path in sorted(folder.glob("*.yaml")):
         found = _load(path)
         if found.name != path.stem:
-            raise ConfigFault(f"{path}: the name must be that of the file - at `$.name`")
+            raise ConfigError(f"{path}: the name must be that of the file - at `$.name`")
         formats[found.name] = found
     return formats
 
@@ -97,13 +97,13 @@ def _load(path: Path) -> Format:
     try:
         found = msgspec.yaml.decode(path.read_bytes(), type=Format)
     except OSError as error:
-        raise ConfigFault(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except msgspec.MsgspecError as error:
-        raise ConfigFault(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     if found.is_feed_record:
-        raise ConfigFault(f"{path}: a format file says where each field comes from - at `$.record`")
+        raise ConfigError(f"{path}: a format file says where each field comes from - at `$.record`")
     for problem in problems_of(found):
-        raise ConfigFault(f"{path}: {problem}")
+        raise ConfigError(f"{path}: {problem}")
     return found
 
 

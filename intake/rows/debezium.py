@@ -22,7 +22,7 @@ class Change(NamedTuple):
 
 
 def change_of(value: Any) -> Change | None:  # noqa: ANN401 - whatever JSON holds
-    """The change that an event tells, or None for a tombstone. Raises ``InvalidRecord``."""
+    """The change that an event tells, or None for a tombstone. Raises ``InvalidRecordError``."""
     if isinstance(value, dict) and "payload" in value:
         value = value["payload"]
     if value is None:

@@ -6,7 +6,7 @@ import orjson
 
 from intake.files.cells import strip, text_of
 from intake.files.tables import Row
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
 _INTEGERS = frozenset({"version", "subject.age"})
 _TRUTHS = {"first_listing": {"true": True, "false": False}}
@@ -14,9 +14,9 @@ _JSON_CELLS = frozenset({"responsible_persons"})
 
 
 def feed_record(row: Row, authority: str) -> dict[str, Any]:
-    """The record, in the name of ``authority`` unless it names one itself. Raises ``InvalidRecord``."""
+    """The record, in the name of ``authority`` unless it names one itself. Raises ``InvalidRecordError``."""
     if not isinstance(row.cells, dict):
-        raise InvalidRecord("record_not_object")
+        raise InvalidRecordError("record_not_object")
     return {"authority": authority} | (_unflatten(row.cells) if row.table else row.cells)
 
 
@@ -33,7 +33,7 @@ def _unflatten(cells: dict[str, Any]) -> dict[str, Any]:
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise InvalidRecord("field_invalid", path=column)
+                raise InvalidRecordError("field_invalid", path=column)
         place[name] = value
     return record
 

@@ -12,7 +12,7 @@ from intake.rows.feed_rows import feed_record
 from intake.rows.reading import Reading
 from intake.rows.record_number import record_number
 from intake.rows.subjects import read_subject
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.identity.identifiers import SubjectKind
 
 _END_FIELDS = {"valid_through": "valid_until", "removed_on": "removed_on"}
@@ -21,7 +21,7 @@ _END_FIELDS = {"valid_through": "valid_until", "removed_on": "removed_on"}
 def map_row(fmt: Format, row: Row, *, authority: str) -> list[dict[str, Any]]:
     """The records that a row says, in the order in which they happened; none for a tombstone.
 
-    Raises ``InvalidRecord`` whose path is a column in the department's own words.
+    Raises ``InvalidRecordError`` whose path is a column in the department's own words.
     """
     return map_noted(fmt, row, authority)[0]
 
@@ -35,7 +35,7 @@ def map_noted(fmt: Format, row: Row, authority: str) -> tuple[list[dict[str, Any
     if fmt.envelope == "debezium":
         return _of_change(fmt, fmt.record, row, authority)
     if not isinstance(row.cells, dict):
-        raise InvalidRecord("record_not_object")
+        raise InvalidRecordError("record_not_object")
     reading = Reading(fmt, row.cells, {AUTHORITY: authority}, row.date_1904)
     records = [_listing(fmt, fmt.record, reading, authority)]
     if fmt.removal is not None:
@@ -57,7 +57,7 @@ def _of_change(
     try:
         day = reading.day(fmt.removal.determined_on)
         return [_removal(rules, fmt.removal, reading, authority, day)], ()
-    except InvalidRecord as fault:
+    except InvalidRecordError as fault:
         if fault.code not in ("column_empty", "column_missing"):
             raise
         # With PostgreSQL's default identity ``before`` holds the primary key only.

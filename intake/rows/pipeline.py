@@ -9,7 +9,7 @@ from intake.formats.model import Format
 from intake.rows.debezium import change_of
 from intake.rows.mapping import map_noted
 from rules.admission.prohibited import refuse_prohibited
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 
 
 class Prepared(NamedTuple):
@@ -21,7 +21,7 @@ class Prepared(NamedTuple):
 
     line: int
     record: dict[str, Any] | None
-    fault: InvalidRecord | None = None
+    fault: InvalidRecordError | None = None
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 def prepare(file: BinaryIO, kind: FileKind, fmt: Format, authority: str) -> Iterator[Prepared]:
     """What each row of the file says, in the file's order; a bad row is one fault and harms no other.
 
-    Raises ``FileUnreadable`` when the file as a whole cannot be read (on). ``file`` must be seekable.
+    Raises ``FileUnreadableError`` when the file as a whole cannot be read (on). ``file`` must be seekable.
     """
     columns = _Columns(fmt)
     for row in read_rows(file, kind, fmt.known):
@@ -41,7 +41,7 @@ def prepare_row(fmt: Format, row: Row, authority: str, dropped: tuple[str, ...] 
     try:
         _refuse_prohibited(row)
         records, notes = map_noted(fmt, row, authority)
-    except InvalidRecord as fault:
+    except InvalidRecordError as fault:
         yield Prepared(row.line, None, fault, dropped)
     else:
         for record in records:
@@ -52,9 +52,9 @@ def _refuse_prohibited(row: Row) -> None:
     """Refuse what must not be collected under any column, also under one that would be dropped (办法二 Art. 14)."""
     try:
         refuse_prohibited(row.cells)
-    except InvalidRecord as fault:
+    except InvalidRecordError as fault:
         # A column's name can itself say of somebody what must not be kept, so the place is not repeated.
-        raise InvalidRecord(fault.code, detail=fault.detail, text=fault.text) from None
+        raise InvalidRecordError(fault.code, detail=fault.detail, text=fault.text) from None
 
 
 class _Columns:
@@ -82,7 +82,7 @@ class _Columns:
         if self._fmt.envelope:
             try:
                 change = change_of(cells)
-            except InvalidRecord:
+            except InvalidRecordError:
                 return ()
             cells = change.row if change else None
         return tuple(cells) if isinstance(cells, dict) else ()

@@ -6,7 +6,7 @@ from typing import Any
 
 from intake.faults import row_fault
 from intake.files.cells import fold, fold_header, identifier_of, text_of
-from intake.formats.dates import FOR_EVER, DateUnreadable, read_day, read_end
+from intake.formats.dates import FOR_EVER, DateUnreadableError, read_day, read_end
 from intake.formats.model import Format
 from intake.formats.rules import Constant, Rule
 
@@ -14,7 +14,7 @@ _LONGEST_BLANK = 8
 
 
 class Reading:
-    """The cells of one row by the names that the rules use. All methods raise ``InvalidRecord``.
+    """The cells of one row by the names that the rules use. All methods raise ``InvalidRecordError``.
 
     ``given`` holds what is no column of the file (``@authority``). ``notes`` collects codes of
     ``INTAKE_NOTES``.
@@ -123,7 +123,7 @@ class Reading:
                 cell = self._plain(rule)
             try:
                 day: date | str | None = read(cell, rule.date_form, date_1904=self._date_1904)
-            except DateUnreadable:
+            except DateUnreadableError:
                 raise row_fault("date_unreadable", header) from None
             if day is not None:
                 return day

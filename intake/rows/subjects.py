@@ -6,8 +6,8 @@ from typing import Any
 from intake.faults import row_fault
 from intake.formats.rules import Rule, SubjectRules
 from intake.rows.reading import Reading
-from rules.faults import InvalidRecord
-from rules.identity.identifiers import Identifier, InvalidIdentifier, SubjectKind, parse_identifier
+from rules.faults import InvalidRecordError
+from rules.identity.identifiers import Identifier, InvalidIdentifierError, SubjectKind, parse_identifier
 
 _FIELDS = {
     SubjectKind.PERSON: ("name", "id", "id_type", "gender", "age", "employer"),
@@ -17,7 +17,7 @@ _NEEDED = ("name", "id")
 
 
 def read_subject(rules: SubjectRules, reading: Reading, determined_on: date) -> tuple[dict[str, Any], SubjectKind]:
-    """The ``subject`` of a record and its kind. Raises ``InvalidRecord``."""
+    """The ``subject`` of a record and its kind. Raises ``InvalidRecordError``."""
     kind = _declared_kind(rules, reading) or _kind_by_number(rules, reading, determined_on)
     found = rules.of(kind)
     subject: dict[str, Any] = {"kind": kind.value}
@@ -63,8 +63,8 @@ def _kind_by_number(rules: SubjectRules, reading: Reading, determined_on: date) 
         reading.missing(rule)
     try:
         number = parse_identifier(text, today=determined_on)
-    except InvalidIdentifier as fault:
-        raise InvalidRecord(fault.code, path=reading.blame(rule), text=fault.text) from None
+    except InvalidIdentifierError as fault:
+        raise InvalidRecordError(fault.code, path=reading.blame(rule), text=fault.text) from None
     if isinstance(number, Identifier):
         return number.kind
     if rules.masked_kind is None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from rules.admission.prohibited_text import ProhibitedKind, stated_kind
-from rules.faults import InvalidRecord, Text
+from rules.faults import InvalidRecordError, Text
 
 DATA_PROHIBITED = Text(
     "The record holds data of a kind that must not be collected: religion, genes, blood type, disease or medical"
@@ -95,7 +95,7 @@ def prohibited_field(name: str) -> str | None:
 
 
 def refuse_prohibited(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-    """Pass a decoded record that holds nothing of Art. 14; raise ``InvalidRecord("data_prohibited")`` otherwise.
+    """Pass a decoded record that holds nothing of Art. 14; raise ``InvalidRecordError("data_prohibited")`` otherwise.
 
     Every key at every depth is asked for its kind, if anything stands under it; ``facts`` and ``reason`` are
     read as text. ``path`` says where and ``detail`` which kind; neither they nor the texts repeat a value, or
@@ -106,7 +106,7 @@ def refuse_prohibited(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
 
 def _walk(value: Any, path: str, depth: int) -> None:  # noqa: ANN401
     if depth > MAX_DEPTH:
-        raise InvalidRecord("field_invalid", detail=f"More than {MAX_DEPTH} levels")
+        raise InvalidRecordError("field_invalid", detail=f"More than {MAX_DEPTH} levels")
     if isinstance(value, dict):
         for key, item in value.items():
             _examine(str(key), item, path, depth)
@@ -127,8 +127,8 @@ def _examine(key: str, item: Any, path: str, depth: int) -> None:  # noqa: ANN40
         _walk(item, f"{path}.{_shown(key)}", depth + 1)
 
 
-def _refusal(path: str, kind: str) -> InvalidRecord:
-    return InvalidRecord("data_prohibited", path=path, detail=kind, text=DATA_PROHIBITED)
+def _refusal(path: str, kind: str) -> InvalidRecordError:
+    return InvalidRecordError("data_prohibited", path=path, detail=kind, text=DATA_PROHIBITED)
 
 
 def _shown(key: str) -> str:

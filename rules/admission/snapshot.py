@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from rules.admission.validator import content_digest
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.feed_record import FeedRecord, ListRecord, RemoveRecord
 from rules.vocabulary import ListColour
 
@@ -28,9 +28,9 @@ class Standing(NamedTuple):
 
 
 def refuse_foreign(record: FeedRecord, colour: ListColour) -> None:
-    """Raise ``InvalidRecord`` for what has no place in a full list of that colour."""
+    """Raise ``InvalidRecordError`` for what has no place in a full list of that colour."""
     if type(record) is not ListRecord or record.list is not colour:
-        raise InvalidRecord("not_of_snapshot", path="$.operation" if type(record) is not ListRecord else "$.list")
+        raise InvalidRecordError("not_of_snapshot", path="$.operation" if type(record) is not ListRecord else "$.list")
 
 
 def news_of(record: ListRecord, standing: Standing | None) -> ListRecord | None:

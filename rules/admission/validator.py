@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from rules.admission.prohibited import refuse_prohibited
-from rules.faults import InvalidRecord
-from rules.identity.identifiers import Identifier, InvalidIdentifier
+from rules.faults import InvalidRecordError
+from rules.identity.identifiers import Identifier, InvalidIdentifierError
 from rules.identity.subject import SubjectKeys
-from rules.listings.filing import Cabinet, is_minor, person_number, responsible_persons, subject_number
+from rules.listings.filing import ListingIndexer, is_minor, person_number, responsible_persons, subject_number
 from rules.listings.validity import validity_of
 from rules.records.departments import Department, Departments
 from rules.records.feed_record import (
@@ -68,16 +68,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class AdmissionDesk:
+class RecordValidator:
     """Judges records for one deployment."""
 
     departments: Departments
     keys: SubjectKeys
 
     @property
-    def cabinet(self) -> Cabinet:
+    def listing_indexer(self) -> ListingIndexer:
         """Files what was admitted, under the same keys."""
-        return Cabinet(self.departments, self.keys)
+        return ListingIndexer(self.departments, self.keys)
 
     def admit(
         self,
@@ -92,7 +92,7 @@ class AdmissionDesk:
 
         ``sender`` is the authority that the transport has authenticated, if any. ``default_version``
         (milliseconds of arrival), then ``place`` among those that came together, order records of authorities
-        that keep no versions. Raises ``InvalidRecord``.
+        that keep no versions. Raises ``InvalidRecordError``.
         """
         refuse_prohibited(value)
         value, dropped = without_unknown(value)
@@ -100,13 +100,13 @@ class AdmissionDesk:
             value = {"authority": sender} | value
         record = feed_record_from(value)
         if sender is not None and record.authority != sender:
-            raise InvalidRecord("authority_mismatch", path="$.authority")
+            raise InvalidRecordError("authority_mismatch", path="$.authority")
         department = self.departments.find(record.authority)
         if department is None:
-            raise InvalidRecord("authority_unknown", path="$.authority")
+            raise InvalidRecordError("authority_unknown", path="$.authority")
         if _CONTROL.search(record.record_no):
             # It is a column of the ledger, and PostgreSQL refuses a text with a NUL.
-            raise InvalidRecord("field_invalid", path="$.record_no", detail="Control character")
+            raise InvalidRecordError("field_invalid", path="$.record_no", detail="Control character")
         _check_days(record, today)
         warnings: tuple[str, ...] = ()
         if isinstance(record, ListRecord):
@@ -158,34 +158,34 @@ def _check_days(record: FeedRecord, today: date) -> None:
     for name in record.__struct_fields__:
         day = getattr(record, name)
         if isinstance(day, date) and day < _EARLIEST:
-            raise InvalidRecord("field_invalid", path=f"$.{name}", detail=f"A day before {_EARLIEST}")
+            raise InvalidRecordError("field_invalid", path=f"$.{name}", detail=f"A day before {_EARLIEST}")
     if record.determined_on > today:
-        raise InvalidRecord("determined_in_future", path="$.determined_on")
+        raise InvalidRecordError("determined_in_future", path="$.determined_on")
     if isinstance(record, CorrectRecord) and record.corrected_on > today:
-        raise InvalidRecord("determined_in_future", path="$.corrected_on")
+        raise InvalidRecordError("determined_in_future", path="$.corrected_on")
     if isinstance(record, RepairRecord) and record.publicity_from > today:
-        raise InvalidRecord("determined_in_future", path="$.publicity_from")
+        raise InvalidRecordError("determined_in_future", path="$.publicity_from")
 
 
 def _check_category(record: ListRecord, department: Department) -> None:
     expected = "R" if record.list is ListColour.RED else "C"
     if not record.category.startswith(expected):
-        raise InvalidRecord("category_list_mismatch", path="$.category")
+        raise InvalidRecordError("category_list_mismatch", path="$.category")
     if record.category not in department.categories:
-        raise InvalidRecord("category_not_permitted", path="$.category")
+        raise InvalidRecordError("category_not_permitted", path="$.category")
 
 
 def _check_content(record: ListRecord) -> Iterator[str]:
     """Check subject and end; yields the codes of what is doubtful but no reason to refuse."""
     try:
         number = subject_number(record)
-    except InvalidIdentifier as fault:
-        raise InvalidRecord(fault.code, path="$.subject.id", text=fault.text) from None
+    except InvalidIdentifierError as fault:
+        raise InvalidRecordError(fault.code, path="$.subject.id", text=fault.text) from None
     if isinstance(number, Identifier):
         if number.kind.value != type(record.subject).__struct_config__.tag:
-            raise InvalidRecord("subject_kind_mismatch", path="$.subject.kind")
+            raise InvalidRecordError("subject_kind_mismatch", path="$.subject.kind")
         if is_minor(number, record.determined_on):
-            raise InvalidRecord("subject_minor", path="$.subject.id")
+            raise InvalidRecordError("subject_minor", path="$.subject.id")
         yield from number.warnings
     else:
         yield "identifier_masked"

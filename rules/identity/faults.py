@@ -1,6 +1,6 @@
 """What can be wrong with a subject's number, as people are told."""
 
-from rules.faults import Text
+from rules.faults import CreditGateError, Text
 from rules.identity.forms import IdType
 
 FAULTS: dict[str, tuple[Text, Text]] = {
@@ -60,7 +60,7 @@ FAULTS: dict[str, tuple[Text, Text]] = {
 }
 
 
-class InvalidIdentifier(ValueError):
+class InvalidIdentifierError(CreditGateError, ValueError):
     """A text that is no identifier. Made from its code alone, so that it cannot repeat the text."""
 
     def __init__(self, code: str) -> None:

@@ -14,7 +14,7 @@ from datetime import date
 
 import msgspec
 
-from rules.identity.faults import InvalidIdentifier
+from rules.identity.faults import InvalidIdentifierError
 from rules.identity.forms import (
     CENTENARIANS,
     CENTURIES,
@@ -31,7 +31,7 @@ from rules.identity.forms import (
 __all__ = [
     "IdType",
     "Identifier",
-    "InvalidIdentifier",
+    "InvalidIdentifierError",
     "MaskedNumber",
     "SubjectKind",
     "fold",
@@ -85,7 +85,7 @@ class MaskedNumber:
 
 
 def parse_identifier(text: str, id_type: str | None = None, *, today: date) -> Identifier | MaskedNumber:
-    """The number that a text gives. Raises ``InvalidIdentifier``.
+    """The number that a text gives. Raises ``InvalidIdentifierError``.
 
     ``id_type`` is what the sender declares. It decides between a person and an organisation where the
     number allows both, and is refused where it names the wrong one of these; another type of the same
@@ -93,16 +93,16 @@ def parse_identifier(text: str, id_type: str | None = None, *, today: date) -> I
     """
     declared = None if id_type is None else _DECLARED.get(id_type)
     if id_type is not None and declared is None:
-        raise InvalidIdentifier("identifier_type_unknown")
+        raise InvalidIdentifierError("identifier_type_unknown")
     if len(text) > _LONGEST_TEXT:
-        raise InvalidIdentifier("identifier_length")
+        raise InvalidIdentifierError("identifier_length")
     folded = fold(text)
     if not folded:
-        raise InvalidIdentifier("identifier_empty")
+        raise InvalidIdentifierError("identifier_empty")
     hidden = "*" in folded or "…" in folded
     found = _masked(folded, declared) if hidden else _whole(folded, declared, today)
     if isinstance(found, str):
-        raise InvalidIdentifier(found)
+        raise InvalidIdentifierError(found)
     return found
 
 

@@ -16,7 +16,7 @@ from rules.calendar import years_after
 from rules.identity.identifiers import (
     Identifier,
     IdType,
-    InvalidIdentifier,
+    InvalidIdentifierError,
     MaskedNumber,
     SubjectKind,
     parse_identifier,
@@ -51,7 +51,7 @@ class Filed:
 
 
 @dataclass(frozen=True, slots=True)
-class Cabinet:
+class ListingIndexer:
     """Files listings for one deployment."""
 
     departments: Departments
@@ -126,7 +126,7 @@ def responsible_persons(record: ListRecord) -> Iterator[ResponsiblePerson]:
 
 
 def subject_number(record: ListRecord) -> Identifier | MaskedNumber:
-    """The subject's number. Raises ``InvalidIdentifier``."""
+    """The subject's number. Raises ``InvalidIdentifierError``."""
     return _number(record.subject.id, record.subject.id_type, record.determined_on)
 
 
@@ -142,7 +142,7 @@ def person_number(person: ResponsiblePerson, day: date) -> Identifier | MaskedNu
         return None
     try:
         number = parse_identifier(person.id, person.id_type, today=day)
-    except InvalidIdentifier:
+    except InvalidIdentifierError:
         return None
     return None if isinstance(number, Identifier) and number.kind is not SubjectKind.PERSON else number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from rules.calendar import years_after
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.feed_record import ListRecord
 from rules.vocabulary import BasisKind, ListColour, Severity
 
@@ -35,11 +35,11 @@ def validity_of(record: ListRecord) -> Validity:
 
     A stated end may shorten the legal period. It lengthens it only where a law, a regulation or a rule is
     cited (办法二 Art. 27; a normative document does not do, although 办法一 Art. 12 names it). Where an end
-    is stated both ways, the earlier holds. Raises ``InvalidRecord`` when the end precedes the determination.
+    is stated both ways, the earlier holds. Raises ``InvalidRecordError`` when the end precedes the determination.
     """
     end, flags = _stated_end(record)
     if end is not None and end < record.determined_on:
-        raise InvalidRecord("validity_reversed", path="$.valid_until")
+        raise InvalidRecordError("validity_reversed", path="$.valid_until")
     if record.list is ListColour.RED:
         return Validity(end, flags)
     if end is None and record.severity is Severity.SERIOUS:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from rules.faults import CreditGateError
 from rules.policy.pack import ON_UNKNOWN, Document, Measure, Pack, Policy, Rule, Scene, When
 from rules.vocabulary import ListColour, Outcome
 
@@ -20,7 +21,7 @@ class Fault(NamedTuple):
     text: str
 
 
-class PolicyFault(ValueError):
+class PolicyInvalidError(CreditGateError, ValueError):
     """The pack cannot be used. ``faults`` say where and why."""
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -29,14 +30,14 @@ class PolicyFault(ValueError):
 
 
 def policy_from(value: Any, source: bytes) -> Policy:  # noqa: ANN401 - whatever YAML holds
-    """A policy from decoded YAML and the bytes it was decoded from. Raises ``PolicyFault``."""
+    """A policy from decoded YAML and the bytes it was decoded from. Raises ``PolicyInvalidError``."""
     faults = list(_malformed(value))
     if faults:
-        raise PolicyFault(faults)
+        raise PolicyInvalidError(faults)
     pack = msgspec.convert(value, Pack)
     faults = [*_dangling(pack), *_misruled(pack), *_unanswered(pack)]
     if faults:
-        raise PolicyFault(faults)
+        raise PolicyInvalidError(faults)
     return Policy(pack, sha256(source).hexdigest()[:16])
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.identity.identifiers import IdType
 from rules.vocabulary import (
     BasisKind,
@@ -159,9 +159,9 @@ FeedRecord = ListRecord | CorrectRecord | RemoveRecord | RepairRecord | ObjectRe
 
 
 def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON holds
-    """Typed record from decoded JSON. Raises ``InvalidRecord`` saying where; never quotes a value."""
+    """Typed record from decoded JSON. Raises ``InvalidRecordError`` saying where; never quotes a value."""
     if not isinstance(value, dict):
-        raise InvalidRecord("record_not_object")
+        raise InvalidRecordError("record_not_object")
     try:
         return msgspec.convert(value, FeedRecord)  # type: ignore[no-any-return]
     except msgspec.ValidationError as error:
@@ -169,7 +169,7 @@ def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON 
         code = "field_unknown" if "unknown field" in detail else "field_invalid"
         # The library quotes enum and tag values it does not know; those may be anything that was sent.
         quotes_value = detail.startswith("Invalid")
-        raise InvalidRecord(
+        raise InvalidRecordError(
             code, path=path.rstrip("`") or "$", detail="Invalid value" if quotes_value else detail
         ) from None
 

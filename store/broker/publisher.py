@@ -10,8 +10,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from redis.exceptions import RedisError
 
+from rules.faults import CreditGateError
 from store.broker.stream_entry import Record
-from store.broker.stream_faults import NotDurable, UnknownTopic
+from store.broker.stream_faults import NotDurableError, UnknownTopicError
 from store.broker.stream_log import StreamLog
 
 MESSAGE_BYTES = 4 * 1024 * 1024
@@ -19,11 +20,11 @@ MESSAGE_BYTES = 4 * 1024 * 1024
 _DEADLINE, _TO_STOP = 5.0, 5.0
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailableError(CreditGateError):
     """The broker did not take the messages, or cannot be known to have taken them. Sending again is safe."""
 
 
-class MessageTooLarge(BrokerUnavailable):
+class MessageTooLargeError(BrokerUnavailableError):
     """The broker takes no message of that size: sending it again is in vain."""
 
 
@@ -46,7 +47,7 @@ class Publisher(Protocol):
         """Let go of connections."""
 
     async def publish(self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None) -> None:
-        """Put messages on the topic. Raises ``BrokerUnavailable``.
+        """Put messages on the topic. Raises ``BrokerUnavailableError``.
 
         With ``durable_within`` (seconds) it returns only once the messages survive the loss of the broker's
         process and, where the broker can, of its power.
@@ -75,15 +76,15 @@ class KafkaPublisher:
         await asyncio.gather(*self._given_up)
 
     async def publish(self, topic: str, messages: Sequence[Message], *, durable_within: float | None = None) -> None:
-        """See ``Publisher.publish``; durable always. Raises ``MessageTooLarge`` where a message is."""
+        """See ``Publisher.publish``; durable always. Raises ``MessageTooLargeError`` where a message is."""
         try:
             # An idempotent producer tries without end; what it sends after that is sent twice, and taken once.
             async with asyncio.timeout(durable_within or _DEADLINE):
                 await self._send(await self._connected(), topic, messages)
         except MessageSizeTooLargeError as error:
-            raise MessageTooLarge(topic) from error
+            raise MessageTooLargeError(topic) from error
         except (KafkaError, OSError, TimeoutError) as error:
-            raise BrokerUnavailable(type(error).__name__) from error
+            raise BrokerUnavailableError(type(error).__name__) from error
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, messages: Sequence[Message]) -> None:
         try:
@@ -162,8 +163,8 @@ class StreamPublisher:
                 await self._log.append(records)
             else:
                 await self._log.append_durably(records, durable_within)
-        except (RedisError, NotDurable, UnknownTopic, OSError, TimeoutError) as error:
-            raise BrokerUnavailable(type(error).__name__) from error
+        except (RedisError, NotDurableError, UnknownTopicError, OSError, TimeoutError) as error:
+            raise BrokerUnavailableError(type(error).__name__) from error
 
 
 def publisher_for(broker_url: str) -> Publisher:

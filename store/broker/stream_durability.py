@@ -12,7 +12,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from store.broker.stream_faults import NotDurable, is_outage
+from store.broker.stream_faults import NotDurableError, is_outage
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -25,13 +25,13 @@ _POLL = 0.02
 def synced_by(waited: Any, policy: Any) -> str:  # noqa: ANN401
     """The policy under which the server said that it has synced: answers of WAITAOF and of CONFIG GET.
 
-    Raises ``NotDurable`` when it did not say so.
+    Raises ``NotDurableError`` when it did not say so.
     """
     for answer in (waited, policy):
         if isinstance(answer, Exception):
-            raise NotDurable(str(answer)) from answer
+            raise NotDurableError(str(answer)) from answer
     if waited[0] < 1:
-        raise NotDurable("the append-only file was not fsynced in time")
+        raise NotDurableError("the append-only file was not fsynced in time")
     return _value(policy)
 
 
@@ -42,25 +42,25 @@ async def outlast_sync(ask: Ask) -> None:
     while True:
         state = await ask("INFO", "persistence")
         if state["aof_last_write_status"] != "ok":
-            raise NotDurable("the append-only file cannot be written")
+            raise NotDurableError("the append-only file cannot be written")
         if not state["aof_pending_bio_fsync"]:
             break
         await asyncio.sleep(_POLL)
     if (await ask("INFO", "server"))["run_id"] != server:
-        raise NotDurable("the server restarted before it had synced")
+        raise NotDurableError("the server restarted before it had synced")
 
 
 async def verify_policy(ask: Ask) -> None:
-    """Raise ``NotDurable`` unless the server keeps an append-only file, syncs it and can tell."""
+    """Raise ``NotDurableError`` unless the server keeps an append-only file, syncs it and can tell."""
     try:
         await ask("WAITAOF", 1, 0, 1)
         policy = _value(await ask("CONFIG", "GET", "appendfsync"))
     except ResponseError as error:
         if is_outage(error):
             raise
-        raise NotDurable(str(error)) from error
+        raise NotDurableError(str(error)) from error
     if policy not in (ALWAYS, EVERY_SECOND):
-        raise NotDurable(f"appendfsync is {policy!r}: the append-only file is never fsynced")
+        raise NotDurableError(f"appendfsync is {policy!r}: the append-only file is never fsynced")
 
 
 def _value(answer: Any) -> str:  # noqa: ANN401

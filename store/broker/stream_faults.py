@@ -12,6 +12,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from rules.faults import CreditGateError
+
 _PASSING = (
     ConnectionError,  # also LOADING: the server reads its file
     TimeoutError,
@@ -26,11 +28,11 @@ _PASSING_CODES = ("BUSY ", "MISCONF ")
 """A script is running; the append-only file cannot be written. The client has no classes for these."""
 
 
-class NotDurable(RuntimeError):
+class NotDurableError(CreditGateError, RuntimeError):
     """It is not known that the records are on disk. They may be in the log all the same."""
 
 
-class UnknownTopic(LookupError):
+class UnknownTopicError(CreditGateError, LookupError):
     """Nobody declared the topic."""
 
 

@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from store.broker.stream_answers import appended, extent_of, rows_by_stream
 from store.broker.stream_durability import EVERY_SECOND, outlast_sync, synced_by, verify_policy
 from store.broker.stream_entry import Entry, Extent, Reading, Record, TopicPartition, from_row, stream_id, to_fields
-from store.broker.stream_faults import NotDurable, UnknownTopic, is_outage
+from store.broker.stream_faults import NotDurableError, UnknownTopicError, is_outage
 
 ANSWER_LIMIT = 5.0
 """Seconds a server may take to answer; one that is stopped or cut off must not hold a caller for ever."""
@@ -70,11 +70,11 @@ class StreamLog:
         return await self.partition_count(topic)
 
     async def partition_count(self, topic: str) -> int:
-        """How many partitions the topic has. Raises ``UnknownTopic`` when nobody declared it."""
+        """How many partitions the topic has. Raises ``UnknownTopicError`` when nobody declared it."""
         if topic not in self._partitions:
             found = await self.ask("HGET", self.key("topics"), topic)
             if found is None:
-                raise UnknownTopic(topic)
+                raise UnknownTopicError(topic)
             self._partitions[topic] = int(found)
         return self._partitions[topic]
 
@@ -85,10 +85,10 @@ class StreamLog:
     def partition_for(self, topic: str, key: bytes | None) -> int:
         """The partition Kafka's default partitioner (murmur2) gives this key; without a key, in turn.
 
-        Raises ``UnknownTopic`` unless this log has declared the topic or asked for its partitions.
+        Raises ``UnknownTopicError`` unless this log has declared the topic or asked for its partitions.
         """
         if topic not in self._partitions:
-            raise UnknownTopic(topic)
+            raise UnknownTopicError(topic)
         size = self._partitions[topic]
         if key is None:
             return next(self._turns.setdefault(topic, count())) % size
@@ -103,7 +103,7 @@ class StreamLog:
         """Append, and return only after the append-only file with the records was fsynced.
 
         At once with ``appendfsync always``; with ``everysec`` it takes more than a second. Raises
-        ``NotDurable`` when that is not known after ``timeout`` seconds, or when the server cannot tell
+        ``NotDurableError`` when that is not known after ``timeout`` seconds, or when the server cannot tell
         (older than Redis 7.2, no ``appendonly yes``, ``appendfsync no``). The records may be in the log all
         the same: publish them again under the same event ids.
         """
@@ -115,11 +115,11 @@ class StreamLog:
                 return offsets
         except Exception as error:
             if is_outage(error):
-                raise NotDurable(f"no answer from the log: {error!r}") from error
+                raise NotDurableError(f"no answer from the log: {error!r}") from error
             raise
 
     async def verify_durable(self) -> None:
-        """Raise ``NotDurable`` unless this server can tell when an append is on disk. For start-up."""
+        """Raise ``NotDurableError`` unless this server can tell when an append is on disk. For start-up."""
         await verify_policy(self.ask)
 
     async def _append(self, records: Sequence[Record], durable_within: float | None) -> tuple[list[int], str]:

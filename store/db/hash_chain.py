@@ -18,7 +18,7 @@ from rules.identity.subject import SubjectKeys
 _START = "0" * 32
 
 
-class Chain:
+class HashChain:
     """Appends to chained tables and verifies them."""
 
     def __init__(self, keys: SubjectKeys) -> None:

@@ -15,14 +15,14 @@ from store.feeds.quarantine import HoldState
 from store.feeds.stats import working_days_between
 
 
-class FeedsKnown(NamedTuple):
+class FeedHealthSnapshot(NamedTuple):
     """What is known of feeds: doubts by authority, and when each was last heard, in milliseconds."""
 
-    doubts: Mapping[str, Unknown]
+    freshness: Mapping[str, Unknown]
     heard: Mapping[str, int]
 
 
-class FeedDoubts:
+class FeedHealth:
     """Reads them. ``now`` is in milliseconds."""
 
     def __init__(self, engine: AsyncEngine, departments: Departments, working_days: WorkingDays) -> None:
@@ -30,22 +30,22 @@ class FeedDoubts:
         self._departments = departments
         self._working_days = working_days
 
-    async def now(self, now: int) -> FeedsKnown:
+    async def now(self, now: int) -> FeedHealthSnapshot:
         """Why the feed of an authority is in doubt, those in order left out; and when each was heard."""
         async with self._engine.connect() as connection:
             status = select(feed_status.c.authority, feed_status.c.last_record_at)
             last = {row[0]: row[1] for row in await connection.execute(status)}
             held = select(holds.c.authority, holds.c.cause).where(holds.c.state == HoldState.OPEN)
-            doubts = {row[0]: Unknown("feed_held", row[0], row[1]) for row in await connection.execute(held)}
+            freshness = {row[0]: Unknown("feed_held", row[0], row[1]) for row in await connection.execute(held)}
         today = civil_day(from_milliseconds(now))
         for code, department in self._departments.departments.items():
-            if code in doubts or department.rhythm_days is None:
+            if code in freshness or department.rhythm_days is None:
                 continue
             if not last.get(code):
-                doubts[code] = Unknown("feed_silent", code, "never heard of")
+                freshness[code] = Unknown("feed_silent", code, "never heard of")
                 continue
             since = civil_day(from_milliseconds(last[code]))
             silent = working_days_between(self._working_days, since, today)
             if silent > department.rhythm_days:
-                doubts[code] = Unknown("feed_silent", code, f"{silent} working days")
-        return FeedsKnown(doubts, last)
+                freshness[code] = Unknown("feed_silent", code, f"{silent} working days")
+        return FeedHealthSnapshot(freshness, last)

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.records.feed_bounds import Cause
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, feed_status, hold_changes, holds, writing
 
 
@@ -22,10 +22,10 @@ class HoldState(StrEnum):
     DISCARDED = "discarded"
 
 
-class HoldBook:
+class QuarantineRows:
     """Holds within the caller's transaction."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: HashChain) -> None:
         self._chain = chain
 
     async def open_holds(self, connection: AsyncConnection, authorities: Collection[str]) -> dict[str, str]:
@@ -73,11 +73,11 @@ class HoldBook:
 class Quarantine:
     """What people do about held feeds."""
 
-    def __init__(self, engine: AsyncEngine, chain: Chain) -> None:
+    def __init__(self, engine: AsyncEngine, chain: HashChain) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._chain = chain
-        self._book = HoldBook(chain)
+        self._book = QuarantineRows(chain)
 
     async def decide(
         self, authority: str, *, release: bool, client: str, operator: str, reason: str, now: int

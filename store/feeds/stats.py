@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.admission.validator import Claim, version_as_time
 from rules.calendar import civil_day, from_milliseconds
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.departments import Departments
 from rules.records.feed_bounds import Bounds, Cause, Window, breach
 from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
@@ -34,7 +34,7 @@ class Counting:
     rows: dict[str, dict[str, int]]
     windows: dict[str, Window]
 
-    def take(self, authority: str, judged: Claim | InvalidRecord, standing: Mapping[str, str]) -> Cause | None:
+    def take(self, authority: str, judged: Claim | InvalidRecordError, standing: Mapping[str, str]) -> Cause | None:
         """Count one record; the bound that it breaks, if any.
 
         ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
@@ -45,7 +45,7 @@ class Counting:
         window.received += 1
         department = self.departments.find(authority)
         bounds = department.bounds if department else Bounds()
-        if isinstance(judged, InvalidRecord):
+        if isinstance(judged, InvalidRecordError):
             window.rejected += 1
             return breach(window, bounds) if department else None
         last = standing.get(judged.key, "")
@@ -62,11 +62,11 @@ class Counting:
             return Cause.CLOCK_AHEAD
         return breach(window, bounds)
 
-    def note(self, authority: str, judged: Claim | InvalidRecord) -> None:
+    def note(self, authority: str, judged: Claim | InvalidRecordError) -> None:
         """Count that a record came, whatever becomes of it."""
         row = self.rows[authority]
         row["received"] += 1
-        row["rejected"] += isinstance(judged, InvalidRecord)
+        row["rejected"] += isinstance(judged, InvalidRecordError)
         row["last_record_at"] = self.now
 
     def lag(self, determined_on: date) -> int:
@@ -103,7 +103,7 @@ class Counting:
             await connection.execute(statement.on_conflict_do_update(index_elements=["authority"], set_=fresh), rows)
 
 
-class FeedStatusBook:
+class FeedStatsStore:
     """Counts of feeds in SQL."""
 
     def __init__(self, departments: Departments, working_days: WorkingDays) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.listings.life import State
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import decision_listings
 from store.db.schema import decisions, listings, writing
 from store.ledger.side_effects import corrections
@@ -38,10 +38,10 @@ class DecisionEntry(Struct, frozen=True, gc=False):
     """Keys of the listings that counted."""
 
 
-class DecisionLog:
+class DecisionStore:
     """Decisions in SQL; writing one twice changes nothing."""
 
-    def __init__(self, engine: AsyncEngine, chain: Chain) -> None:
+    def __init__(self, engine: AsyncEngine, chain: HashChain) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._chain = chain
@@ -59,7 +59,7 @@ class DecisionLog:
             return dict(row) if row else None
 
 
-async def record_decisions(connection: AsyncConnection, chain: Chain, entries: Sequence[DecisionEntry]) -> None:
+async def record_decisions(connection: AsyncConnection, chain: HashChain, entries: Sequence[DecisionEntry]) -> None:
     """Write decisions inside the caller's transaction; those that stand already are left alone."""
     await chain.take_turn(connection, decisions)
     wanted = {entry.id: entry for entry in entries}
@@ -78,7 +78,7 @@ async def record_decisions(connection: AsyncConnection, chain: Chain, entries: S
         await _tell_the_late(connection, chain, wanted)
 
 
-async def _tell_the_late(connection: AsyncConnection, chain: Chain, entries: Mapping[str, DecisionEntry]) -> None:
+async def _tell_the_late(connection: AsyncConnection, chain: HashChain, entries: Mapping[str, DecisionEntry]) -> None:
     """A decision may come here after its listing was annulled: its client is told all the same."""
     keys = {key for entry in entries.values() for key in entry.listings}
     query = select(listings).where(listings.c.key.in_(keys), listings.c.state == State.ANNULLED)

@@ -16,12 +16,12 @@ from rules.admission.validator import order_of
 from rules.calendar import civil_day, from_milliseconds
 from rules.listings.life import State
 from rules.records.feed_record import feed_record_from_json
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, holds, listings, writing
-from store.feeds.quarantine import HoldBook, HoldState
-from store.feeds.stats import FeedStatusBook
+from store.feeds.quarantine import HoldState, QuarantineRows
+from store.feeds.stats import FeedStatsStore
 from store.ledger.feed_events import RecordOutcome, place_of
-from store.ledger.listings import ListingBook, RegisterChange
+from store.ledger.listings import ListingStore, RegisterChange
 
 _PAGE = 500
 
@@ -39,16 +39,16 @@ class Page:
         return bool(self.changes)
 
 
-class Upkeep:
+class Expiry:
     """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
 
-    def __init__(self, engine: AsyncEngine, book: ListingBook) -> None:
+    def __init__(self, engine: AsyncEngine, book: ListingStore) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._book = book
-        self._chain: Chain = book.chain
-        self._holds = HoldBook(book.chain)
-        self._status = FeedStatusBook(book.cabinet.departments, book.working_days)
+        self._chain: HashChain = book.chain
+        self._holds = QuarantineRows(book.chain)
+        self._status = FeedStatsStore(book.listing_indexer.departments, book.working_days)
         self._reckoned_on: date | None = None
 
     async def end_due(self, now: int) -> Page:

@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.admission.validator import OBJECTIONS, Claim
 from rules.calendar import civil_day, from_milliseconds
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.feed_bounds import Cause
 from rules.records.feed_record import feed_record_json
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, holds, receipts, writing
-from store.feeds.quarantine import HoldBook, HoldState
-from store.feeds.stats import FeedStatusBook, working_days_between
-from store.ledger.listings import ListingBook, RegisterChange
+from store.feeds.quarantine import HoldState, QuarantineRows
+from store.feeds.stats import FeedStatsStore, working_days_between
+from store.ledger.listings import ListingStore, RegisterChange
 
 
 class RecordOutcome(StrEnum):
@@ -49,13 +49,13 @@ class Arrival:
     offset: int
     authority: str
     default_version: int
-    judged: Claim | InvalidRecord
+    judged: Claim | InvalidRecordError
     receipt_id: str | None = None
     receipt_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class BatchResult:
     """What recording some arrivals came to."""
 
     outcomes: list[RecordOutcome]
@@ -81,15 +81,15 @@ _FOLDED = (RecordOutcome.APPLIED, RecordOutcome.SUPERSEDED)
 class Ledger:
     """Feed events and receipts in SQL."""
 
-    def __init__(self, engine: AsyncEngine, book: ListingBook) -> None:
+    def __init__(self, engine: AsyncEngine, book: ListingStore) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._book = book
-        self._chain: Chain = book.chain
-        self._holds = HoldBook(self._chain)
-        self._status = FeedStatusBook(book.cabinet.departments, book.working_days)
+        self._chain: HashChain = book.chain
+        self._holds = QuarantineRows(self._chain)
+        self._status = FeedStatsStore(book.listing_indexer.departments, book.working_days)
 
-    async def record(self, arrivals: Sequence[Arrival], now: int) -> Recorded:
+    async def record(self, arrivals: Sequence[Arrival], now: int) -> BatchResult:
         """Write arrivals and settle their listings in one transaction. ``now`` is in milliseconds.
 
         An arrival whose event id is already there is not written again: its first outcome is told, and its
@@ -118,7 +118,7 @@ class Ledger:
             settled = await self._book.settle(connection, keys, version, now, today)
             await self._status.note_listed(connection, settled.listed)
         outcomes = [RecordOutcome(known[arrival.event_id]) for arrival in arrivals]
-        return Recorded(outcomes, settled.changes, opened, settled.struck, settled.lifted)
+        return BatchResult(outcomes, settled.changes, opened, settled.struck, settled.lifted)
 
     async def _judge_feeds(
         self, connection: AsyncConnection, arrivals: Sequence[Arrival], standing: dict[str, str], now: int
@@ -252,7 +252,7 @@ def _row(arrival: Arrival, standing: dict[str, str], now: int) -> dict[str, Any]
         "ordering": None,
         "record": None,
     }
-    if isinstance(arrival.judged, InvalidRecord):
+    if isinstance(arrival.judged, InvalidRecordError):
         fault = arrival.judged
         return row | {"code": fault.code, "fault": orjson.dumps(fault.as_dict()).decode()}
     claim = arrival.judged

@@ -18,7 +18,7 @@ from store.feeds.stats import working_days_between
 from store.ledger.feed_events import RecordOutcome
 
 
-class FeedOverview:
+class FeedReport:
     """Reads the state of feeds. ``now`` is in milliseconds."""
 
     def __init__(self, engine: AsyncEngine, departments: Departments, working_days: WorkingDays) -> None:

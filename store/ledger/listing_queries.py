@@ -10,7 +10,7 @@ from store.db.schema import feed_events, holds, listings, notices, receipts
 from store.ledger.listings import RegisterChange, register_change
 
 
-class ListingTable:
+class ListingQueries:
     """The rows of listings in SQL."""
 
     def __init__(self, engine: AsyncEngine) -> None:

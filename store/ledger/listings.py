@@ -16,14 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.admission.validator import content_digest
-from rules.listings.filing import Cabinet, Filed
+from rules.listings.filing import Filed, ListingIndexer
 from rules.listings.life import Life, State, life_of
 from rules.listings.listing import encode_listing
 from rules.listings.red_against_black import Span, Strike, struck
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from rules.vocabulary import ListColour
 from rules.working_days import WorkingDays
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, listings, notices
 from store.ledger.side_effects import follow, shown
 
@@ -65,12 +65,12 @@ class Reckoning:
 
 
 @dataclass(frozen=True, slots=True)
-class ListingBook:
+class ListingStore:
     """Settles listings within the caller's transaction."""
 
-    cabinet: Cabinet
+    listing_indexer: ListingIndexer
     working_days: WorkingDays
-    chain: Chain
+    chain: HashChain
 
     async def settle(
         self, connection: AsyncConnection, keys: Collection[str], version: int, now: int, today: date
@@ -108,7 +108,7 @@ class ListingBook:
     def rows(self, key: str, events: Sequence[FeedRecord], today: date) -> list[dict[str, Any]]:
         """The rows that the events of one listing come to, red against black left aside."""
         life = life_of(events, self.working_days)
-        filed = self.cabinet.file(key, life)
+        filed = self.listing_indexer.file(key, life)
         state = life.state(today)
         if not filed:
             return [_row(key, events, life, state, None)]

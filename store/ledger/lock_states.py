@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from store.platforms.outbox import EventType, Telling
+from store.platforms.outbox import EventDraft, EventType
 
 TERM_OVER = "term over"
 """Why a lock expired."""
@@ -45,7 +45,7 @@ def change_row(
     }
 
 
-def lock_telling(lock: Mapping[str, Any], type_: EventType, cause: str) -> Telling:
+def lock_event(lock: Mapping[str, Any], type_: EventType, cause: str) -> EventDraft:
     """What the platform is told of its lock."""
     data = {name: lock[name] for name in ("scope", "target", "scene", "decision_id")}
-    return Telling(lock["client"], type_, {"lock": lock["id"], "cause": cause} | data)
+    return EventDraft(lock["client"], type_, {"lock": lock["id"], "cause": cause} | data)

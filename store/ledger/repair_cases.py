@@ -9,11 +9,11 @@ from rules.records.feed_record import FeedRecord, ListRecord, Organisation, feed
 from rules.repair.case import Discredit, ListingToRepair, RepairCase, StatedFacts
 from rules.vocabulary import ListColour
 from rules.working_days import WorkingDays
-from store.ledger.listing_queries import ListingTable
+from store.ledger.listing_queries import ListingQueries
 
 
 async def repair_case(
-    table: ListingTable, working_days: WorkingDays, row: dict[str, Any], facts: StatedFacts
+    table: ListingQueries, working_days: WorkingDays, row: dict[str, Any], facts: StatedFacts
 ) -> RepairCase | None:
     """The case of one row of ``listings``; None where the listing itself has not come or was annulled."""
     life = await _life(table, working_days, row["origin_key"] or row["key"])
@@ -32,7 +32,7 @@ async def repair_case(
     )
 
 
-async def _life(table: ListingTable, working_days: WorkingDays, key: str) -> Life:
+async def _life(table: ListingQueries, working_days: WorkingDays, key: str) -> Life:
     said = [event for event in await table.events(key) if event["ordering"] is not None and event["record"] is not None]
     records: list[FeedRecord] = [
         feed_record_from_json(event["record"]) for event in sorted(said, key=lambda event: event["ordering"])

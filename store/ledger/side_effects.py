@@ -15,11 +15,11 @@ from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import State
 from rules.listings.listing import Listing, decode_listing
 from rules.policy.decision import may_lock
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import decision_listings, lock_listings
 from store.db.schema import decisions, for_update, listings, lock_changes, locks
-from store.ledger.lock_states import LockState, change_row, lock_telling
-from store.platforms.outbox import EventType, Telling, tell
+from store.ledger.lock_states import LockState, change_row, lock_event
+from store.platforms.outbox import EventDraft, EventType, tell
 from store.platforms.watches import classes_of, watchers_of
 
 Row = Mapping[str, Any]
@@ -27,7 +27,7 @@ _DECISIONS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Consequences:
+class SideEffects:
     """What came of a change of rows."""
 
     lifted: list[tuple[str, str]] = field(default_factory=list)
@@ -35,18 +35,18 @@ class Consequences:
 
 
 async def follow(
-    connection: AsyncConnection, chain: Chain, before: Mapping[str, Row], after: Mapping[str, Row], now: int
-) -> Consequences:
+    connection: AsyncConnection, chain: HashChain, before: Mapping[str, Row], after: Mapping[str, Row], now: int
+) -> SideEffects:
     """Carry out what follows from rows that were one thing and are now another."""
     changed = {key: row for key, row in after.items() if _differs(before.get(key), row)}
     if not changed:
-        return Consequences()
+        return SideEffects()
     fallen = {key: row for key, row in changed.items() if supports(before.get(key)) and not _still(before[key], row)}
     lifted, tellings = await _lift(connection, chain, fallen, now)
     tellings += await _watched(connection, before, changed)
     tellings += await _corrected(connection, before, changed)
     await tell(connection, chain, tellings, now)
-    return Consequences(lifted)
+    return SideEffects(lifted)
 
 
 def shown(row: Row | None) -> bool:
@@ -69,8 +69,8 @@ def _differs(before: Row | None, after: Row) -> bool:
 
 
 async def _lift(
-    connection: AsyncConnection, chain: Chain, fallen: Mapping[str, Row], now: int
-) -> tuple[list[tuple[str, str]], list[Telling]]:
+    connection: AsyncConnection, chain: HashChain, fallen: Mapping[str, Row], now: int
+) -> tuple[list[tuple[str, str]], list[EventDraft]]:
     """Lift the held locks of which the last listing fell (办法一 Art. 16, 19; 办法二 Art. 27)."""
     if not fallen:
         return [], []
@@ -94,13 +94,15 @@ async def _lift(
         await connection.execute(ended.values(state=LockState.LIFTED.value, ended_at=now))
         reason = f"listing {causes[lock_id]['key']}: {cause}"
         changes.append(change_row(lock_id, LockState.LIFTED, "creditgate", now, "creditgate", reason))
-        tellings.append(lock_telling(lock, EventType.LOCK_LIFTED, cause))
+        tellings.append(lock_event(lock, EventType.LOCK_LIFTED, cause))
         lifted.append((lock["target_key"], lock_id))
     await chain.append(connection, lock_changes, changes)
     return lifted, tellings
 
 
-async def _watched(connection: AsyncConnection, before: Mapping[str, Row], changed: Mapping[str, Row]) -> list[Telling]:
+async def _watched(
+    connection: AsyncConnection, before: Mapping[str, Row], changed: Mapping[str, Row]
+) -> list[EventDraft]:
     """Tell who watches a subject what became of a listing that they may see."""
     rows = [row for key in changed for row in (before.get(key), changed[key]) if row is not None]
     watchers = await watchers_of(connection, {row["subject_key"] for row in rows if row["subject_key"]})
@@ -114,7 +116,7 @@ async def _watched(connection: AsyncConnection, before: Mapping[str, Row], chang
             for client, reference in watchers.get(subject_key, ()):
                 if listing.data_class in classes.get(client, ()):
                     data = {"reference": reference, "cause": _cause(row), "listing": _public(listing)}
-                    tellings.append(Telling(client, type_, data))
+                    tellings.append(EventDraft(client, type_, data))
     return tellings
 
 
@@ -135,7 +137,7 @@ def _happened(before: Row | None, after: Row) -> list[tuple[str, EventType, Row]
 
 async def _corrected(
     connection: AsyncConnection, before: Mapping[str, Row], changed: Mapping[str, Row]
-) -> list[Telling]:
+) -> list[EventDraft]:
     """Tell each client whose earlier answer rested on what was annulled or corrected (办法一 Art. 16)."""
     wrong = {key: row for key, row in changed.items() if (old := before.get(key)) is not None and _was_wrong(old, row)}
     return await corrections(connection, wrong) if wrong else []
@@ -159,7 +161,7 @@ def _judged(listing: bytes) -> tuple[Any, ...]:
 
 async def corrections(
     connection: AsyncConnection, wrong: Mapping[str, Row], decision_ids: Collection[str] | None = None
-) -> list[Telling]:
+) -> list[EventDraft]:
     """What to tell of decisions that rested on these listings; of those decisions only, where they are named."""
     query = (
         select(decision_listings.c.listing_key, decisions)
@@ -175,7 +177,7 @@ async def corrections(
         told |= {"outcome": row["outcome"], "decided_at": rfc3339(from_milliseconds(row["decided_at"]))}
         found.setdefault((row["client"], row["listing_key"]), []).append(told)
     return [
-        Telling(
+        EventDraft(
             client,
             EventType.DECISION_CORRECTED,
             {"listing": key, "cause": _cause(wrong[key]), "decisions": told[start : start + _DECISIONS_AT_ONCE]},

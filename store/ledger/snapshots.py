@@ -13,7 +13,7 @@ from rules.vocabulary import ListColour
 from store.db.schema import feed_events, listings
 
 
-class SnapshotBook:
+class SnapshotStore:
     """Reads for the comparison of a snapshot."""
 
     def __init__(self, engine: AsyncEngine) -> None:

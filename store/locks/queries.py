@@ -22,7 +22,7 @@ class LockFilter(Struct, frozen=True):
     """Held, and nobody decided on it in time."""
 
 
-class LockPages:
+class LockQueries:
     """Reads of many locks."""
 
     def __init__(self, engine: AsyncEngine) -> None:

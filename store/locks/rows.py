@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rules.faults import CreditGateError
 from rules.listings.validity import in_force
 from rules.vocabulary import LockScope
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import lock_listings
 from store.db.schema import for_update, listings, lock_changes, locks
-from store.ledger.lock_states import TERM_OVER, LockState, change_row, lock_telling
+from store.ledger.lock_states import TERM_OVER, LockState, change_row, lock_event
 from store.ledger.side_effects import supports
 from store.platforms.outbox import EventType, tell
 
@@ -75,7 +76,7 @@ class Lock(Struct, frozen=True):
         return self.state == LockState.HELD and now < self.expires_at
 
 
-class ListingsFell(Exception):
+class LockSupportLostError(CreditGateError):
     """Listings that a lock was to rest on no longer stand in the ledger; ``keys`` says which. Nothing was written."""
 
     def __init__(self, keys: Collection[str]) -> None:
@@ -83,11 +84,11 @@ class ListingsFell(Exception):
         self.keys = frozenset(keys)
 
 
-class LockChanged(Exception):
+class LockChangedError(CreditGateError):
     """The lock is not as whoever decides on it has seen it. Nothing was written."""
 
 
-async def hold(connection: AsyncConnection, chain: Chain, request: LockRequest, terms: LockTerms) -> Lock:
+async def hold(connection: AsyncConnection, chain: HashChain, request: LockRequest, terms: LockTerms) -> Lock:
     """Take a lock, or let the one that stands rest on these listings too."""
     held = (locks.c.target_key == request.target_key) & locks.c.ended_at.is_(None)
     await end_overdue(connection, chain, held & (locks.c.expires_at <= terms.now), terms.now)
@@ -126,7 +127,7 @@ def _new_row(request: LockRequest, terms: LockTerms) -> dict[str, Any]:
     }
 
 
-async def end_overdue(connection: AsyncConnection, chain: Chain, due: ColumnElement[bool], now: int) -> list[Lock]:
+async def end_overdue(connection: AsyncConnection, chain: HashChain, due: ColumnElement[bool], now: int) -> list[Lock]:
     """End held locks whose term is over, and tell their platforms; a lock that ended makes room for a new one."""
     await chain.take_turn(connection, lock_changes)
     rows = (await connection.execute(for_update(connection, select(locks).where(due)))).mappings().all()
@@ -137,16 +138,16 @@ async def end_overdue(connection: AsyncConnection, chain: Chain, due: ColumnElem
     await connection.execute(ended)
     changes = [change_row(i, LockState.EXPIRED, "creditgate", now, "creditgate", TERM_OVER) for i in ids]
     await chain.append(connection, lock_changes, changes)
-    await tell(connection, chain, [lock_telling(row, EventType.LOCK_EXPIRED, TERM_OVER) for row in rows], now)
+    await tell(connection, chain, [lock_event(row, EventType.LOCK_EXPIRED, TERM_OVER) for row in rows], now)
     return [lock_of(row) for row in rows]
 
 
 async def require_seen(connection: AsyncConnection, lock_id: str, seen: Collection[str]) -> None:
-    """Keep the lock as it is until the transaction ends. Raises ``LockChanged`` unless a held one was so seen."""
+    """Keep the lock as it is until the transaction ends. Raises ``LockChangedError`` unless a held one was so seen."""
     query = for_update(connection, select(locks).where(locks.c.id == lock_id, locks.c.ended_at.is_(None)))
     row = (await connection.execute(query)).mappings().first()
     if row is not None and lock_of(row).version not in seen:
-        raise LockChanged
+        raise LockChangedError
 
 
 async def _join(connection: AsyncConnection, row: dict[str, Any], wanted: Sequence[str]) -> Lock:
@@ -161,7 +162,7 @@ async def _join(connection: AsyncConnection, row: dict[str, Any], wanted: Sequen
 
 
 async def keep_standing(connection: AsyncConnection, keys: Collection[str], subjects: Collection[str] | None) -> None:
-    """Hold the rows of these listings of these subjects until the transaction ends. Raises ``ListingsFell``."""
+    """Hold the rows of these listings of these subjects until the transaction ends. Raises ``LockSupportLostError``."""
     if not keys:
         return
     query = select(listings).where(listings.c.key.in_(keys))
@@ -172,7 +173,7 @@ async def keep_standing(connection: AsyncConnection, keys: Collection[str], subj
         row["key"] for row in rows if supports(dict(row)) and (subjects is None or row["subject_key"] in subjects)
     }
     if standing != set(keys):
-        raise ListingsFell(set(keys) - standing)
+        raise LockSupportLostError(set(keys) - standing)
 
 
 async def founded(connection: AsyncConnection, found: Collection[Lock], today: date) -> list[Lock]:

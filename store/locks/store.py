@@ -14,11 +14,11 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import civil_day, from_milliseconds
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import lock_listings
 from store.db.schema import decisions, lock_changes, locks, writing
 from store.ledger.decisions import DecisionEntry, record_decisions
-from store.ledger.lock_states import LockState, change_row, lock_telling
+from store.ledger.lock_states import LockState, change_row, lock_event
 from store.locks.rows import (
     Lock,
     LockRequest,
@@ -45,10 +45,10 @@ _HIDE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', 
 """Only this lock: the target may have been locked anew in between."""
 
 
-class LockBook:
+class LockStore:
     """Locks in SQL, shown in Redis."""
 
-    def __init__(self, engine: AsyncEngine, redis: "Redis", chain: Chain) -> None:
+    def __init__(self, engine: AsyncEngine, redis: "Redis", chain: HashChain) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._redis = redis
@@ -62,7 +62,7 @@ class LockBook:
         """Take locks and write the decision in one transaction; then show the locks to readers.
 
         A target that is held already keeps its lock, which rests on these listings too from now on. Raises
-        ``ListingsFell``, and ``SQLAlchemyError``, after which the caller must not answer with a lock.
+        ``LockSupportLostError``, and ``SQLAlchemyError``, after which the caller must not answer with a lock.
         """
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, decisions)
@@ -113,7 +113,7 @@ class LockBook:
     ) -> Lock | None:
         """Release or confirm a held lock, or lift one that rests on not knowing; None when it is not so held.
 
-        ``seen`` are versions of which it must have one. Raises ``LockChanged`` where it has none of them.
+        ``seen`` are versions of which it must have one. Raises ``LockChangedError`` where it has none of them.
         """
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, lock_changes)
@@ -132,7 +132,7 @@ class LockBook:
             assert lock is not None
             type_ = {LockState.RELEASED: EventType.LOCK_RELEASED, LockState.LIFTED: EventType.LOCK_LIFTED}.get(state)
             if type_ is not None:
-                await tell(connection, self._chain, [lock_telling(msgspec.structs.asdict(lock), type_, reason)], now)
+                await tell(connection, self._chain, [lock_event(msgspec.structs.asdict(lock), type_, reason)], now)
         await self.hide([(lock.target_key, lock.id)])
         return lock
 

@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from rules.faults import CreditGateError
 from rules.vocabulary import DataClass
 from store.db.schema import clients, writing
 
@@ -56,11 +57,11 @@ class Client(Struct, frozen=True):
     revoked_at: int | None = None
 
 
-class ClientNameInvalid(ValueError):
+class ClientNameInvalidError(CreditGateError, ValueError):
     """A client's name has 1 to 64 characters: letters, digits, ``.``, ``_``, ``-``."""
 
 
-class ClientExists(ValueError):
+class ClientExistsError(CreditGateError, ValueError):
     """A client of that name is registered already."""
 
 
@@ -69,7 +70,7 @@ def hash_key(key: str) -> str:
     return sha256(key.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
-class ClientRegistry:
+class ClientStore:
     """Clients in SQL."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -79,10 +80,10 @@ class ClientRegistry:
     async def add(self, name: str, grants: Grants, key: str | None = None, *, replace: bool = False) -> str:
         """Register a client and return its key, made here unless given.
 
-        Raises ``ClientNameInvalid`` and ``ClientExists``.
+        Raises ``ClientNameInvalidError`` and ``ClientExistsError``.
         """
         if not _NAME.fullmatch(name):
-            raise ClientNameInvalid(name)
+            raise ClientNameInvalidError(name)
         key = key or f"cgk_{secrets.token_urlsafe(32)}"
         row = {
             "id": name,
@@ -96,7 +97,7 @@ class ClientRegistry:
                     await connection.execute(delete(clients).where(clients.c.id == name))
                 await connection.execute(insert(clients), [row])
         except IntegrityError:
-            raise ClientExists(name) from None
+            raise ClientExistsError(name) from None
         return key
 
     async def revoke(self, name: str) -> bool:

@@ -10,7 +10,8 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store.db.hash_chain import Chain
+from rules.faults import CreditGateError
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import feedback
 from store.db.schema import decisions, writing
 
@@ -28,7 +29,7 @@ class Report(Struct, frozen=True):
     corrects: str | None = None
 
 
-class AlreadyReported(Exception):
+class FeedbackExistsError(CreditGateError):
     """There is a report already; ``standing`` is the id that a correction has to name."""
 
     def __init__(self, standing: str) -> None:
@@ -36,16 +37,16 @@ class AlreadyReported(Exception):
         self.standing = standing
 
 
-class FeedbackBook:
+class FeedbackStore:
     """Reports in the ledger."""
 
-    def __init__(self, engine: AsyncEngine, chain: Chain) -> None:
+    def __init__(self, engine: AsyncEngine, chain: HashChain) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._chain = chain
 
     async def give(self, decision_id: str, report: Report, now: int) -> dict[str, Any]:
-        """Write a report; its row. Raises ``AlreadyReported`` unless it corrects the one that stands."""
+        """Write a report; its row. Raises ``FeedbackExistsError`` unless it corrects the one that stands."""
         row = {
             "id": f"fb_{uuid4().hex}",
             "decision_id": decision_id,
@@ -60,10 +61,10 @@ class FeedbackBook:
                 query = select(feedback).where(feedback.c.decision_id == decision_id).order_by(feedback.c.chain_no)
                 standing = [found["id"] for found in (await connection.execute(query)).mappings()]
                 if standing[-1:] != ([report.corrects] if report.corrects else []):
-                    raise AlreadyReported(standing[-1] if standing else "")
+                    raise FeedbackExistsError(standing[-1] if standing else "")
                 await self._chain.append(connection, feedback, [row])
         except IntegrityError:
-            raise AlreadyReported("") from None
+            raise FeedbackExistsError("") from None
         return row
 
     async def of(self, decision_id: str) -> Sequence[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.calendar import from_milliseconds, rfc3339
-from store.db.hash_chain import Chain
+from store.db.hash_chain import HashChain
 from store.db.platform_tables import client_events, webhook_deliveries, webhooks
 
 
@@ -32,7 +32,7 @@ class EventType(StrEnum):
     DECISION_CORRECTED = "decision.corrected"
 
 
-class Telling(Struct, frozen=True):
+class EventDraft(Struct, frozen=True):
     """One thing to tell one client."""
 
     client: str
@@ -55,7 +55,7 @@ class ClientEvent(Struct, frozen=True):
         return orjson.dumps(head | {"data": orjson.Fragment(self.data)})
 
 
-async def tell(connection: AsyncConnection, chain: Chain, tellings: Sequence[Telling], now: int) -> None:
+async def tell(connection: AsyncConnection, chain: HashChain, tellings: Sequence[EventDraft], now: int) -> None:
     """Write what is to be told, and put it on its way to the webhooks, inside the caller's transaction."""
     if not tellings:
         return
@@ -76,7 +76,7 @@ async def tell(connection: AsyncConnection, chain: Chain, tellings: Sequence[Tel
         await connection.execute(insert(webhook_deliveries), due)
 
 
-class EventBook:
+class EventStore:
     """Reads what clients are told."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -18,7 +18,7 @@ Watchers = Mapping[str, list[tuple[str, str]]]
 """By subject key, the clients that watch it with their own references."""
 
 
-class WatchBook:
+class WatchStore:
     """Watches in SQL. A reference is the platform's own name for the subject, an account or a shop."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -42,7 +42,7 @@ class Call(Struct, frozen=True):
     attempts: int
 
 
-class WebhookBook:
+class WebhookStore:
     """Webhooks and their calls in SQL. ``now`` is in milliseconds everywhere."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -7,14 +7,14 @@ from redis.asyncio import Redis
 
 from store.register import keys as register_keys
 from store.register.diff import Shown
-from store.register.writer import RegisterNotLoaded
+from store.register.writer import RegisterNotLoadedError
 
 _PAGE = 500
 _UNLIKE = b"?"
 """Stands for copies of a listing that lack or are not alike: it agrees with no listing."""
 
 
-class RegisterContents:
+class RegisterDump:
     """The generation in force."""
 
     def __init__(self, redis: "Redis", generation: str) -> None:
@@ -22,11 +22,11 @@ class RegisterContents:
         self._generation = generation
 
     @classmethod
-    async def in_force(cls, redis: "Redis") -> "RegisterContents":
-        """Raises ``RegisterNotLoaded``."""
+    async def in_force(cls, redis: "Redis") -> "RegisterDump":
+        """Raises ``RegisterNotLoadedError``."""
         epoch, generation = await redis.hmget(register_keys.MARKER, "epoch", "generation")
         if epoch is None:
-            raise RegisterNotLoaded
+            raise RegisterNotLoadedError
         return cls(redis, generation.decode() if generation else register_keys.FIRST_GENERATION)  # type: ignore[union-attr]
 
     async def shown(self, keys: Collection[str]) -> dict[str, Shown]:

@@ -1,7 +1,7 @@
 """Ask the register: one round trip under a deadline, and never a guess.
 
 The answer is what is listed; "not listed" is an empty answer from a register that is whole. Anything
-else raises ``RegisterUnavailable`` with its cause, which is unknown, not "not listed".
+else raises ``RegisterUnavailableError`` with its cause, which is unknown, not "not listed".
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from rules.faults import CreditGateError
 from rules.listings.listing import Listing, decode_listing
 from store.register import keys as register_keys
 
@@ -20,7 +21,7 @@ CAUSES = ("register_not_loaded", "register_empty", "register_unreachable")
 """Why a register cannot answer. Empty means whole, but never fed: that is not "nobody is listed" either."""
 
 
-class RegisterUnavailable(Exception):
+class RegisterUnavailableError(CreditGateError):
     """The register cannot answer; ``code`` is one of ``CAUSES``."""
 
     def __init__(self, code: str) -> None:
@@ -48,7 +49,7 @@ class LookUp:
     listings: dict[str, list[Listing]]
     locks: dict[str, str]
     state: RegisterState
-    remembered: bool = False
+    from_cache: bool = False
     """Whether the listings were read earlier, and no change of them was heard of since."""
 
 
@@ -61,7 +62,7 @@ class RegisterReader:
         self._generation = register_keys.FIRST_GENERATION
 
     async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str] = ()) -> LookUp:
-        """Everything filed under those keys. Raises ``RegisterUnavailable``."""
+        """Everything filed under those keys. Raises ``RegisterUnavailableError``."""
         try:
             async with asyncio.timeout(self._deadline):
                 marker, last, clock, *found = await self._read(keys, lock_targets)
@@ -72,13 +73,13 @@ class RegisterReader:
                     marker, last, clock, *found = await self._read(keys, lock_targets)
                     marker.pop()
         except (RedisError, OSError, TimeoutError) as error:
-            raise RegisterUnavailable("register_unreachable") from error
+            raise RegisterUnavailableError("register_unreachable") from error
         return _found(keys, lock_targets, found, _state(marker, last, clock))
 
     async def contents(
         self, generation: str, keys: Sequence[str], lock_targets: Sequence[str], state: RegisterState
     ) -> LookUp:
-        """The same, for one who knows the state: the cheapest question there is. Raises ``RegisterUnavailable``.
+        """The same, for one who knows the state: the cheapest question there is. Raises ``RegisterUnavailableError``.
 
         Nothing under a key may mean that another generation is in force by now.
         """
@@ -96,7 +97,7 @@ class RegisterReader:
                         pipeline.get(register_keys.LOCK + target)
                     found = await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:
-            raise RegisterUnavailable("register_unreachable") from error
+            raise RegisterUnavailableError("register_unreachable") from error
         return _found(keys, lock_targets, found, state)
 
     async def _read(self, keys: Sequence[str], lock_targets: Sequence[str]) -> list[Any]:
@@ -111,7 +112,7 @@ class RegisterReader:
         return await pipeline.execute()
 
     async def state(self) -> RegisterState:
-        """The state alone. Raises ``RegisterUnavailable``."""
+        """The state alone. Raises ``RegisterUnavailableError``."""
         return (await self.look_up(())).state
 
 
@@ -128,9 +129,9 @@ def _state(marker: list[bytes | None], last: list[tuple[bytes, object]], clock: 
     """An unloaded register and one that never held anything are both unknown, not "nobody is listed"."""
     epoch, listings, applied, beat = marker
     if epoch is None:
-        raise RegisterUnavailable("register_not_loaded")
+        raise RegisterUnavailableError("register_not_loaded")
     if not applied:
-        raise RegisterUnavailable("register_empty")
+        raise RegisterUnavailableError("register_empty")
     sequence = int(last[0][0].split(b"-")[1]) if last else 0
     age = None if beat is None else max(0, clock[0] * 1000 + clock[1] // 1000 - int(beat))
     return RegisterState(epoch.decode(), sequence, int(listings or 0), int(applied), age)

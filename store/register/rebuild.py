@@ -16,12 +16,13 @@ from redis.asyncio import Redis
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store.db.hash_chain import Chain
+from rules.faults import CreditGateError
+from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, listings, writing
-from store.ledger.listing_queries import ListingTable
-from store.ledger.listings import ListingBook
+from store.ledger.listing_queries import ListingQueries
+from store.ledger.listings import ListingStore
 from store.register import keys as register_keys
-from store.register.writer import RegisterNotLoaded, RegisterWriter
+from store.register.writer import RegisterNotLoadedError, RegisterWriter
 
 _PAGE = 500
 _TURN_SECONDS = 60
@@ -30,7 +31,7 @@ GRACE = 2.0
 Progress = Callable[[int], None]
 
 
-class RebuildRunning(Exception):
+class RebuildRunningError(CreditGateError):
     """Another rebuild is at work."""
 
 
@@ -46,24 +47,24 @@ class Rebuilt:
 class Rebuild:
     """Rebuilds one register from one ledger."""
 
-    def __init__(self, engine: AsyncEngine, redis: "Redis", book: ListingBook) -> None:
+    def __init__(self, engine: AsyncEngine, redis: "Redis", book: ListingStore) -> None:
         self._engine = engine
         self._redis = redis
         self._book = book
         self._writer = RegisterWriter(redis)
-        self._table = ListingTable(engine)
+        self._table = ListingQueries(engine)
 
     async def run(self, now: int, today: date, progress: Progress = lambda _: None) -> Rebuilt:
         """Rebuild and swap. ``progress`` is told of every listing that was told to the new register.
 
-        Raises ``RegisterNotLoaded`` where there is none to stand beside (the worker then fills it),
-        ``RebuildRunning``, and what a broken dependency raises; the register in force stays as it is.
+        Raises ``RegisterNotLoadedError`` where there is none to stand beside (the worker then fills it),
+        ``RebuildRunningError``, and what a broken dependency raises; the register in force stays as it is.
         """
         if not await self._writer.is_loaded():
-            raise RegisterNotLoaded
+            raise RegisterNotLoadedError
         turn = uuid4().hex
         if not await self._redis.set(register_keys.REBUILD, turn, nx=True, ex=_TURN_SECONDS):
-            raise RebuildRunning
+            raise RebuildRunningError
         try:
             corrected = await self._correct(now, today)
             generation, told = await self._build(progress)
@@ -80,7 +81,7 @@ class Rebuild:
         async for keys in all_keys(self._engine):
             await self._keep_turn()
             async with writing(self._engine).begin() as connection:
-                chain: Chain = self._book.chain
+                chain: HashChain = self._book.chain
                 await chain.take_turn(connection, feed_events)
                 version, _ = await chain.head(connection, feed_events)
                 differing = (await self._book.reckon(connection, keys, today)).differing()

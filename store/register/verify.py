@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.listings.life import State
 from store.db.schema import listings
-from store.ledger.listings import ListingBook, register_change
+from store.ledger.listings import ListingStore, register_change
 from store.register.diff import Comparison, Difference, Shown, Side, judge
-from store.register.dump import RegisterContents
+from store.register.dump import RegisterDump
 from store.register.rebuild import all_keys, unspoken
 
 _PAGE = 500
@@ -30,7 +30,7 @@ _Suspects = dict[str, Difference]
 class Verification:
     """Verifies one register against one ledger, without changing either."""
 
-    def __init__(self, engine: AsyncEngine, redis: "Redis", book: ListingBook) -> None:
+    def __init__(self, engine: AsyncEngine, redis: "Redis", book: ListingStore) -> None:
         self._engine = engine
         self._redis = redis
         self._book = book
@@ -38,7 +38,7 @@ class Verification:
     async def run(self, today: date, *, pause: float = 0.5) -> Comparison:
         """Compare everything. What differs is looked at again, ``pause`` seconds apart: it may be on its way.
 
-        Raises ``RegisterNotLoaded``, and what a broken dependency raises.
+        Raises ``RegisterNotLoadedError``, and what a broken dependency raises.
         """
         result = Comparison()
         result.name(Difference.ROW_DIFFERS, await self._rows(today))
@@ -69,7 +69,7 @@ class Verification:
 
     async def _compare(self, result: Comparison) -> _Suspects:
         """Both directions between rows and register; fills counts and digests."""
-        contents = await RegisterContents.in_force(self._redis)
+        contents = await RegisterDump.in_force(self._redis)
         suspects: _Suspects = {}
         async for wanted in self._pages():
             found = await contents.shown(wanted)
@@ -84,7 +84,7 @@ class Verification:
         return suspects
 
     async def _look_again(self, result: Comparison, suspects: Collection[str]) -> _Suspects:
-        contents = await RegisterContents.in_force(self._redis)
+        contents = await RegisterDump.in_force(self._redis)
         again: _Suspects = {}
         for keys in _parts(sorted(suspects)):
             wanted, found = await self._wanted(keys), await contents.shown(keys)

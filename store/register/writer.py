@@ -7,6 +7,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from rules.faults import CreditGateError
 from store.ledger.listings import RegisterChange
 from store.register import keys as register_keys
 
@@ -20,7 +21,7 @@ redis.call('HSET', KEYS[1], 'beat', string.format('%.0f', time[1] * 1000 + math.
 _SWAP = (Path(__file__).parent / "swap.lua").read_text()
 
 
-class RegisterNotLoaded(Exception):
+class RegisterNotLoadedError(CreditGateError):
     """The register has lost its content, or never had any: rebuild it from the ledger first."""
 
 
@@ -35,7 +36,7 @@ class RegisterWriter:
         """Apply changes in order; with ``aside`` only to the generation that is being built.
 
         Returns for each the sequence of its change, 0 where a later version stands. Raises
-        ``RegisterNotLoaded``, having applied nothing lasting, and ``RedisError`` when Redis is away.
+        ``RegisterNotLoadedError``, having applied nothing lasting, and ``RedisError`` when Redis is away.
         """
         if self._sha is None:
             self._sha = await self._redis.script_load(_SCRIPT)
@@ -55,7 +56,7 @@ class RegisterWriter:
         sequences: list[int] = []
         for answer in answers:
             if isinstance(answer, int):
-                raise RegisterNotLoaded
+                raise RegisterNotLoadedError
             sequences += answer
         return sequences
 
@@ -79,9 +80,9 @@ class RegisterWriter:
         await self._redis.hset(register_keys.MARKER, "loading", "1")
 
     async def swap_in(self, generation: str) -> None:
-        """Put the generation that was built in force, in one step. Raises ``RegisterNotLoaded`` if it is not there."""
+        """Put a rebuilt generation in force atomically. Raises ``RegisterNotLoadedError`` if it is missing."""
         if not await self._redis.eval(_SWAP, 2, register_keys.MARKER, register_keys.CHANGES, generation):
-            raise RegisterNotLoaded
+            raise RegisterNotLoadedError
 
     async def finish_loading(self) -> None:
         """Declare the register whole; under a new epoch when it was not before."""

@@ -12,7 +12,7 @@ _MOST = 10_000
 """Keys: some tens of megabytes in each process."""
 
 
-class Remembered:
+class ListingCache:
     """Listings by the key they are filed under; the longest unasked one gives way to a new one."""
 
     def __init__(self, most: int = _MOST) -> None:

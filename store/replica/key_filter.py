@@ -15,7 +15,7 @@ _BUCKETS = 16
 _SHIFT = 64 - _BUCKETS
 
 
-class Presence:
+class KeyFilter:
     """A sorted array of the keys that were there at the load, and a set of those that came since."""
 
     def __init__(self, loaded: Sequence[npt.NDArray[np.uint64]] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from store.register.reader import LookUp, RegisterReader, RegisterState, RegisterUnavailable
+from store.register.reader import LookUp, RegisterReader, RegisterState, RegisterUnavailableError
 from store.replica.replica import Replica
 
 _log = structlog.get_logger("register.replica")
@@ -41,11 +41,11 @@ class ContentsReader:
         state = self._replica.known()
         if state is None:
             return await self._direct.look_up(keys, lock_targets)
-        remembered, sequence = self._replica.remembered, self._replica.sequence
+        from_cache, sequence = self._replica.from_cache, self._replica.sequence
         found = await self._direct.contents(self._replica.generation, keys, lock_targets, state)
         if all(found.listings.values()):
             if self._replica.sequence == sequence:
-                remembered.keep(found.listings)
+                from_cache.keep(found.listings)
             return found
         # Taken off since; or another generation is in force, of which the replica has not heard.
         return await self._direct.look_up(keys, lock_targets)
@@ -87,12 +87,12 @@ class CoalescedReader:
         try:
             found = await self._reader.look_up(keys, targets)
         except Exception as error:  # whatever it is, nobody may be left waiting
-            code = error.code if isinstance(error, RegisterUnavailable) else "register_unreachable"
-            if not isinstance(error, RegisterUnavailable):
+            code = error.code if isinstance(error, RegisterUnavailableError) else "register_unreachable"
+            if not isinstance(error, RegisterUnavailableError):
                 _log.exception("register_unreadable")
             for waiting in taken:
                 if not waiting.answer.done():
-                    waiting.answer.set_exception(RegisterUnavailable(code))
+                    waiting.answer.set_exception(RegisterUnavailableError(code))
             return
         for waiting in taken:
             if not waiting.answer.done():  # it may have been given up
@@ -117,11 +117,11 @@ class ReplicaReader:
         self._contents = CoalescedReader(ContentsReader(replica, reader))
 
     async def look_up(
-        self, keys: Sequence[str], targets: Sequence[str] = (), *, fresh: bool = False, anew: bool = False
+        self, keys: Sequence[str], targets: Sequence[str] = (), *, fresh: bool = False, bypass_cache: bool = False
     ) -> LookUp:
-        """Everything filed under those keys and the locks on those targets. Raises ``RegisterUnavailable``.
+        """Everything filed under those keys and the locks on those targets. Raises ``RegisterUnavailableError``.
 
-        What the replica rules out is not asked for, nor what is remembered unless the caller wants it ``anew``;
+        What the replica rules out is not asked for, nor what is remembered unless the caller wants it ``bypass_cache``;
         without a current replica, or where the caller wants it ``fresh``, everything is.
         """
         state = None if fresh else self._replica.known()
@@ -131,11 +131,11 @@ class ReplicaReader:
         shown = [target for target in targets if self._replica.may_be_locked(target)]
         if not possible and not shown:
             return LookUp({}, {}, state)
-        known = None if anew or shown else self._replica.remembered.under(possible)
+        known = None if bypass_cache or shown else self._replica.from_cache.under(possible)
         if known is not None:
-            return LookUp(known, {}, state, remembered=True)
+            return LookUp(known, {}, state, from_cache=True)
         return await self._contents.look_up(possible, shown)
 
     async def state(self) -> RegisterState:
-        """The register's state, asked of itself. Raises ``RegisterUnavailable``."""
+        """The register's state, asked of itself. Raises ``RegisterUnavailableError``."""
         return await self._direct.state()

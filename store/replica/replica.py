@@ -18,10 +18,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from rules.faults import CreditGateError
 from store.register import keys as register_keys
 from store.register.reader import RegisterState
-from store.replica.cache import Remembered
-from store.replica.key_filter import Presence, packed
+from store.replica.cache import ListingCache
+from store.replica.key_filter import KeyFilter, packed
 from store.replica.source import DEADLINE, Marker, close, identity, last_sequence, read_marker, scan, streams
 
 _BLOCK = 200
@@ -48,7 +49,7 @@ class ReplicaState(StrEnum):
     LOST = "lost"
 
 
-class Hole(Exception):
+class ChangeLogGapError(CreditGateError):
     """What was followed is not whole any more; ``cause`` says why."""
 
     def __init__(self, cause: str) -> None:
@@ -65,7 +66,7 @@ class Replica:
 
     def __init__(self, connect: "Callable[[], Redis]") -> None:
         self._connect = connect
-        self._presence = Presence()
+        self._presence = KeyFilter()
         self._locks: set[str] = set()
         self._marker: Marker | None = None
         self._heard = 0.0
@@ -73,7 +74,7 @@ class Replica:
         self._server = ("", "")
         self._tried = asyncio.Event()
         self._awaited: dict[bytes, list[asyncio.Future[None]]] = {}
-        self.remembered = Remembered()
+        self.from_cache = ListingCache()
         """What was read under keys since the load, by whoever read it."""
         self.sequence = 0
         self.reloads: Counter[str] = Counter()
@@ -150,7 +151,7 @@ class Replica:
                 self._tried.set()
                 delay = _FIRST_DELAY
                 await self._keep_up(connection)
-            except Hole as hole:
+            except ChangeLogGapError as hole:
                 if hole.cause != cause:
                     _log.warning("replica_lost", cause=hole.cause)
                 cause = hole.cause
@@ -173,7 +174,7 @@ class Replica:
         if marker is None:
             self._whole = False
             await asyncio.sleep(_POLL)
-            raise Hole("not_loaded")
+            raise ChangeLogGapError("not_loaded")
         if self._same(server, marker, sequence):
             # The same server with the same content: nothing was missed that the log does not still hold. Until
             # that was followed it is not current.
@@ -188,10 +189,10 @@ class Replica:
             for key in keys
         }
         # Sorting many keys takes a while: not on the loop that answers checks.
-        presence = await asyncio.to_thread(Presence, found)
+        presence = await asyncio.to_thread(KeyFilter, found)
         self._presence, self._locks, self._server = presence, locks, server
         self.sequence, self._marker, self._whole = sequence, marker, True
-        self.remembered = Remembered()
+        self.from_cache = ListingCache()
         self.load_seconds = monotonic() - began
         self.reloads[cause] += 1
         _log.info("replica_loaded", cause=cause, keys=len(presence), seconds=round(self.load_seconds, 3))
@@ -228,24 +229,24 @@ class Replica:
             block = None if monotonic() - asked > _LATE or taken == _AT_ONCE else _BLOCK
 
     def _take(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        """Take changes in their order. Raises ``Hole`` where one is missing or the register was made anew."""
+        """Apply changes in order. Raises ``ChangeLogGapError`` if one is missing or the register was rebuilt."""
         for name, fields in entries:
             number = int(name.split(b"-")[1])
             if number != self.sequence + 1:
-                raise Hole("gap")
+                raise ChangeLogGapError("gap")
             if b"generation" in fields:
-                raise Hole("generation")
+                raise ChangeLogGapError("generation")
             listing, places = fields.get(b"listing"), fields.get(b"places", b"").decode().split()
             if listing is not None:
                 self._presence.add(places)
-                self.remembered.forget(listing.decode(), places)
+                self.from_cache.forget(listing.decode(), places)
                 self._tell(listing)
             lock = fields.get(b"lock")
             if lock is not None:
                 self._locks.add(lock.decode())
             self.sequence = number
         if self._presence.since > _MOST_SINCE:
-            raise Hole("grown")
+            raise ChangeLogGapError("grown")
 
     def _tell(self, listing: bytes) -> None:
         for waiting in self._awaited.pop(listing, ()):
@@ -259,11 +260,11 @@ class Replica:
             last = await last_sequence(connection)
         known = self._marker
         if server != self._server:
-            raise Hole("server")
+            raise ChangeLogGapError("server")
         if marker is None or known is None or marker.epoch != known.epoch:
-            raise Hole("epoch")
+            raise ChangeLogGapError("epoch")
         if marker.generation != known.generation:
-            raise Hole("generation")
+            raise ChangeLogGapError("generation")
         if last < self.sequence:
-            raise Hole("log_shorter")
+            raise ChangeLogGapError("log_shorter")
         self._marker = marker

@@ -44,7 +44,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc]
         self._lease = Lease(self._log, self._group, self._options.lease_seconds)
 
     async def on_start(self) -> None:
-        """Take the lease. Raises ``LeaseHeld`` when another worker keeps it."""
+        """Take the lease. Raises ``LeaseHeldError`` when another worker keeps it."""
         if self.in_transaction:
             raise ImproperlyConfigured("rstream:// has no transactions: use processing_guarantee='at_least_once'")
         await super().on_start()

@@ -7,6 +7,7 @@ import asyncio
 from secrets import token_hex
 from time import monotonic
 
+from rules.faults import CreditGateError
 from store.broker.stream_log import StreamLog
 
 _POLL = 0.25
@@ -20,7 +21,7 @@ return 1
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
-class LeaseHeld(RuntimeError):
+class LeaseHeldError(CreditGateError, RuntimeError):
     """Another worker reads this group."""
 
 
@@ -41,24 +42,24 @@ class Lease:
         return monotonic() < self._until
 
     async def acquire(self) -> None:
-        """Take the lease; waits as long as a dead holder's would last. Raises ``LeaseHeld``."""
+        """Take the lease; waits as long as a dead holder's would last. Raises ``LeaseHeldError``."""
         deadline = monotonic() + self.seconds + 1
         while True:
             try:
                 return await self.renew()
-            except LeaseHeld:
+            except LeaseHeldError:
                 if monotonic() > deadline:
                     raise
             await asyncio.sleep(_POLL)
 
     async def renew(self) -> None:
-        """Hold it for another ``seconds``, also when it ran out meanwhile. Raises ``LeaseHeld``."""
+        """Hold it for another ``seconds``, also when it ran out meanwhile. Raises ``LeaseHeldError``."""
         asked = monotonic()  # before the server counts, so this side never believes in it for longer
         async with asyncio.timeout(self.seconds / 2):
             held = await self._log.ask("EVAL", _HOLD, 1, self._key, self._token, round(self.seconds * 1000))
         if not held:
             self._until = 0.0
-            raise LeaseHeld(f"another worker reads group {self._group!r}: over rstream:// there can be only one")
+            raise LeaseHeldError(f"another worker reads group {self._group!r}: over rstream:// there can be only one")
         self._until = asked + self.seconds
 
     async def release(self) -> None:

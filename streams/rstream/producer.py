@@ -122,7 +122,7 @@ class Producer(FaustProducer):  # type: ignore[misc]
         await through_outages(self, lambda: self._log.declare_topic(topic, partitions), "declare", _DELIVERY_LIMIT)
 
     def key_partition(self, topic: str, key: bytes) -> TP:
-        """Where a record with this key goes. Raises ``UnknownTopic``."""
+        """Where a record with this key goes. Raises ``UnknownTopicError``."""
         return TP(topic, self._log.partition_for(topic, key))
 
     def supports_headers(self) -> bool:

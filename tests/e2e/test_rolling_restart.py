@@ -83,16 +83,16 @@ async def checks_shown(program: Program, streams: Streams) -> float:
 async def test_a_rolling_restart_loses_no_request(pair: Program) -> None:
     """SIGHUP under load: both processes are new after it, and not one request failed, was refused or cut off."""
     before, replaced = workers(pair), logged(pair, "replaced")
-    async with under_load(pair, BIDDER) as tally:
+    async with under_load(pair, BIDDER) as metrics_batch:
         os.kill(parent_of_workers(pair), signal.SIGHUP)
         await until_logged(pair, "replaced", replaced)
         async with asyncio.timeout(20):
-            so_far = tally.answered[200]
-            while tally.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
+            so_far = metrics_batch.answered[200]
+            while metrics_batch.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
                 await asyncio.sleep(0.02)
-    assert tally.lost == []
-    assert tally.refused == 0
-    assert tally.answered.keys() == {200}
+    assert metrics_batch.lost == []
+    assert metrics_batch.refused == 0
+    assert metrics_batch.answered.keys() == {200}
     after = workers(pair)
     assert len(after) == len(before) == 2
     assert not set(after) & set(before)
@@ -128,12 +128,12 @@ async def test_a_killed_gateway_comes_back_and_the_other_goes_on(pair: Program) 
 async def test_a_gateway_ended_by_itself_leaves_its_place_open(pair: Program) -> None:
     """SIGTERM to one process, not to the parent: it drains, another takes the place, and nobody is shut out."""
     victim, served = workers(pair)[0], logged(pair, "serving")
-    async with under_load(pair, BIDDER, kept=2, new=2) as tally:
+    async with under_load(pair, BIDDER, kept=2, new=2) as metrics_batch:
         os.kill(victim, signal.SIGTERM)
         await until_logged(pair, "serving", served)
     assert not running(victim)
-    assert (tally.lost, tally.refused) == ([], 0)
-    assert tally.answered.keys() == {200}
+    assert (metrics_batch.lost, metrics_batch.refused) == ([], 0)
+    assert metrics_batch.answered.keys() == {200}
     assert all([(await fresh(pair, head("GET", "/livez", pair.key))).status == 200 for _ in range(40)])
 
 
@@ -161,7 +161,7 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
     program = own_program.start("--seed", "--workers", workers)
     gateway = parent_of_workers(program)
     slow, shut = question(program.key, BIDDER), asyncio.Event()
-    async with under_load(program, BIDDER, kept=5, new=3) as tally:
+    async with under_load(program, BIDDER, kept=5, new=3) as metrics_batch:
         late = [asyncio.create_task(in_two_parts(program, request, shut)) for request in (slow, chunked(slow))]
         endless = asyncio.create_task(lines_without_end(program))
         os.kill(gateway, signal.SIGTERM)
@@ -169,9 +169,9 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
         while ready.status == 200:
             ready = await fresh(program, head("GET", "/readyz", program.key))
         assert (ready.status, ready.json["status"], ready.stays) == (503, "draining", False)
-        tally.drain_seen = True
+        metrics_batch.drain_seen = True
         async with asyncio.timeout(20):
-            while not tally.refused:  # noqa: ASYNC110 - until the door is shut
+            while not metrics_batch.refused:  # noqa: ASYNC110 - until the door is shut
                 await asyncio.sleep(0.02)
             await asyncio.sleep(1)  # longer than an idle connection is kept
             shut.set()
@@ -181,9 +181,9 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
                 await asyncio.sleep(0.02)
     assert [answer.status for answer in answers] == [200, 200]
     assert last["problem"]["code"] == "overloaded"
-    assert (tally.lost, tally.refused_early, tally.without_retry_after) == ([], 0, 0)
-    assert tally.answered.keys() <= {200, 503}
-    assert tally.answered[200] > 100
+    assert (metrics_batch.lost, metrics_batch.refused_early, metrics_batch.without_retry_after) == ([], 0, 0)
+    assert metrics_batch.answered.keys() <= {200, 503}
+    assert metrics_batch.answered[200] > 100
 
 
 def test_gateways_that_cannot_start_say_so(own_program: Program) -> None:

@@ -8,38 +8,38 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.topics import RECEIPT_HEADER
-from rules.admission.validator import AdmissionDesk
+from rules.admission.validator import RecordValidator
 from rules.calendar import to_milliseconds
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.identity.identifiers import Identifier, parse_identifier
 from rules.listings.listing import Listing
 from rules.records.departments import Departments
-from store.db.hash_chain import Chain
-from store.ledger.expiry import Upkeep
+from store.db.hash_chain import HashChain
+from store.ledger.expiry import Expiry
 from store.ledger.feed_events import Ledger
-from store.ledger.listing_queries import ListingTable
-from store.ledger.listings import ListingBook
-from store.locks.store import LockBook
+from store.ledger.listing_queries import ListingQueries
+from store.ledger.listings import ListingStore
+from store.locks.store import LockStore
 from store.register.reader import RegisterReader
 from store.register.writer import RegisterWriter
 from streams.delivered import Delivered
-from streams.feed_agent import FeedRoad
+from streams.feed_agent import FeedProcessor
 from streams.judging import RecordJudge
 from streams.recovery import Recovery
 from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
 
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
-CHAIN = Chain(KEYS)
+CHAIN = HashChain(KEYS)
 
 
 class Kept:
     """Dead letters kept in a list: the broker is not what these tests are about."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[Delivered, InvalidRecord]] = []
+        self.letters: list[tuple[Delivered, InvalidRecordError]] = []
 
-    async def send(self, record: Delivered, fault: InvalidRecord) -> None:
+    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
         self.letters.append((record, fault))
 
 
@@ -48,14 +48,14 @@ class Road:
 
     def __init__(self, redis: "Redis", engine: AsyncEngine, departments: Departments = DEPARTMENTS) -> None:
         self.redis, self.engine, self.now = redis, engine, NOON
-        self.desk = AdmissionDesk(departments, KEYS)
-        self.book = ListingBook(self.desk.cabinet, WORKING_DAYS, CHAIN)
-        self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingTable(engine)
-        self.locks = LockBook(engine, redis, CHAIN)
+        self.desk = RecordValidator(departments, KEYS)
+        self.book = ListingStore(self.desk.listing_indexer, WORKING_DAYS, CHAIN)
+        self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingQueries(engine)
+        self.locks = LockStore(engine, redis, CHAIN)
         self.recovery = Recovery(redis, self.table, self.writer, self.locks)
-        self.upkeep = Upkeep(engine, self.book)
+        self.upkeep = Expiry(engine, self.book)
         self.dead = Kept()
-        self.road = FeedRoad(
+        self.road = FeedProcessor(
             RecordJudge(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
         )
         self.reader = RegisterReader(redis, 1)

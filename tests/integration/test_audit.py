@@ -16,21 +16,21 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config import topics
-from gateway.audit.buffer import Audit
+from gateway.audit.buffer import AuditBuffer
 from gateway.audit.spool import Spool
-from gateway.web.problems import Problem
+from gateway.web.problems import ProblemError
 from store.broker.publisher import (
-    BrokerUnavailable,
+    BrokerUnavailableError,
     KafkaPublisher,
     Message,
-    MessageTooLarge,
+    MessageTooLargeError,
     Publisher,
     StreamPublisher,
 )
 from store.broker.stream_entry import TopicPartition
 from store.broker.stream_log import StreamLog
 from store.db.schema import decisions
-from store.ledger.decisions import DecisionEntry, DecisionLog, decode_entries, encode_entries
+from store.ledger.decisions import DecisionEntry, DecisionStore, decode_entries, encode_entries
 from streams.decision_agent import carry_decisions
 from streams.delivered import Delivered
 from tests.integration.feeding import CHAIN
@@ -87,14 +87,14 @@ class Broker:
         await asyncio.sleep(0.001)
         for message in messages:
             if len(message.value) > self.largest:
-                raise MessageTooLarge
+                raise MessageTooLargeError
             self.ids += [made.id for made in decode_entries(message.value) or []]
 
 
 @asynccontextmanager
-async def running(publisher: Publisher, spool: Spool, straight: Straight | None = None) -> AsyncIterator[Audit]:
+async def running(publisher: Publisher, spool: Spool, straight: Straight | None = None) -> AsyncIterator[AuditBuffer]:
     """The audit of a process that runs for as long as the block."""
-    audit = Audit(publisher, spool, (straight or Straight()).record)
+    audit = AuditBuffer(publisher, spool, (straight or Straight()).record)
     task = asyncio.create_task(audit.keep_sending())
     yield audit
     task.cancel()
@@ -103,7 +103,7 @@ async def running(publisher: Publisher, spool: Spool, straight: Straight | None 
 
 
 @asynccontextmanager
-async def sending_audit(server: ValkeyServer, spool: Spool) -> AsyncIterator[Audit]:
+async def sending_audit(server: ValkeyServer, spool: Spool) -> AsyncIterator[AuditBuffer]:
     """The same, on Valkey."""
     async with running(StreamPublisher(f"rstream://{server.socket}"), spool) as audit:
         yield audit
@@ -147,16 +147,16 @@ async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_pa
 async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -> None:
     """A decision that can be kept nowhere is not made."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
-    audit = Audit(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
+    audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
     (tmp_path / "file").write_text("no folder")
     for number in range(50_000):
         audit.put(entry(number))
-    with pytest.raises(Problem, match="audit_unavailable"):
+    with pytest.raises(ProblemError, match="audit_unavailable"):
         audit.put(entry(50_000))
     with pytest.raises(OSError, match="directory"):
         await audit.keep()
     server.kill()
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailableError):
         await audit.flush()
     await publisher.stop()
 
@@ -167,7 +167,7 @@ async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(e
     older = msgspec.json.encode(entry(9))
     values = [batch, older, b"\xff rubbish", b"", batch]
     records = [Delivered(topics.DECISIONS, 0, n, 1.0, None, value, []) for n, value in enumerate(values)]
-    await carry_decisions(records, DecisionLog(engine, CHAIN))
+    await carry_decisions(records, DecisionStore(engine, CHAIN))
     async with engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(decisions))).scalar_one() == 6
     assert decode_entries(batch) == [entry(n) for n in range(5)]
@@ -178,7 +178,7 @@ async def test_what_is_too_much_for_one_message_is_sent_as_several(server: Valke
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
     entries = [msgspec.structs.replace(entry(n), detail=large) for n in range(7)] + [entry(n) for n in range(7, 700)]
-    audit = Audit(publisher, spool, Straight().record)
+    audit = AuditBuffer(publisher, spool, Straight().record)
     for one in entries:
         audit.put(one)
     await audit.keep()
@@ -264,7 +264,7 @@ async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: P
 async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path) -> None:
     """The process may be killed while it still hopes: what it has is on the disk by then."""
     spool = Spool(tmp_path / "spool")
-    audit = Audit(Broker(silent=True), spool, Straight().record)
+    audit = AuditBuffer(Broker(silent=True), spool, Straight().record)
     audit.put(entry(1))
     closing = asyncio.create_task(audit.close(3600))
     await until(lambda: spooled(spool) == ["dec_1"])

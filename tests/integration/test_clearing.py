@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
-from gateway.checks.fast_allow import Clearing
+from gateway.checks.fast_allow import FastAllow
 from gateway.checks.handler import CheckHandler
-from gateway.checks.lookup_keys import Question, question_of
-from gateway.checks.request import CheckAsked, asked_from, check_from
-from gateway.web.problems import Problem
+from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
+from gateway.checks.request import CheckRequest, check_from, check_request_from
+from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, to_milliseconds
 from rules.policy.unknown import Unknown
-from store.feeds.health import FeedsKnown
+from store.feeds.health import FeedHealthSnapshot
 from store.ledger.lock_states import LockState
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
@@ -84,8 +84,8 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
     """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
     at_once = handler.at_once(CLIENT, asked)
     assert isinstance(at_once, bytes)
-    check = check_from(asked_from(asked), CLIENT, handler.desk.shelf.current, civil_day(NOON))
-    long_way = await handler.desk.answer(CLIENT, question_of(handler.clearing.keys, CLIENT, check))
+    check = check_from(check_request_from(asked), CLIENT, handler.desk.policy_store.current, civil_day(NOON))
+    long_way = await handler.desk.answer(CLIENT, lookup_keys_of(handler.clearing.keys, CLIENT, check))
     first, second = json.loads(at_once), json.loads(long_way.body)
     for answer in (first, second):
         answer.pop("decision_id")
@@ -117,7 +117,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
 )
 async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
-    assert isinstance(handler.at_once(CLIENT, asked), Question)
+    assert isinstance(handler.at_once(CLIENT, asked), LookupKeys)
     assert not handler.clearing.audit._waiting
 
 
@@ -133,7 +133,7 @@ async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes
 )
 async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler, asked: bytes, code: str) -> None:
     """By the same codes as anywhere."""
-    with pytest.raises(Problem) as told:
+    with pytest.raises(ProblemError) as told:
         handler.at_once(CLIENT, asked)
     assert told.value.code == code
     assert not handler.clearing.audit._waiting
@@ -141,15 +141,15 @@ async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler
 
 async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
     """What cannot be ruled out from memory is looked into."""
-    with pytest.raises(Problem):
+    with pytest.raises(ProblemError):
         handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.clearing.keys.lock_target(CLIENT.id, "transaction", "T-9")
     handler.clearing.replica.note_lock(target)
-    assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), Question)
+    assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.at_once(CLIENT, body()), bytes)
     handler.clearing.replica._heard -= 10
     assert handler.clearing.replica.state is ReplicaState.STALE
-    assert isinstance(handler.at_once(CLIENT, body()), Question)
+    assert isinstance(handler.at_once(CLIENT, body()), LookupKeys)
 
 
 async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
@@ -159,7 +159,7 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
     for _ in range(5):
         try:
             assert isinstance(handler.at_once(slow, asked), bytes)
-        except Problem as problem:
+        except ProblemError as problem:
             problems += problem.code == "rate_limited"
     assert problems == 3
 
@@ -186,8 +186,11 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert ended is not None
     freed = await answered(LISTED)
     assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
-    doubts = handler.desk.doubts
-    doubts._known, doubts._looked = FeedsKnown({"court": Unknown("feed_held", "court", "")}, {}), monotonic() + 60
+    freshness = handler.desk.freshness
+    freshness._known, freshness._looked = (
+        FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {}),
+        monotonic() + 60,
+    )
     doubtful, clean = await answered(LISTED), await answered(CLEAR)
     assert clean["indeterminate"] is doubtful["indeterminate"] is True
     assert clean["outcome"] == doubtful["outcome"] == "review"
@@ -220,11 +223,11 @@ async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> N
             turn += 1
             await asyncio.sleep(0)
 
-    def at_once(client: Client, asked: CheckAsked, open_targets: set[str]) -> bytes | Question:
+    def at_once(client: Client, asked: CheckRequest, open_targets: set[str]) -> bytes | LookupKeys:
         taken[turn] += 1
         return own(client, asked, open_targets)
 
-    watched = replace(handler, clearing=cast(Clearing, SimpleNamespace(at_once=at_once)))
+    watched = replace(handler, clearing=cast(FastAllow, SimpleNamespace(at_once=at_once)))
     counting = asyncio.create_task(count_turns())
     batch = b'{"checks":[' + b",".join([body()] * 200) + b"]}"
     replies = await asyncio.gather(*(watched.reply_to_batch(CLIENT, batch) for _ in range(3)))

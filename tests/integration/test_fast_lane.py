@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
-from gateway.app import ACCESS, CHECKS, REPLICA, build_app
-from gateway.fastlane.server import Lanes
-from gateway.process.drain import DEPARTURE
+from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.server import FastLaneServer
+from gateway.process.drain import DRAIN_STATE
 from rules.policy.unknown import Unknown
-from store.feeds.health import FeedsKnown
-from store.platforms.clients import ClientRegistry, Grants
+from store.feeds.health import FeedHealthSnapshot
+from store.platforms.clients import ClientStore, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
@@ -40,7 +40,7 @@ class Doors:
     lane: int
     plain: int
     key: str
-    lanes: Lanes
+    lanes: FastLaneServer
 
     async def both(self, *pieces: bytes) -> "tuple[Heard, Heard]":
         """What each answers to the same bytes, sent in these pieces."""
@@ -122,7 +122,7 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     await road.recovery.make_whole()
     await road.feed(record(subject={"id": LISTED}))
     await road.writer.beat()
-    key = await ClientRegistry(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
+    key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,
@@ -135,7 +135,9 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75)
     await runner.setup()
     assert runner.server is not None
-    lanes = Lanes(app[CHECKS], app[ACCESS], app[DEPARTURE], runner.server, settings.body_limit, 75, 30)
+    lanes = FastLaneServer(
+        app[CHECKS], app[AUTHENTICATOR], app[DRAIN_STATE], runner.server, settings.body_limit, 75, 30
+    )
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(made, "127.0.0.1", 0) for made in (lanes, runner.server)]
     try:
@@ -368,11 +370,11 @@ async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doo
         return {"holds": json.loads(found[1]), "reason": json.loads(found[2])}
 
     assert await verified() == {"holds": True, "reason": None}
-    doubts = doors.lanes.checks.desk.doubts
-    doubts._known = FeedsKnown({"court": Unknown("feed_held", "court", "")}, {})
-    doubts._looked = monotonic() + 60
+    freshness = doors.lanes.checks.desk.freshness
+    freshness._known = FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {})
+    freshness._looked = monotonic() + 60
     assert await verified() == {"holds": False, "reason": "feed_held"}
-    doubts._known = None
+    freshness._known = None
     assert await verified() == {"holds": False, "reason": "feeds_unknown"}
 
 

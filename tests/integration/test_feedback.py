@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from rules.calendar import to_milliseconds
 from rules.records.feed_bounds import Cause
 from store.db.platform_tables import ALL_CHAINED
-from store.feeds.health import FeedDoubts
+from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
-from store.ledger.decisions import DecisionEntry, DecisionLog
-from store.platforms.feedback import AlreadyReported, FeedbackBook, Report
+from store.ledger.decisions import DecisionEntry, DecisionStore
+from store.platforms.feedback import FeedbackExistsError, FeedbackStore, Report
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import record
@@ -28,36 +28,36 @@ def decision(number: int, due: int | None = NOW, client: str = "shop") -> Decisi
 
 
 @pytest.fixture
-async def book(engine: AsyncEngine) -> FeedbackBook:
+async def book(engine: AsyncEngine) -> FeedbackStore:
     """Three decisions of a shop and one of a hall wait for feedback; one of the shop's never did."""
     entries = [decision(1), decision(2, NOW + 1), decision(3), decision(4, None), decision(5, client="hall")]
-    await DecisionLog(engine, CHAIN).record(entries)
-    return FeedbackBook(engine, CHAIN)
+    await DecisionStore(engine, CHAIN).record(entries)
+    return FeedbackStore(engine, CHAIN)
 
 
-async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackBook) -> None:
+async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackStore) -> None:
     """A second report is refused with the id of the first; a correction names it, and only the last can be named."""
     first = await book.give("dec_1", DONE, NOW)
-    with pytest.raises(AlreadyReported) as caught:
+    with pytest.raises(FeedbackExistsError) as caught:
         await book.give("dec_1", DONE, NOW)
     assert caught.value.standing == first["id"]
-    with pytest.raises(AlreadyReported):
+    with pytest.raises(FeedbackExistsError):
         await book.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
     corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first["id"])
     second = await book.give("dec_1", corrected, NOW + 1)
-    with pytest.raises(AlreadyReported):
+    with pytest.raises(FeedbackExistsError):
         await book.give("dec_1", Report("shop", "o", True, corrects=first["id"]), NOW + 2)
     assert [row["id"] for row in await book.of("dec_1")] == [first["id"], second["id"]]
 
 
-async def test_ten_at_once_make_one(book: FeedbackBook) -> None:
+async def test_ten_at_once_make_one(book: FeedbackStore) -> None:
     """However many report at the same moment, one stands."""
     found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(item, dict) for item in found) == 1
-    assert all(isinstance(item, dict | AlreadyReported) for item in found)
+    assert all(isinstance(item, dict | FeedbackExistsError) for item in found)
 
 
-async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackBook) -> None:
+async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStore) -> None:
     """Due and not reported, of this client; what had nothing to carry out is never overdue."""
 
     async def waiting(client: str | None, now: int) -> list[str]:
@@ -74,7 +74,7 @@ async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackBook
     assert await waiting("shop", NOW + 2) == ["dec_3", "dec_2"]
 
 
-async def test_every_chained_table_verifies(book: FeedbackBook, engine: AsyncEngine) -> None:
+async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEngine) -> None:
     """Feedback and its decisions, with columns that came later, are sealed like the rest."""
     await book.give("dec_1", DONE, NOW)
     for table in ALL_CHAINED:
@@ -86,14 +86,14 @@ async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     road = Road(redis, engine)
     await road.recovery.make_whole()
     await road.feed(record())
-    doubts = FeedDoubts(engine, DEPARTMENTS, WORKING_DAYS)
-    found = (await doubts.now(NOW)).doubts
+    freshness = FeedHealth(engine, DEPARTMENTS, WORKING_DAYS)
+    found = (await freshness.now(NOW)).freshness
     assert "court" not in found
-    assert (await doubts.now(NOW)).heard["court"] == NOW
+    assert (await freshness.now(NOW)).heard["court"] == NOW
     assert found["taxation"].code == "feed_silent"
-    later = (await doubts.now(NOW + 7 * DAY)).doubts
+    later = (await freshness.now(NOW + 7 * DAY)).freshness
     assert "court" not in later, "five working days are its rhythm, and not yet over"
-    assert (await doubts.now(NOW + 8 * DAY)).doubts["court"].code == "feed_silent"
+    assert (await freshness.now(NOW + 8 * DAY)).freshness["court"].code == "feed_silent"
     await Quarantine(engine, CHAIN).hold("court", Cause.SNAPSHOT_EMPTY, NOW)
-    held = (await doubts.now(NOW)).doubts["court"]
+    held = (await freshness.now(NOW)).freshness["court"]
     assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

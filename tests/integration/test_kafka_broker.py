@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from store.broker.publisher import BrokerUnavailable, KafkaPublisher, Message, MessageTooLarge
+from store.broker.publisher import BrokerUnavailableError, KafkaPublisher, Message, MessageTooLargeError
 from tests.kafka.broker import KafkaBroker
 from tests.servers import require
 
@@ -54,13 +54,13 @@ def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
 
 @pytest.mark.kafka
 async def test_a_broker_that_is_away_is_told_in_time(broker: KafkaBroker) -> None:
-    """It was there and is killed: publishing ends with ``BrokerUnavailable``, and stopping ends as well."""
+    """It was there and is killed: publishing ends with ``BrokerUnavailableError``, and stopping ends as well."""
     broker.create_topics(1, TOPIC)
     publisher = KafkaPublisher([broker.bootstrap])
     await publisher.publish(TOPIC, [Message(None, b"x" * 2_000)])
     broker.kill()
     async with asyncio.timeout(60):
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(BrokerUnavailableError):
             await publisher.publish(TOPIC, [Message(None, b"y")])
         await publisher.stop()
 
@@ -73,7 +73,7 @@ async def test_a_message_that_is_too_large_harms_no_other(broker: KafkaBroker, s
     publisher = KafkaPublisher([broker.bootstrap])
     try:
         await publisher.publish(TOPIC, [Message(None, b"before")])
-        with pytest.raises(MessageTooLarge):
+        with pytest.raises(MessageTooLargeError):
             await publisher.publish(TOPIC, [Message(None, b"x" * size)])
         for number in range(3):
             await publisher.publish(TOPIC, [Message(None, f"after-{number}".encode())])
@@ -98,7 +98,7 @@ async def test_a_broker_that_takes_connections_and_says_nothing_is_told_in_time(
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     publisher = KafkaPublisher([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"])
     async with asyncio.timeout(8):  # the producer's own limit is 10 s for each request
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(BrokerUnavailableError):
             await publisher.publish(TOPIC, [Message(None, b"x")], durable_within=0.5)
         await publisher.stop()
         while open_now:  # noqa: ASYNC110 - the other end tells nobody

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.db.migrate import migrate
 from store.db.schema import connect, metadata
-from store.ledger.decisions import DecisionEntry, DecisionLog
-from store.platforms.clients import ClientExists, ClientNameInvalid, ClientRegistry, Grants, hash_key
+from store.ledger.decisions import DecisionEntry, DecisionStore
+from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants, hash_key
 from tests.integration.feeding import CHAIN
 from tests.postgresql import PostgreSQLServer
 from tests.servers import require
@@ -39,12 +39,12 @@ ENTRY = DecisionEntry("dec_1", 1, "c", "o", "p", "s", "T", "allow", b"{}")
 
 async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
     """The database refuses to touch what the ledger holds, whoever asks."""
-    await DecisionLog(ledger, CHAIN).record([ENTRY])
+    await DecisionStore(ledger, CHAIN).record([ENTRY])
     for statement in ("UPDATE decisions SET outcome = 'intercept'", "DELETE FROM decisions"):
         with pytest.raises(DBAPIError, match="append-only"):
             async with ledger.begin() as connection:
                 await connection.execute(text(statement))
-    assert (await DecisionLog(ledger, CHAIN).find("dec_1") or {})["outcome"] == "allow"
+    assert (await DecisionStore(ledger, CHAIN).find("dec_1") or {})["outcome"] == "allow"
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:
@@ -57,7 +57,7 @@ async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine
 
 async def test_a_client_is_kept_as_a_hash_and_named_once(ledger: AsyncEngine) -> None:
     """The key is nowhere in the table; a name is never used twice, not even after revoking."""
-    registry = ClientRegistry(ledger)
+    registry = ClientStore(ledger)
     key = await registry.add("shop", Grants(scenes=frozenset({"*"})))
     assert set(await registry.by_key_hash()) == {hash_key(key)}
     async with ledger.connect() as connection:
@@ -66,7 +66,7 @@ async def test_a_client_is_kept_as_a_hash_and_named_once(ledger: AsyncEngine) ->
     assert await registry.revoke("shop")
     assert not await registry.revoke("shop")
     assert await registry.by_key_hash() == {}
-    with pytest.raises(ClientExists):
+    with pytest.raises(ClientExistsError):
         await registry.add("shop", Grants())
-    with pytest.raises(ClientNameInvalid):
+    with pytest.raises(ClientNameInvalidError):
         await registry.add("shop\n", Grants())

@@ -19,9 +19,9 @@ from rules.listings.validity import in_force
 from rules.records.departments import Departments
 from rules.records.feed_bounds import Bounds
 from store.db.schema import feed_events, hold_changes, notices
-from store.feeds.quarantine import HoldBook, HoldState, Quarantine
+from store.feeds.quarantine import HoldState, Quarantine, QuarantineRows
 from store.ledger.feed_events import record_counts
-from store.ledger.feed_report import FeedOverview
+from store.ledger.feed_report import FeedReport
 from tests.e2e.program import credit_code
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
@@ -113,7 +113,7 @@ async def test_serious_without_an_end_waits_for_one(road: Road) -> None:
 async def test_late_is_counted_and_shortens_nothing(road: Road) -> None:
     """(19) Pushed after the 7 working days of 办法一 Art. 9: it counts from its determination; the status tells."""
     await road.feed(listed(determined_on="2026-10-12"), listed(record_no="R-2", determined_on="2026-11-20"))
-    overview = FeedOverview(road.engine, DEPARTMENTS, WORKING_DAYS)
+    overview = FeedReport(road.engine, DEPARTMENTS, WORKING_DAYS)
     (court,) = await overview.of({"court"}, to_milliseconds(road.now))
     assert (court["arrival"]["listings"], court["arrival"]["late"]) == (2, 1)
     assert (court["silent_working_days"], court["silent_too_long"]) == (0, False)
@@ -209,7 +209,7 @@ async def test_an_objection_that_fails_leaves_the_listing_as_it_was(road: Road) 
     """(29) Told while it is open, gone when it is answered; its clocks run in working days (27)."""
     await road.feed(listed(), act("object", "2026-09-18", objection_no="O"))
     assert [listing.objection_open for listing in await road.shown()] == [True]
-    overview = FeedOverview(road.engine, DEPARTMENTS, WORKING_DAYS)
+    overview = FeedReport(road.engine, DEPARTMENTS, WORKING_DAYS)
     (court,) = await overview.of({"court"}, to_milliseconds(road.now))
     assert court["objections"][0]["answer_by"] == "2026-10-09"
     assert court["objections"][0]["overdue"]
@@ -305,7 +305,7 @@ async def test_a_feed_that_goes_mad_is_held(
     await road.feed(*mad)
     quarantine = Quarantine(road.engine, CHAIN)
     async with road.engine.connect() as connection:
-        assert await HoldBook(CHAIN).open_holds(connection, ["court", "taxation"]) != {}
+        assert await QuarantineRows(CHAIN).open_holds(connection, ["court", "taxation"]) != {}
     await road.feed(listed(record_no="LATER", subject=company(OTHER_ORGANISATION)))
     assert await road.listed(OTHER_ORGANISATION) == 0
     await road.feed(listed(record_no="T", authority="taxation", category="C04", subject=company(OTHER_ORGANISATION)))

@@ -15,11 +15,11 @@ from gateway.lock_upkeep import keep_locks_shown
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.vocabulary import LockScope
 from store.db.schema import decisions, lock_changes, locks
-from store.ledger.decisions import DecisionEntry, DecisionLog
+from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.ledger.lock_states import LockState
-from store.locks.queries import LockFilter, LockPages
-from store.locks.rows import ListingsFell, Lock, LockRequest, LockTerms
-from store.platforms.outbox import EventBook
+from store.locks.queries import LockFilter, LockQueries
+from store.locks.rows import Lock, LockRequest, LockSupportLostError, LockTerms
+from store.platforms.outbox import EventStore
 from store.register import keys as register_keys
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import KEYS
@@ -73,7 +73,7 @@ async def end(road: Road, lock: Lock, state: LockState = LockState.RELEASED, ope
 
 
 async def told(road: Road, client: str = "shop") -> list[str]:
-    return [event.type for event in await EventBook(road.engine).after(client, 0)]
+    return [event.type for event in await EventStore(road.engine).after(client, 0)]
 
 
 async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
@@ -126,7 +126,7 @@ async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
     assert (found.state, found.changes[-1]["state"]) == ("lifted", "lifted")
     assert TAX in found.changes[-1]["reason"]
     assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
-    (event,) = await EventBook(road.engine).after("shop", 0)
+    (event,) = await EventStore(road.engine).after("shop", 0)
     assert (event.type, lock.id.encode() in event.data, b"removed" in event.data) == ("lock.lifted", True, True)
 
 
@@ -193,10 +193,10 @@ async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
 async def test_no_lock_rests_on_what_fell_meanwhile(road: Road) -> None:
     """The register was read before the listing fell: the lock is not made, and nothing is written."""
     await road.feed(removal())
-    with pytest.raises(ListingsFell) as caught:
+    with pytest.raises(LockSupportLostError) as caught:
         await held(road, request("bidder-19", COURT, TAX))
     assert caught.value.keys == {COURT}
-    assert await DecisionLog(road.engine, CHAIN).find("dec_1") is None
+    assert await DecisionStore(road.engine, CHAIN).find("dec_1") is None
 
 
 async def test_locks_and_removals_side_by_side_leave_none_behind(road: Road) -> None:
@@ -205,7 +205,7 @@ async def test_locks_and_removals_side_by_side_leave_none_behind(road: Road) -> 
     async def lock(number: int) -> None:
         try:
             await held(road, request(f"account-{number}"), number=number)
-        except ListingsFell:
+        except LockSupportLostError:
             return
 
     await asyncio.gather(*(lock(n) for n in range(20)), road.feed(removal()), *(lock(n) for n in range(20, 40)))
@@ -220,13 +220,13 @@ async def test_its_term_ends_it(road: Road) -> None:
     over = lock.expires_at
     assert await road.locks.held_on([lock.target_key], over - 1) != []
     assert await road.locks.held_on([lock.target_key], over) == []
-    (anew,) = await held(road, request(), number=2, now=over)
-    assert anew.id != lock.id
+    (bypass_cache,) = await held(road, request(), number=2, now=over)
+    assert bypass_cache.id != lock.id
     found = await road.locks.find(lock.id)
     assert found is not None
     assert found.state == "expired"
-    assert [item.id for item in await road.locks.expire_due(anew.expires_at)] == [anew.id]
-    assert await road.locks.expire_due(anew.expires_at) == []
+    assert [item.id for item in await road.locks.expire_due(bypass_cache.expires_at)] == [bypass_cache.id]
+    assert await road.locks.expire_due(bypass_cache.expires_at) == []
     assert await told(road) == ["lock.expired", "lock.expired"]
 
 
@@ -252,7 +252,7 @@ async def test_pages_and_filters(road: Road) -> None:
     """Every lock stands on exactly one page, newest first; overdue is held past its date."""
     found = [(await held(road, request(f"a-{n}"), number=n, now=NOW + n // 2))[0] for n in range(7)]
     await end(road, found[0])
-    pages = LockPages(road.engine)
+    pages = LockQueries(road.engine)
     seen: list[str] = []
     place = None
     while page := await pages.page(LockFilter(client="shop"), NOW, place, 3):
@@ -270,7 +270,7 @@ async def test_pages_and_filters(road: Road) -> None:
 
 async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
     """The gateway writes a lock's decision, the stream delivers it again: one row."""
-    log = DecisionLog(engine, CHAIN)
+    log = DecisionStore(engine, CHAIN)
     await log.record([entry(1), entry(2)])
     await log.record([entry(2), entry(3)])
     async with engine.connect() as connection:
@@ -290,7 +290,7 @@ async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Roa
 async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: Road) -> None:
     """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
-    with pytest.raises(ListingsFell):
+    with pytest.raises(LockSupportLostError):
         await road.locks.decide_and_hold(entries(1), [request()], given)
     async with road.engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0

@@ -13,8 +13,8 @@ from store.db.migrate import migrate
 from store.db.platform_tables import ALL_CHAINED
 from store.db.schema import connect, decisions, lock_changes, locks
 from store.ledger.lock_states import LockState
-from store.locks.rows import ListingsFell
-from store.platforms.outbox import EventBook
+from store.locks.rows import LockSupportLostError
+from store.platforms.outbox import EventStore
 from tests.integration.feeding import CHAIN, Road
 from tests.integration.test_locks import COURT, TAX, TAXED, end, held, request
 from tests.postgresql import PostgreSQLServer
@@ -69,14 +69,14 @@ async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> 
         await asyncio.sleep(number / 2000)
         try:
             await held(road, request(f"account-{number}"), number=1000 + number)
-        except ListingsFell:
+        except LockSupportLostError:
             return
 
     await asyncio.gather(*(lock(n) for n in range(20)), road.feed(removal()), *(lock(n) for n in range(20, 40)))
     async with road.engine.connect() as connection:
         states = set((await connection.execute(select(locks.c.state))).scalars())
     assert states == {"lifted"}
-    told = await EventBook(road.engine).after("shop", 0)
+    told = await EventStore(road.engine).after("shop", 0)
     assert len(told) == await count(road, locks), "each of them was told"
 
     # Joined, released and lifted at the same moment: the second listing keeps the lock, or it is made anew.

@@ -13,9 +13,9 @@ from store.db.schema import listings
 from store.register import keys as register_keys
 from store.register import rebuild
 from store.register.diff import Comparison, Difference
-from store.register.rebuild import Rebuild, RebuildRunning
+from store.register.rebuild import Rebuild, RebuildRunningError
 from store.register.verify import Verification
-from store.register.writer import RegisterNotLoaded
+from store.register.writer import RegisterNotLoadedError
 from tests.e2e.program import credit_code
 from tests.integration.feeding import Road
 from tests.unit.records import record as listed
@@ -100,7 +100,7 @@ async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
     await rebuilt(road)
     assert [key async for key in road.redis.scan_iter(match="cg:dead:*")] == []
     await road.redis.set(register_keys.REBUILD, "another")
-    with pytest.raises(RebuildRunning):
+    with pytest.raises(RebuildRunningError):
         await rebuilt(road)
     await road.redis.delete(register_keys.REBUILD)
     assert (await verified(road)).clean
@@ -109,9 +109,9 @@ async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
 async def test_beside_nothing_there_is_no_rebuild(redis: "Redis", engine: AsyncEngine) -> None:
     """An empty Redis is filled by the worker, which is another thing; verifying it says so too."""
     road = Road(redis, engine)
-    with pytest.raises(RegisterNotLoaded):
+    with pytest.raises(RegisterNotLoadedError):
         await rebuilt(road)
-    with pytest.raises(RegisterNotLoaded):
+    with pytest.raises(RegisterNotLoadedError):
         await verified(road)
 
 

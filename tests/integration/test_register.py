@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from rules.listings.listing import encode_listing
 from store.ledger.listings import RegisterChange
-from store.register.reader import RegisterReader, RegisterUnavailable
-from store.register.writer import RegisterNotLoaded, RegisterWriter
+from store.register.reader import RegisterReader, RegisterUnavailableError
+from store.register.writer import RegisterNotLoadedError, RegisterWriter
 from tests.unit.desk import filed
 from tests.unit.records import OTHER_ORGANISATION, record
 
@@ -33,16 +33,16 @@ async def whole(redis: "Redis") -> RegisterWriter:
 async def test_unloaded_is_unknown(redis: "Redis") -> None:
     """Redis without the register, and a register that never held anything, are not "nobody is listed"."""
     reader = RegisterReader(redis, 1)
-    with pytest.raises(RegisterUnavailable, match="register_not_loaded"):
+    with pytest.raises(RegisterUnavailableError, match="register_not_loaded"):
         await reader.look_up(["k"])
     await whole(redis)
-    with pytest.raises(RegisterUnavailable, match="register_empty"):
+    with pytest.raises(RegisterUnavailableError, match="register_empty"):
         await reader.look_up(["k"])
 
 
 async def test_an_unloaded_register_takes_nothing(redis: "Redis") -> None:
     """A listing applied onto an emptied register would make it look whole."""
-    with pytest.raises(RegisterNotLoaded):
+    with pytest.raises(RegisterNotLoadedError):
         await RegisterWriter(redis).apply([change(1, record())])
     assert await redis.dbsize() == 0
 
@@ -84,7 +84,7 @@ async def test_a_slow_register_is_unknown_within_the_deadline(redis: "Redis", va
     reader = RegisterReader(redis, 0.2)
     await reader.state()
     await redis.client_pause(1000)
-    with pytest.raises(RegisterUnavailable, match="register_unreachable"):
+    with pytest.raises(RegisterUnavailableError, match="register_unreachable"):
         await reader.state()
     await asyncio.sleep(1)
     assert (await reader.state()).listings == 1

@@ -19,9 +19,9 @@ from rules.calendar import civil_day, to_milliseconds
 from rules.identity.identifiers import Identifier, parse_identifier
 from store.register import keys as register_keys
 from store.register import rebuild
-from store.register.reader import LookUp, RegisterReader, RegisterUnavailable
+from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
 from store.register.rebuild import Rebuild
-from store.replica.key_filter import Presence, packed
+from store.replica.key_filter import KeyFilter, packed
 from store.replica.reader import CoalescedReader, ContentsReader, ReplicaReader
 from store.replica.replica import Replica, ReplicaState
 from tests.e2e.program import credit_code
@@ -105,7 +105,7 @@ async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
 def test_presence_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
     """Loaded or added, at any place of the number line: there; anything else: not there."""
-    presence = Presence([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
+    presence = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
     presence.add(f"{number:016x}{'0' * 16}" for number in added)
     for number in loaded | added:
         assert presence.may_hold(f"{number:016x}{'f' * 16}")
@@ -152,13 +152,13 @@ async def test_listed_and_taken_off_while_it_follows(road: Road, followed: Follo
 async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed: Followed) -> None:
     """The second time costs no round trip, unless it is wanted anew; any change of it is seen in what follows."""
 
-    async def numbers(*, anew: bool = False) -> list[str]:
-        found = await followed.reader.look_up([key(1), key(2)], anew=anew)
+    async def numbers(*, bypass_cache: bool = False) -> list[str]:
+        found = await followed.reader.look_up([key(1), key(2)], bypass_cache=bypass_cache)
         return sorted(listing.document_no for listing in found.listings[key(1)])
 
     assert len(await numbers()) == 1
     assert await counted(road.redis, numbers) == 0
-    assert await counted(road.redis, lambda: numbers(anew=True)) == 1
+    assert await counted(road.redis, lambda: numbers(bypass_cache=True)) == 1
     await road.feed(record(record_no="L-1b", document_no="（2026）苏0811执99号", subject={"id": credit_code(1)}))
     await followed.caught_up()
     assert len(await numbers()) == 2
@@ -188,11 +188,11 @@ async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, foll
 async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road, followed: Followed) -> None:
     """Another register may be in its place."""
     await followed.reader.look_up([key(1)])
-    assert len(followed.replica.remembered) == 1
+    assert len(followed.replica.from_cache) == 1
     loads = followed.replica.reloads.total()
     await road.redis.delete(register_keys.CHANGES)
     await followed.until(lambda: followed.replica.reloads.total() > loads)
-    assert len(followed.replica.remembered) == 0
+    assert len(followed.replica.from_cache) == 0
 
 
 async def test_a_lock_of_another_process_is_known(road: Road, followed: Followed) -> None:
@@ -256,7 +256,7 @@ async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: 
     """After FLUSHALL nobody is called unlisted: the register itself is asked, and says that it is not loaded."""
     await road.redis.flushall()
     await followed.until(lambda: followed.replica.state is ReplicaState.LOST)
-    with pytest.raises(RegisterUnavailable) as caught:
+    with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(2)])
     assert caught.value.code == "register_not_loaded"
     await road.recovery.make_whole()
@@ -276,7 +276,7 @@ async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(
     await followed.current()
     server.kill()
     await followed.until(lambda: followed.replica.state is ReplicaState.STALE)
-    with pytest.raises(RegisterUnavailable):
+    with pytest.raises(RegisterUnavailableError):
         await followed.reader.look_up([key(2)])
     assert followed.replica.may_hold(key(1)), "what was known is still known"
     server.start()
@@ -298,7 +298,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
     road = Road(redis, engine)
     await road.recovery.make_whole()
     await followed.current()
-    with pytest.raises(RegisterUnavailable) as caught:
+    with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(1)])
     assert caught.value.code == "register_empty"
     await road.feed(listed(1))
@@ -340,7 +340,7 @@ async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
     given_up = asyncio.create_task(reader.look_up([key(1)], []))
     await asyncio.sleep(0)
     given_up.cancel()
-    with pytest.raises(RegisterUnavailable):
+    with pytest.raises(RegisterUnavailableError):
         await reader.look_up([key(2)], [])
 
 
@@ -387,4 +387,4 @@ async def test_whatever_a_round_trip_raises_nobody_is_left_waiting(road: Road) -
     reader = CoalescedReader(Broken())
     async with asyncio.timeout(5):
         found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(3)), return_exceptions=True)
-    assert [type(item) for item in found] == [RegisterUnavailable] * 3
+    assert [type(item) for item in found] == [RegisterUnavailableError] * 3

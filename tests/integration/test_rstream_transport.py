@@ -20,7 +20,7 @@ from faust.types import TP
 from store.broker.stream_entry import Record, TopicPartition
 from store.broker.stream_log import StreamLog
 from streams.rstream import Transport, faust_internals
-from streams.rstream.lease import Lease, LeaseHeld
+from streams.rstream.lease import Lease, LeaseHeldError
 from tests.integration.rstream_worker import GROUP, PARTITIONS, TOPIC, Carry, build_worker
 from tests.integration.valkey_server import ValkeyServer
 
@@ -183,7 +183,7 @@ async def test_second_worker_is_refused(log: StreamLog, running: Running) -> Non
     """Two would both read everything: the second ends with an error, the first goes on undisturbed."""
     first, second = Collector(), Collector()
     async with running(first):
-        with pytest.raises(LeaseHeld, match="only one"):
+        with pytest.raises(LeaseHeldError, match="only one"):
             async with running(second):
                 pass
         await log.append(numbered(10))
@@ -203,7 +203,7 @@ async def test_worker_that_lost_its_lease_crashes(log: StreamLog, running: Runni
     async with running(Collector()) as app:
         await log.ask("SET", log.key("lease", GROUP), "another")
         await asyncio.wait_for(app.wait_until_stopped(), 10)
-        assert isinstance(app.crash_reason, LeaseHeld)
+        assert isinstance(app.crash_reason, LeaseHeldError)
 
 
 async def test_outage_is_survived(valkey: ValkeyServer, log: StreamLog, running: Running) -> None:

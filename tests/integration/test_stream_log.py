@@ -12,7 +12,7 @@ import redis.exceptions
 from aiokafka.partitioner import DefaultPartitioner
 
 from store.broker.stream_entry import Extent, Record, TopicPartition
-from store.broker.stream_faults import NotDurable, UnknownTopic, is_outage
+from store.broker.stream_faults import NotDurableError, UnknownTopicError, is_outage
 from store.broker.stream_log import StreamLog
 from store.broker.stream_retention import Retention, trim
 from tests.integration.valkey_server import ValkeyServer
@@ -100,9 +100,9 @@ async def test_first_declaration_counts(log: StreamLog) -> None:
     """Partitions never change behind the back of keys that have their place; unknown topics are a bug."""
     other = StreamLog(log._redis)
     assert await other.declare_topic("four", 9) == 4
-    with pytest.raises(UnknownTopic):
+    with pytest.raises(UnknownTopicError):
         await log.append([Record("nobody's", b"")])
-    with pytest.raises(UnknownTopic):
+    with pytest.raises(UnknownTopicError):
         log.partition_for("nobody's", b"")
 
 
@@ -208,9 +208,9 @@ async def test_durable_means_fsynced(valkey: ValkeyServer, protocol: int) -> Non
         await log.verify_durable()
         assert await log.append_durably(numbered(2), timeout=10) == [0, 1]
         await log.ask("CONFIG", "SET", "appendfsync", "no")
-        with pytest.raises(NotDurable, match="never"):
+        with pytest.raises(NotDurableError, match="never"):
             await log.verify_durable()
-        with pytest.raises(NotDurable, match="in time"):
+        with pytest.raises(NotDurableError, match="in time"):
             await log.append_durably(numbered(1, 2), timeout=0.3)
         assert await values(log) == [b"0", b"1", b"2"]
 
@@ -221,16 +221,16 @@ async def test_early_answer_of_waitaof_is_not_believed(log: StreamLog) -> None:
     begin = time.monotonic()
     assert await log.append_durably(numbered(2), timeout=10) == [0, 1]
     assert time.monotonic() - begin > 1
-    with pytest.raises(NotDurable, match="no answer"):
+    with pytest.raises(NotDurableError, match="no answer"):
         await log.append_durably(numbered(1), timeout=0.3)  # too short a time to know
 
 
 async def test_durable_is_refused_without_a_file(log: StreamLog) -> None:
     """A server that keeps no append-only file must not pass for durable."""
     await log.ask("CONFIG", "SET", "appendonly", "no")
-    with pytest.raises(NotDurable):
+    with pytest.raises(NotDurableError):
         await log.verify_durable()
-    with pytest.raises(NotDurable):
+    with pytest.raises(NotDurableError):
         await log.append_durably(numbered(1), timeout=1)
 
 
@@ -243,9 +243,9 @@ async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
         if await log.ask("COMMAND", "LIST", "FILTERBY", "PATTERN", "waitaof"):
             pytest.skip("this redis-server knows WAITAOF")
         await log.declare_topic("one", 1)
-        with pytest.raises(NotDurable):
+        with pytest.raises(NotDurableError):
             await log.verify_durable()
-        with pytest.raises(NotDurable):
+        with pytest.raises(NotDurableError):
             await log.append_durably(numbered(1), timeout=1)
         assert await log.append(numbered(1, 1)) == [1]
         assert await log.commit("group", {ONE: 2}, await log.server())
@@ -257,7 +257,7 @@ async def test_server_that_hangs_is_not_waited_for(valkey: ValkeyServer, log: St
     """Its connections stay open and silent; the caller hears of it, and the client recovers."""
     await log.append(numbered(1))
     valkey.pause()
-    with pytest.raises(NotDurable, match="no answer"):
+    with pytest.raises(NotDurableError, match="no answer"):
         await log.append_durably(numbered(1, 1), timeout=0.1)
     valkey.resume()
     offset = (await log.append(numbered(1, 2)))[0]

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from rules.calendar import to_milliseconds
 from rules.identity.identifiers import Identifier, parse_identifier
 from rules.vocabulary import DataClass
-from store.ledger.decisions import DecisionEntry, DecisionLog
-from store.platforms.clients import ClientRegistry, Grants
-from store.platforms.outbox import ClientEvent, EventBook
-from store.platforms.watches import WatchBook
+from store.ledger.decisions import DecisionEntry, DecisionStore
+from store.platforms.clients import ClientStore, Grants
+from store.platforms.outbox import ClientEvent, EventStore
+from store.platforms.watches import WatchStore
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, record, removal
@@ -48,10 +48,10 @@ async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A shop that sees public data and a hall that sees all; both watch the organisation of the test records."""
     road = Road(redis, engine)
     await road.recovery.make_whole()
-    registry = ClientRegistry(engine)
+    registry = ClientStore(engine)
     await registry.add("shop", Grants())
     await registry.add("hall", Grants(classes=frozenset(DataClass)))
-    watches = WatchBook(engine)
+    watches = WatchStore(engine)
     for client in ("shop", "hall"):
         counts = await watches.put(client, {f"{client}-17": key(ORGANISATION)}, [], NOW)
         assert counts == {"set": 1, "removed": 0, "total": 1}
@@ -59,7 +59,7 @@ async def road(redis: "Redis", engine: AsyncEngine) -> Road:
 
 
 async def told(road: Road, client: str) -> list[tuple[str, dict[str, Any]]]:
-    return [(event.type, orjson.loads(event.data)) for event in await EventBook(road.engine).after(client, 0)]
+    return [(event.type, orjson.loads(event.data)) for event in await EventStore(road.engine).after(client, 0)]
 
 
 async def types(road: Road, client: str) -> list[str]:
@@ -97,7 +97,7 @@ async def test_who_may_not_see_is_not_told(road: Road) -> None:
 
 async def test_a_revoked_client_is_not_told(road: Road) -> None:
     """Who may not ask any more is not told any more."""
-    await ClientRegistry(road.engine).revoke("shop")
+    await ClientStore(road.engine).revoke("shop")
     await road.feed(record())
     assert await types(road, "shop") == []
 
@@ -129,7 +129,7 @@ async def test_the_end_of_its_time_is_told(road: Road) -> None:
 
 async def test_a_correction_to_another_subject_tells_both(road: Road) -> None:
     """It was the wrong company: who watches the one is told of its freeing, who watches the other of the listing."""
-    await WatchBook(road.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
+    await WatchStore(road.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
     await road.feed(record())
     await road.feed(record(version=3, subject={"id": OTHER_ORGANISATION}))
     found = [(type_, data["reference"]) for type_, data in await told(road, "shop")]
@@ -148,7 +148,7 @@ def decision(name: str, client: str = "bidding") -> DecisionEntry:
 
 async def test_an_upheld_objection_reaches_every_answer_that_rested_on_it(road: Road) -> None:
     """Corrected wherever it was given: each client once, with its own decisions; others hear nothing."""
-    log = DecisionLog(road.engine, CHAIN)
+    log = DecisionStore(road.engine, CHAIN)
     await road.feed(record())
     await log.record([decision("dec_1"), decision("dec_2"), decision("dec_3", "hall")])
     await road.feed(OBJECTION)
@@ -164,7 +164,7 @@ async def test_an_upheld_objection_reaches_every_answer_that_rested_on_it(road: 
 async def test_a_decision_that_reaches_the_ledger_late_is_told_too(road: Road) -> None:
     """The answer went out, then the objection was upheld, then the decision came to the ledger."""
     await road.feed(record(), OBJECTION, UPHELD)
-    await DecisionLog(road.engine, CHAIN).record([decision("dec_9")])
+    await DecisionStore(road.engine, CHAIN).record([decision("dec_9")])
     ((type_, data),) = await told(road, "bidding")
     assert (type_, data["decisions"][0]["id"]) == ("decision.corrected", "dec_9")
 
@@ -172,7 +172,7 @@ async def test_a_decision_that_reaches_the_ledger_late_is_told_too(road: Road) -
 async def test_a_listing_that_simply_ends_makes_no_answer_wrong(road: Road) -> None:
     """Removal and repair look forward: what was answered before was right."""
     await road.feed(record())
-    await DecisionLog(road.engine, CHAIN).record([decision("dec_1")])
+    await DecisionStore(road.engine, CHAIN).record([decision("dec_1")])
     await road.feed(removal())
     assert await types(road, "bidding") == []
 
@@ -190,7 +190,7 @@ async def test_events_come_in_one_order_and_resume(road: Road) -> None:
     """Ids grow with what became true; asking after one gives exactly the rest."""
     for number in range(5):
         await road.feed(record(record_no=f"N-{number}"))
-    book = EventBook(road.engine)
+    book = EventStore(road.engine)
     events: list[ClientEvent] = await book.after("shop", 0)
     ids = [event.id for event in events]
     assert ids == sorted(set(ids))
@@ -201,7 +201,7 @@ async def test_events_come_in_one_order_and_resume(road: Road) -> None:
 
 async def test_watches_are_set_by_reference_and_keep_no_number(road: Road) -> None:
     """A reference names one subject, may be pointed at another, and leaves no number in the table."""
-    book = WatchBook(road.engine)
+    book = WatchStore(road.engine)
     counts = await book.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)
     assert counts == {"set": 1, "removed": 0, "total": 1}
     await road.feed(record())

@@ -12,9 +12,9 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from rules.calendar import to_milliseconds
-from store.platforms.outbox import EventType, Telling, tell
+from store.platforms.outbox import EventDraft, EventType, tell
 from store.platforms.ssrf_guard import OpenInternetResolver, refusal
-from store.platforms.webhooks import BACKOFF, LEASE, WebhookBook
+from store.platforms.webhooks import BACKOFF, LEASE, WebhookStore
 from streams.webhook_task import WebhookCaller
 from tests.e2e.program import free_port
 from tests.integration.feeding import CHAIN
@@ -25,7 +25,7 @@ class Receiver:
     """A platform's endpoint on loopback, and a clock that the test sets."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.engine, self.book = engine, WebhookBook(engine)
+        self.engine, self.book = engine, WebhookStore(engine)
         self.now = datetime.now().astimezone()
         self.status = 200
         self.taken: list[tuple[dict[str, str], bytes]] = []
@@ -39,7 +39,7 @@ class Receiver:
 
     async def tell(self, client: str = "shop") -> None:
         """Something happens that the client is to be told."""
-        telling = Telling(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
+        telling = EventDraft(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
         async with self.engine.begin() as connection:
             await tell(connection, CHAIN, [telling], self.milliseconds)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from config.files import load_departments, load_working_days
 from config.settings import Settings
-from rules.admission.validator import AdmissionDesk, Claim
+from rules.admission.validator import Claim, RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.listings.filing import Filed
 from rules.listings.life import Life, life_of
@@ -14,7 +14,7 @@ from rules.listings.life import Life, life_of
 TODAY = date(2026, 11, 23)
 KEYS = SubjectKeys(b"p" * 32)
 DEPARTMENTS = load_departments(Settings().departments)
-DESK = AdmissionDesk(DEPARTMENTS, KEYS)
+DESK = RecordValidator(DEPARTMENTS, KEYS)
 WORKING_DAYS = load_working_days(Settings().holidays)
 
 
@@ -30,4 +30,4 @@ def life(*values: dict[str, Any], today: date = TODAY) -> Life:
 
 def filed(*values: dict[str, Any]) -> Sequence[Filed]:
     """What the register holds for these records about one listing: the listing first."""
-    return DESK.cabinet.file(admit(values[0]).key, life(*values))
+    return DESK.listing_indexer.file(admit(values[0]).key, life(*values))

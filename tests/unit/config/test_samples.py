@@ -13,7 +13,7 @@ from config.settings import Settings
 from intake.files.tables import kind_of
 from intake.formats.model import FEED_RECORD, load_formats
 from intake.rows.pipeline import prepare
-from rules.admission.validator import AdmissionDesk, Claim
+from rules.admission.validator import Claim, RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.listings.filing import Filed
 from rules.listings.life import life_of
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
 
     @property
     def filed(self) -> Filed:
-        return DESK.cabinet.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
+        return DESK.listing_indexer.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
 
 
 @cache
@@ -56,7 +56,7 @@ def samples() -> tuple[Sample, ...]:
 
 
 def _admitted() -> Iterator[Sample]:
-    desk = AdmissionDesk(DEPARTMENTS, SubjectKeys(b"x" * 32))
+    desk = RecordValidator(DEPARTMENTS, SubjectKeys(b"x" * 32))
     for path in (SAMPLES / name for name in FILES):
         with path.open("rb") as file:
             for row in prepare(file, kind_of(path.name), FEED_RECORDS, path.stem):

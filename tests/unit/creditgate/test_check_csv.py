@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from creditgate.cli.check_csv import Asked, checks_in, result_rows, write_results
-from intake.files.tables import FileKind, FileUnreadable
+from intake.files.tables import FileKind, FileUnreadableError
 from tests.unit.intake.sample_files import xlsx_file
 
 COMMON = {"scene": "bidding.qualification", "operator": "o", "purpose": "p"}
@@ -56,7 +56,7 @@ def test_a_number_that_lost_its_digits_is_told() -> None:
 
 def test_a_file_without_a_header_is_refused() -> None:
     """Nothing is asked on a guess."""
-    with pytest.raises(FileUnreadable):
+    with pytest.raises(FileUnreadableError):
         asked("1,2,3\n4,5,6\n")
 
 

@@ -20,17 +20,17 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.api_docs import openapi_document
 from gateway.app import build_app
-from gateway.checks.handler import BatchAsked
-from gateway.checks.request import CheckAsked, SubjectAsked, asked_from, check_from
-from gateway.checks.response import Answered, answer
+from gateway.checks.handler import BatchRequest
+from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
+from gateway.checks.response import DecisionContext, answer
 from gateway.feeds.delivery import judge_delivery
-from gateway.platform.decisions import FeedbackAsked
-from gateway.platform.watches import WatchAsked, WatchesAsked
-from gateway.platform.webhooks import WebhookAsked
-from gateway.tickets.handler import VerifyAsked
-from gateway.web.officer_reason import ReasonAsked, ReleaseAsked
-from gateway.web.problems import PROBLEMS, Problem
-from rules.admission.validator import AdmissionDesk, Claim
+from gateway.platform.decisions import FeedbackRequest
+from gateway.platform.watches import WatchesRequest, WatchRequest
+from gateway.platform.webhooks import WebhookRequest
+from gateway.tickets.handler import VerifyRequest
+from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
+from gateway.web.problems import PROBLEMS, ProblemError
+from rules.admission.validator import Claim, RecordValidator
 from rules.faults import RECORD_FAULTS
 from rules.identity.faults import FAULTS
 from rules.identity.subject import SubjectKeys
@@ -51,7 +51,7 @@ TODAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 SETTINGS = Settings.model_validate({"pepper": "0123456789abcdef"})
 POLICY, DEPARTMENTS = load_policy(SETTINGS.policy), load_departments(SETTINGS.departments)
-DESK = AdmissionDesk(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
+DESK = RecordValidator(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
 CLIENT = Client("demo", Grants(scenes=frozenset({"*"}), classes=frozenset(DataClass)), 0)
 
 DOCUMENT: dict[str, Any] = orjson.loads(openapi_document())
@@ -198,16 +198,16 @@ def test_basic_is_for_pages_only() -> None:
         (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
         (set(SCHEMAS["RecordResult"]["properties"]["status"]["enum"]), {"queued", *RecordOutcome}),
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
-        (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckAsked.__struct_fields__)),
-        (SCHEMAS["SubjectAsked"]["properties"].keys(), set(SubjectAsked.__struct_fields__)),
-        (SCHEMAS["BatchRequest"]["properties"].keys(), set(BatchAsked.__struct_fields__)),
-        (SCHEMAS["VerifyRequest"]["properties"].keys(), set(VerifyAsked.__struct_fields__)),
-        (SCHEMAS["FeedbackRequest"]["properties"].keys(), set(FeedbackAsked.__struct_fields__)),
-        (SCHEMAS["WatchesRequest"]["properties"].keys(), set(WatchesAsked.__struct_fields__)),
-        (SCHEMAS["WatchAsked"]["properties"].keys(), set(WatchAsked.__struct_fields__)),
-        (SCHEMAS["WebhookRequest"]["properties"].keys(), set(WebhookAsked.__struct_fields__)),
-        (SCHEMAS["ReasonRequest"]["properties"].keys(), set(ReasonAsked.__struct_fields__)),
-        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseAsked.__struct_fields__)),
+        (SCHEMAS["CheckRequest"]["properties"].keys(), set(CheckRequest.__struct_fields__)),
+        (SCHEMAS["SubjectRequest"]["properties"].keys(), set(SubjectRequest.__struct_fields__)),
+        (SCHEMAS["BatchRequest"]["properties"].keys(), set(BatchRequest.__struct_fields__)),
+        (SCHEMAS["VerifyRequest"]["properties"].keys(), set(VerifyRequest.__struct_fields__)),
+        (SCHEMAS["FeedbackRequest"]["properties"].keys(), set(FeedbackRequest.__struct_fields__)),
+        (SCHEMAS["WatchesRequest"]["properties"].keys(), set(WatchesRequest.__struct_fields__)),
+        (SCHEMAS["WatchRequest"]["properties"].keys(), set(WatchRequest.__struct_fields__)),
+        (SCHEMAS["WebhookRequest"]["properties"].keys(), set(WebhookRequest.__struct_fields__)),
+        (SCHEMAS["ReasonRequest"]["properties"].keys(), set(ReasonRequest.__struct_fields__)),
+        (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseRequest.__struct_fields__)),
     ],
 )
 def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
@@ -227,7 +227,7 @@ def test_each_example_is_of_its_schema(schema: dict[str, Any], value: object) ->
 @pytest.mark.parametrize(("_media_type", "value"), requests("POST /v1/checks"))
 def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
     """The gateway itself finds nothing to mend in them."""
-    check = check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
+    check = check_from(check_request_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
     assert all(party.number for party in check.parties)
 
 
@@ -258,8 +258,8 @@ def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> No
     """The schema of a check promises no more than the gateway takes."""
     value = requests("POST /v1/checks")[0][1] | bent
     assert faults(value, named("CheckRequest"))
-    with pytest.raises(Problem) as caught:
-        check_from(asked_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
+    with pytest.raises(ProblemError) as caught:
+        check_from(check_request_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
     assert PROBLEMS[caught.value.code].status == 422
 
 
@@ -270,7 +270,7 @@ def test_a_decision_has_the_described_form() -> None:
     """The answer that the gateway makes for a listed bidder and for a bare name is a Decision."""
     asked = requests("POST /v1/checks")[0][1]
     asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
-    check = check_from(asked_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
+    check = check_from(check_request_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
     listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
     judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]
@@ -280,7 +280,7 @@ def test_a_decision_has_the_described_form() -> None:
     unknown = [Unknown("feed_held", "court", "snapshot_empty")]
     state = RegisterState("epoch", 3, 2, 4, 5)
     ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}
-    found = Answered(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
+    found = DecisionContext(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
     document = answer(found, POLICY, DEPARTMENTS)
     shown = orjson.loads(orjson.dumps(document))
     assert shown["outcome"] == "intercept"
@@ -305,7 +305,7 @@ def test_results_of_a_delivery_have_the_described_form() -> None:
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_problem_has_the_described_form(code: str) -> None:
     """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
-    response = Problem(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
+    response = ProblemError(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
     assert isinstance(response.body, bytes)
     assert faults(orjson.loads(response.body), named("Problem")) == []
     assert ("WWW-Authenticate" in response.headers) is (response.status == 401)

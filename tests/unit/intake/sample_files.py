@@ -18,12 +18,12 @@ from config.settings import Settings
 from intake.files.tables import FileKind
 from intake.formats.model import Format, load_formats
 from intake.rows.pipeline import Prepared, prepare
-from rules.admission.validator import AdmissionDesk, Claim
+from rules.admission.validator import Claim, RecordValidator
 from rules.identity.subject import SubjectKeys
 
 FORMATS = load_formats(Settings().formats)
 TODAY = date(2026, 11, 23)
-DESK = AdmissionDesk(load_departments(Settings().departments), SubjectKeys(b"i" * 16))
+DESK = RecordValidator(load_departments(Settings().departments), SubjectKeys(b"i" * 16))
 
 COMPANY, SHOP, COOPERATIVE = "91320800MA1TE5T0XK", "92320803MA1TE5T18U", "N2320831MF0TE5T30D"
 PERSON, OLD_PERSON = "32082919880315006X", "320821650101001"

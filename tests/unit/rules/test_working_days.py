@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.files import ConfigFault, load_working_days
+from config.files import ConfigError, load_working_days
 from rules.working_days import (
     HolidayYear,
     WorkingDays,
@@ -178,7 +178,7 @@ def test_a_year_twice_is_refused() -> None:
 def test_a_broken_table_is_refused_with_its_place(tmp_path: Path, name: str, text: str, told: str) -> None:
     """A table that cannot be right stops the start, and the message names the file and the place."""
     (tmp_path / name).write_text(text)
-    with pytest.raises(ConfigFault) as refused:
+    with pytest.raises(ConfigError) as refused:
         load_working_days(tmp_path)
     assert told in str(refused.value)
     assert str(tmp_path) in str(refused.value)

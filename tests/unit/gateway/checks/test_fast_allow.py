@@ -9,10 +9,10 @@ from config.files import load_departments
 from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.checks.audit_entry import decision_entry
-from gateway.checks.fast_allow_response import DecisionIds, Moment, clear_body, clear_entry
-from gateway.checks.lookup_keys import PartyKeys, Question
+from gateway.checks.fast_allow_response import DecisionIds, Moment, allow_audit_entry, allow_body
+from gateway.checks.lookup_keys import LookupKeys, PartyKeys
 from gateway.checks.request import Check
-from gateway.checks.response import Answered, answer
+from gateway.checks.response import DecisionContext, answer
 from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.identity.identifiers import parse_identifier
 from rules.policy.decision import Party, decide
@@ -40,14 +40,14 @@ def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
     """The answer and what the ledger keeps of it."""
     asked = check(*parties)
     verdict = decide(POLICY, asked.transaction, [(item.standing, []) for item in parties], TODAY)
-    found = Answered("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
+    found = DecisionContext("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
     document = answer(found, POLICY, DEPARTMENTS)
     moment = Moment()
     moment.be(NOON)
-    prepared = clear_body("dec_1", asked, STATE, moment, POLICY)
+    prepared = allow_body("dec_1", asked, STATE, moment, POLICY)
     assert prepared == orjson.dumps(document)
     keys: list[PartyKeys] = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
-    entry = clear_entry(CLIENT, Question(asked, keys, {}), "dec_1", prepared, moment)
+    entry = allow_audit_entry(CLIENT, LookupKeys(asked, keys, {}), "dec_1", prepared, moment)
     assert entry == decision_entry(CLIENT, found, keys, document)
     assert verdict.outcome is Outcome.ALLOW
 

@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from gateway.checks.metrics_batch import Tally
+from gateway.checks.metrics_batch import MetricsBatch
 from gateway.metrics import CHECK_BUCKETS, check_seconds, count_outcome
 from rules.vocabulary import Outcome
 
@@ -21,13 +21,13 @@ def shown(scene: str) -> dict[str, float]:
 
 def test_told_at_once_is_as_observed_one_by_one() -> None:
     """Sum, count and every bucket, edges included; and telling again adds nothing."""
-    tally = Tally()
+    metrics_batch = MetricsBatch()
     for seconds in SECONDS:
-        tally.note("tally.all", Outcome.ALLOW, seconds)
+        metrics_batch.note("tally.all", Outcome.ALLOW, seconds)
         check_seconds("tally.each").observe(seconds)
         count_outcome("tally.each", Outcome.ALLOW)
     assert shown("tally.all") == {}
-    tally.tell()
-    tally.tell()
+    metrics_batch.tell()
+    metrics_batch.tell()
     assert shown("tally.all") == shown("tally.each")
     assert shown("tally.all")["creditgate_checks_total None allow"] == len(SECONDS)

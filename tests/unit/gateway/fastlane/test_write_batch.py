@@ -3,7 +3,7 @@
 import asyncio
 from typing import cast
 
-from gateway.fastlane.write_batch import Outbox
+from gateway.fastlane.write_batch import WriteBatch
 
 
 class Wire:
@@ -26,10 +26,10 @@ def transport(written: list[bytes], *, closing: bool = False) -> asyncio.Transpo
 async def test_answers_leave_at_the_end_of_the_turn_in_their_order() -> None:
     """Each once, also in the turns after."""
     written = list[bytes]()
-    outbox = Outbox()
+    write_batch = WriteBatch()
     for turn in range(3):
         for number in range(5):
-            outbox.put(transport(written), b"%d.%d" % (turn, number))
+            write_batch.put(transport(written), b"%d.%d" % (turn, number))
         assert len(written) == 5 * turn
         await asyncio.sleep(0)
         assert len(written) == 5 * (turn + 1)
@@ -39,9 +39,9 @@ async def test_answers_leave_at_the_end_of_the_turn_in_their_order() -> None:
 async def test_no_answer_waits_for_many() -> None:
     """A long turn sends as it goes on."""
     written = list[bytes]()
-    outbox = Outbox()
+    write_batch = WriteBatch()
     for number in range(100):
-        outbox.put(transport(written), b"%d" % number)
+        write_batch.put(transport(written), b"%d" % number)
         assert number + 1 - len(written) < 16
     await asyncio.sleep(0)
     assert written == [b"%d" % number for number in range(100)]
@@ -50,10 +50,10 @@ async def test_no_answer_waits_for_many() -> None:
 async def test_who_closes_sends_first_and_who_is_gone_harms_no_other() -> None:
     """Sending early sends all; nothing is written to a connection that is closing."""
     written = list[bytes]()
-    outbox = Outbox()
+    write_batch = WriteBatch()
     for closing in (False, True, False):
-        outbox.put(transport(written, closing=closing), b"x")
-    outbox.send()
+        write_batch.put(transport(written, closing=closing), b"x")
+    write_batch.send()
     assert written == [b"x", b"x"]
     await asyncio.sleep(0)
     assert written == [b"x", b"x"]

@@ -10,17 +10,17 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from gateway.overload.concurrency_limit import LoadGate
-from gateway.process.listener import Bouncer, bound, listen, room_for_connections
-from gateway.web.problems import Problem, answer_problems
+from gateway.overload.concurrency_limit import ConcurrencyLimit
+from gateway.process.listener import ConnectionLimit, bound, listen, room_for_connections
+from gateway.web.problems import ProblemError, answer_problems
 from gateway.web.request_body import DEADLINE, in_good_time, read_body
 
 
 def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
     """At most so many at once; what goes wrong inside gives its place back as well."""
-    gate = LoadGate("checks", 2)
+    gate = ConcurrencyLimit("checks", 2)
     with gate, gate:
-        with pytest.raises(Problem, match="overloaded"), gate:
+        with pytest.raises(ProblemError, match="overloaded"), gate:
             pass
         assert gate.in_hand == 2
     with pytest.raises(ZeroDivisionError), gate:
@@ -30,7 +30,7 @@ def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
 
 async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
     """Many wait for one place: all come to their turn, never two at once."""
-    gate, most, done = LoadGate("checks", 1), 0, 0
+    gate, most, done = ConcurrencyLimit("checks", 1), 0, 0
 
     async def work() -> None:
         nonlocal most, done
@@ -161,7 +161,7 @@ def test_room_is_what_files_allow() -> None:
 async def test_beyond_the_room_it_is_said_politely() -> None:
     """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
     loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
-    bouncer = Bouncer(most=0, open_now=lambda: 0)
+    bouncer = ConnectionLimit(most=0, open_now=lambda: 0)
     server = await loop.create_server(bouncer.guard(asyncio.Protocol), sock=listener)
     async with server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*listener.getsockname())

@@ -5,10 +5,10 @@ import json
 from types import SimpleNamespace
 from typing import Any, cast
 
-from gateway.fastlane.connection import Lane
-from gateway.fastlane.server import Lanes
-from gateway.overload.load_shedder import Turns
-from gateway.process.drain import Departure
+from gateway.fastlane.connection import FastLaneConnection
+from gateway.fastlane.server import FastLaneServer
+from gateway.overload.load_shedder import LoadShedder
+from gateway.process.drain import DrainState
 
 REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -39,7 +39,7 @@ _CHECK, _REFUSAL = 0.0001, 0.00001
 """Seconds that each takes, in these tests."""
 
 
-async def served(turns: Turns, seconds: Seconds, asked: int) -> int:
+async def served(turns: LoadShedder, seconds: Seconds, asked: int) -> int:
     """How many of those that come at one turn of the loop are served."""
     found = 0
     for _ in range(asked):
@@ -50,9 +50,9 @@ async def served(turns: Turns, seconds: Seconds, asked: int) -> int:
     return found
 
 
-def turns_of(seconds: Seconds) -> Turns:
+def turns_of(seconds: Seconds) -> LoadShedder:
     """Turns whose thread has the processor all the time."""
-    return Turns(clock=seconds, work=seconds)
+    return LoadShedder(clock=seconds, work=seconds)
 
 
 async def test_what_a_turn_has_time_for_is_never_refused() -> None:
@@ -118,7 +118,7 @@ async def test_nobody_is_refused_after_a_pause() -> None:
 async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
     """Time passes, and the thread does little in it: it is not asked too much."""
     seconds, work = Seconds(), Seconds()
-    turns = Turns(clock=seconds, work=work)
+    turns = LoadShedder(clock=seconds, work=work)
     for _ in range(100):
         assert await served(turns, work, 20) == 20
         seconds.now += 0.03
@@ -137,19 +137,19 @@ class Wire:
         return False
 
 
-def lanes_that(answer: bytes, turns: Turns, departure: Departure) -> Lanes:
+def lanes_that(answer: bytes, turns: LoadShedder, drain_state: DrainState) -> FastLaneServer:
     """Lanes in which every check is clear at once."""
     checks: Any = SimpleNamespace(at_once=lambda _client, _body: answer)
     access: Any = SimpleNamespace(known=lambda _authorization: "somebody")
-    return Lanes(checks, access, departure, cast(Any, None), 1024, 75, 30, turns=turns)
+    return FastLaneServer(checks, access, drain_state, cast(Any, None), 1024, 75, 30, turns=turns)
 
 
 async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later() -> None:
     """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
     turns = turns_of(Steps(0.001))
-    lanes = lanes_that(b"{}", turns, Departure())
+    lanes = lanes_that(b"{}", turns, DrainState())
     wires = [Wire() for _ in range(50)]
-    callers = [Lane(lanes) for _ in wires]
+    callers = [FastLaneConnection(lanes) for _ in wires]
     for caller, wire in zip(callers, wires, strict=True):
         caller.connection_made(cast(asyncio.Transport, wire))
     for _ in range(10):
@@ -179,8 +179,8 @@ async def test_who_drains_refuses_nobody_for_want_of_time() -> None:
         turns.has_time()
         seconds.now += _CHECK
     assert not turns.has_time()
-    lanes = lanes_that(b"{}", turns, Departure(draining=True))
-    wire, caller = Closing(), Lane(lanes)
+    lanes = lanes_that(b"{}", turns, DrainState(draining=True))
+    wire, caller = Closing(), FastLaneConnection(lanes)
     caller.connection_made(cast(asyncio.Transport, wire))
     caller.data_received(REQUEST)
     assert wire.written[0].startswith(b"HTTP/1.1 200")

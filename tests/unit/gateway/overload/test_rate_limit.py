@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.overload.rate_limit import Bucket, RateLimits
-from gateway.web.problems import Problem
+from gateway.overload.rate_limit import Bucket, RateLimiter
+from gateway.web.problems import ProblemError
 from store.platforms.clients import Client, Grants
 
 RATES = st.floats(0.01, 20_000)
@@ -87,16 +87,16 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
 def test_clients_have_buckets_of_their_own() -> None:
     """A refusal says when to come back, and is nothing to another client; a registered rate goes before the default."""
     clock = Clock()
-    limits = RateLimits(rate=10, burst=20, clock=clock)
+    limits = RateLimiter(rate=10, burst=20, clock=clock)
     limits.take(client("loud"), 20)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         limits.take(client("loud"), 5)
     expected = {"Retry-After": "1", "RateLimit-Limit": "20", "RateLimit-Remaining": "0", "RateLimit-Reset": "2"}
     assert refused.value.code == "rate_limited"
     assert refused.value.headers == expected
     limits.take(client("quiet"), 20)
     limits.take(client("slow", rate=1), 2)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         limits.take(client("slow", rate=1))
     assert refused.value.headers["RateLimit-Limit"] == "2"
     clock.now += 1
@@ -106,17 +106,17 @@ def test_clients_have_buckets_of_their_own() -> None:
 
 def test_a_changed_rate_holds_at_once() -> None:
     """A client whose registration gets another rate has another bucket."""
-    limits = RateLimits(rate=10, burst=20, clock=Clock())
+    limits = RateLimiter(rate=10, burst=20, clock=Clock())
     limits.take(client(), 20)
     limits.take(client(rate=100), 200)
-    with pytest.raises(Problem, match="rate_limited"):
+    with pytest.raises(ProblemError, match="rate_limited"):
         limits.take(client(rate=100))
 
 
 def test_one_that_is_served_already_is_told_to_pause() -> None:
     """A stream of lines is slowed down, not refused."""
     clock = Clock()
-    limits = RateLimits(rate=10, burst=10, clock=clock)
+    limits = RateLimiter(rate=10, burst=10, clock=clock)
     assert limits.pause_before(client(), 10) == 0
     pause = limits.pause_before(client(), 5)
     assert pause == pytest.approx(0.5)

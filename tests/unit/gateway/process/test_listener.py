@@ -8,25 +8,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.process.listener import Door, listen, says_serving, tell_closing
+from gateway.process.listener import Listener, listen, says_serving, tell_closing
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
+def door() -> Iterator[Listener]:
     """A door of one's own on a free port."""
     listeners = listen("127.0.0.1", 0, share_port=False, reading_deadline=7)
-    yield Door(listeners)
+    yield Listener(listeners)
     for listener in listeners:
         listener.close()
 
 
-def address(door: Door) -> tuple[str, int]:
+def address(door: Listener) -> tuple[str, int]:
     host, port = door.listeners[0].getsockname()
     return host, port
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a packet filter of Linux")
-def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Door) -> None:
+def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Listener) -> None:
     """After it, who is in the queue is accepted and can talk; who knocks gets no connection, then a plain refusal."""
     listener = door.listeners[0]
     with socket.create_connection(address(door), timeout=10) as waiting:
@@ -50,9 +50,9 @@ def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Door) -> None:
 
 def test_a_lent_door_is_shut_only_when_the_parent_says_so_or_is_gone() -> None:
     """One's own may always be shut."""
-    assert Door([]).is_to_be_shut()
+    assert Listener([]).is_to_be_shut()
     parents, ours = multiprocessing.Pipe()
-    door = Door([], ours)
+    door = Listener([], ours)
     assert not door.is_to_be_shut()
     tell_closing(parents)
     assert door.is_to_be_shut()
@@ -64,12 +64,12 @@ def test_serving_is_told_once_and_never_by_silence_or_an_end() -> None:
     """A parent hears it also after the process has ended; an end alone says nothing."""
     parents, ours = multiprocessing.Pipe()
     assert not says_serving(parents)
-    Door([], ours).tell_serving()
+    Listener([], ours).tell_serving()
     ours.close()
     assert says_serving(parents)
     assert not says_serving(parents)
     parents.close()
-    Door([], ours).tell_serving()  # to nobody: no fault of this process
+    Listener([], ours).tell_serving()  # to nobody: no fault of this process
 
 
 def test_where_the_limit_is_hard_fewer_are_let_in() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.policy_file import load_policy
 from config.settings import Settings
-from gateway.tickets.signer import Clearance, TicketDesk, seen, why_void
+from gateway.tickets.signer import Clearance, TicketSigner, seen, why_void
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from rules.listings.listing import Listing
@@ -22,7 +22,7 @@ from tests.unit.records import record
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
-DESK = TicketDesk(KEYS)
+DESK = TicketSigner(KEYS)
 ALL = frozenset(DataClass)
 NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI)
 MINUTES = POLICY.pack.scenes["bidding.qualification"].ticket_minutes
@@ -76,7 +76,7 @@ def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
         if bent != token:
             found = DESK.read(bent)
             assert found is None or bent.rstrip("=") == token
-    assert TicketDesk(SubjectKeys(b"q" * 32)).read(token) is None
+    assert TicketSigner(SubjectKeys(b"q" * 32)).read(token) is None
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 from openpyxl import Workbook
 
-from intake.files.tables import FileKind, FileUnreadable, kind_of, read_rows
+from intake.files.tables import FileKind, FileUnreadableError, kind_of, read_rows
 from tests.unit.intake.sample_files import (
     COMPANY,
     HEADER,
@@ -123,7 +123,7 @@ def test_the_sheet_that_has_the_header() -> None:
 def test_two_sheets_with_records() -> None:
     """Nothing is left out in silence: such a file is to be sent in two."""
     data = book_of(("法人", [list(HEADER), row()]), ("自然人", [list(HEADER), row()]))
-    with pytest.raises(FileUnreadable) as refused:
+    with pytest.raises(FileUnreadableError) as refused:
         prepared(data, "xlsx", small_format())
     assert refused.value.code == "sheets_ambiguous"
 
@@ -147,7 +147,7 @@ def damaged() -> bytes:
 @pytest.mark.parametrize("data", [b"<html><table/></html>", b"PK\x03\x04broken", b"\xd0\xcf\x11\xe0" * 200, damaged()])
 def test_what_is_no_workbook(data: bytes) -> None:
     """A page saved as .xls, half a file, an encrypted one: refused, whatever the library stumbles over."""
-    with pytest.raises(FileUnreadable) as refused:
+    with pytest.raises(FileUnreadableError) as refused:
         prepared(data, "xlsx", small_format())
     assert refused.value.code == "workbook_unreadable"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intake.files.cells import fold_header
-from intake.files.tables import FileKind, FileUnreadable, Row, kind_of, read_rows
+from intake.files.tables import FileKind, FileUnreadableError, Row, kind_of, read_rows
 from tests.unit.intake.sample_files import csv_file
 
 COLUMNS = frozenset(map(fold_header, ("名称", "文号")))
@@ -66,7 +66,7 @@ def test_no_two_byte_code_stays_in_private_use() -> None:
 )
 def test_a_file_that_cannot_be_read(data: bytes, code: str) -> None:
     """The file as a whole is refused, with a code and both languages."""
-    with pytest.raises(FileUnreadable) as refused:
+    with pytest.raises(FileUnreadableError) as refused:
         read(data)
     assert refused.value.code == code
     assert refused.value.text.en in str(refused.value)
@@ -149,7 +149,7 @@ def test_json_whole(encoding: str) -> None:
 
 def test_json_that_is_none() -> None:
     """The file is refused, with the line."""
-    with pytest.raises(FileUnreadable) as refused:
+    with pytest.raises(FileUnreadableError) as refused:
         read(b'[\n{"a":1},\n{]', "json")
     assert (refused.value.code, refused.value.line) == ("json_invalid", 3)
 
@@ -173,7 +173,7 @@ def test_kinds_by_ending(name: str, kind: str) -> None:
 @pytest.mark.parametrize("name", ["a.pdf", "csv", "a.", "a.xlsm"])
 def test_unknown_ending(name: str) -> None:
     """Anything else is refused before it is opened."""
-    with pytest.raises(FileUnreadable) as refused:
+    with pytest.raises(FileUnreadableError) as refused:
         kind_of(name)
     assert refused.value.code == "file_kind_unknown"
 
@@ -200,5 +200,5 @@ def test_what_was_written_is_read(rows: list[tuple[str, str]], encoding: str) ->
 @given(st.binary(max_size=300), st.sampled_from(["csv", "tsv", "json", "ndjson", "xlsx", "xls"]))
 def test_no_bytes_bring_it_down(data: bytes, kind: str) -> None:
     """Any bytes are rows, or a file that cannot be read; nothing else is raised."""
-    with suppress(FileUnreadable):
+    with suppress(FileUnreadableError):
         read(data, kind)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake.formats.dates import FOR_EVER, DateForm, DateUnreadable, read_day, read_end
+from intake.formats.dates import FOR_EVER, DateForm, DateUnreadableError, read_day, read_end
 
 DAY = date(2018, 10, 30)
 
@@ -67,7 +67,7 @@ def test_months_and_days_of_one_figure() -> None:
 )
 def test_what_is_no_day_is_refused(written: Any) -> None:  # noqa: ANN401
     """A doubtful date is never guessed."""
-    with pytest.raises(DateUnreadable):
+    with pytest.raises(DateUnreadableError):
         read_day(written)
 
 
@@ -128,10 +128,10 @@ def test_declared_numbers(form: DateForm, cell: Any, day: date | None) -> None: 
 @pytest.mark.parametrize("form", list(DateForm))
 @given(number=st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 def test_no_number_brings_it_down(form: DateForm, number: float) -> None:
-    """Any number is a day, no day, or refused with ``DateUnreadable``; nothing else is raised."""
+    """Any number is a day, no day, or refused with ``DateUnreadableError``; nothing else is raised."""
     try:
         read_end(number, form, date_1904=False)
-    except DateUnreadable:
+    except DateUnreadableError:
         return
 
 
@@ -156,8 +156,8 @@ def test_every_form_says_the_same(day: date) -> None:
 
 @given(st.text(max_size=30))
 def test_no_text_brings_it_down(text: str) -> None:
-    """Any text is a day, no day, for ever, or refused with ``DateUnreadable``."""
+    """Any text is a day, no day, for ever, or refused with ``DateUnreadableError``."""
     try:
         read_end(text)
-    except DateUnreadable:
+    except DateUnreadableError:
         return

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from config.files import ConfigFault
+from config.files import ConfigError
 from intake.formats.model import FEED_RECORD, load_formats
 from rules.records.feed_record import ListRecord, RemoveRecord
 from rules.vocabulary import Severity
@@ -288,6 +288,6 @@ def test_the_first_filled_of_several_numbers_counts() -> None:
 def test_a_wrong_format_file_is_named_with_its_place(tmp_path: Path, text: str, place: str) -> None:
     """An operator's mistake is found before anything is read by it."""
     (tmp_path / "wrong.yaml").write_text(text)
-    with pytest.raises(ConfigFault, match=r"wrong\.yaml") as caught:
+    with pytest.raises(ConfigError, match=r"wrong\.yaml") as caught:
         load_formats(tmp_path)
     assert place in str(caught.value)

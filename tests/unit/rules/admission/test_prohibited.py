@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.admission.prohibited import DATA_PROHIBITED, MAX_DEPTH, prohibited_field, refuse_prohibited
 from rules.admission.prohibited_text import ProhibitedKind, stated_kind
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.records.feed_record import feed_record_schema
 from tests.unit.records import person, record, removal
 
@@ -233,8 +233,8 @@ def test_no_sample_is_refused() -> None:
         refuse_prohibited(entry)
 
 
-def refusal(value: Any) -> InvalidRecord:  # noqa: ANN401
-    with pytest.raises(InvalidRecord) as refused:
+def refusal(value: Any) -> InvalidRecordError:  # noqa: ANN401
+    with pytest.raises(InvalidRecordError) as refused:
         refuse_prohibited(value)
     return refused.value
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.listings.filing import narrower
 from rules.records.feed_record import feed_record_from, feed_record_from_json, feed_record_json
 from rules.vocabulary import DataClass
@@ -36,7 +36,7 @@ from tests.unit.records import ORGANISATION, PERSON, person, record, removal
 )
 def test_refused_with_a_stable_code(value: Any, code: str, path: str) -> None:  # noqa: ANN401
     """Each defect has one code and says where it stands."""
-    with pytest.raises(InvalidRecord) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         admit(value)
     assert (refused.value.code, refused.value.path) == (code, path)
 
@@ -44,14 +44,14 @@ def test_refused_with_a_stable_code(value: Any, code: str, path: str) -> None:  
 @pytest.mark.parametrize("value", [record(list=PERSON), record(subject={"kind": PERSON}), record(operation=PERSON)])
 def test_a_fault_never_repeats_what_was_sent(value: Any) -> None:  # noqa: ANN401
     """An identifier in the wrong field must not come out in a dead letter's reason."""
-    with pytest.raises(InvalidRecord) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         admit(value)
     assert PERSON not in str(refused.value.as_dict())
 
 
 def test_sender_must_be_the_authority() -> None:
     """Nobody feeds in another's name; a record without a name gets its sender's."""
-    with pytest.raises(InvalidRecord) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         admit(record(), sender="taxation")
     assert refused.value.code == "authority_mismatch"
     nameless = {key: value for key, value in record().items() if key != "authority"}

@@ -21,7 +21,7 @@ from rules.identity.forms import (
 from rules.identity.identifiers import (
     Identifier,
     IdType,
-    InvalidIdentifier,
+    InvalidIdentifierError,
     MaskedNumber,
     SubjectKind,
     fold,
@@ -48,15 +48,15 @@ def masked(text: str, id_type: str | None = None) -> MaskedNumber:
 
 
 def fault(text: str, id_type: str | None = None, today: date = TODAY) -> str:
-    with pytest.raises(InvalidIdentifier) as caught:
+    with pytest.raises(InvalidIdentifierError) as caught:
         parse_identifier(text, id_type, today=today)
     return caught.value.code
 
 
-def refusal(text: str, id_type: str | None) -> InvalidIdentifier | None:
+def refusal(text: str, id_type: str | None) -> InvalidIdentifierError | None:
     try:
         parse_identifier(text, id_type, today=TODAY)
-    except InvalidIdentifier as error:
+    except InvalidIdentifierError as error:
         return error
     return None
 
@@ -458,11 +458,11 @@ def test_a_refusal_says_only_its_own_words_and_nothing_else_escapes(text: str, i
 
 
 def test_a_refusal_survives_pickling() -> None:
-    error = pickle.loads(pickle.dumps(InvalidIdentifier("identifier_empty")))  # noqa: S301
-    assert (error.code, error.text) == ("identifier_empty", InvalidIdentifier("identifier_empty").text)
+    error = pickle.loads(pickle.dumps(InvalidIdentifierError("identifier_empty")))  # noqa: S301
+    assert (error.code, error.text) == ("identifier_empty", InvalidIdentifierError("identifier_empty").text)
 
 
 def test_the_right_check_character_is_not_told() -> None:
     # Whoever tries numbers must not be helped to complete one.
-    error = InvalidIdentifier("identifier_check_digit")
+    error = InvalidIdentifierError("identifier_check_digit")
     assert not any(c.isdigit() for c in error.text.en + error.text.zh)

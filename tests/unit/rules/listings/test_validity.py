@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.calendar import SHANGHAI, civil_day, years_after
-from rules.faults import InvalidRecord
+from rules.faults import InvalidRecordError
 from rules.listings.validity import Validity, in_force, validity_of
 from rules.records.feed_record import ListRecord, feed_record_from
 from tests.unit.records import record
@@ -89,7 +89,7 @@ def test_serious_without_an_end_is_held() -> None:
 @pytest.mark.parametrize("end", [{"valid_until": "2024-12-31"}, {"removed_on": "2025-01-01"}])
 def test_nothing_ends_before_it_began(end: dict[str, str]) -> None:
     """A listing must count on one day at least."""
-    with pytest.raises(InvalidRecord) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         validity(determined_on="2025-01-01", **end)
     assert refused.value.code == "validity_reversed"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.policy_file import load_policy
 from config.settings import Settings
-from rules.policy.faults import PolicyFault, policy_from
+from rules.policy.faults import PolicyInvalidError, policy_from
 
 SOURCE = Settings().policy.read_bytes()
 PACK = {key: value for key, value in yaml.safe_load(SOURCE).items() if not key.startswith("x-")}
@@ -53,7 +53,7 @@ def bent(change: Any) -> dict[str, Any]:  # noqa: ANN401
 )
 def test_a_broken_pack_is_refused_whole(change: Any, says: str) -> None:  # noqa: ANN401
     """Each defect refuses the pack and is named."""
-    with pytest.raises(PolicyFault, match=says):
+    with pytest.raises(PolicyInvalidError, match=says):
         policy_from(bent(change), b"")
 
 
@@ -71,7 +71,7 @@ def test_a_file_that_is_no_pack_says_which_file(tmp_path: Path, text: str) -> No
     path = tmp_path / "pack.yaml"
     path.write_text(text)
     for load in (load_policy, load_departments):
-        with pytest.raises(ConfigFault, match=str(path)):
+        with pytest.raises(ConfigError, match=str(path)):
             load(path)
-    with pytest.raises(ConfigFault, match="No such file"):
+    with pytest.raises(ConfigError, match="No such file"):
         load_policy(tmp_path / "none.yaml")

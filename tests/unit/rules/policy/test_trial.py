@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from config.files import ConfigFault, load_departments
+from config.files import ConfigError, load_departments
 from config.policy_file import load_examples, load_policy
 from config.settings import Settings
-from gateway.policy_store import PolicyShelf
+from gateway.policy_store import PolicyStore
 from rules.identity.identifiers import SubjectKind
 from rules.policy.decision import Match, Standing, Verdict, decide
 from rules.policy.diff import case_diffs, part_diffs
 from rules.policy.examples import ListingGiven
-from rules.policy.faults import PolicyFault, policy_from
+from rules.policy.faults import PolicyInvalidError, policy_from
 from rules.policy.pack import Policy, Transaction
 from rules.policy.replay import PastCheck, PastMatch, PastParty, decode_check, encode_check, outcome_under
 from rules.policy.review import review
@@ -71,13 +71,13 @@ def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
     text = SOURCE.replace("measures: [P04]", "measures: [P99]").replace("outcome: intercept", "outcome: refuse", 1)
     path = tmp_path / "pack.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigFault) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_policy(path)
     lines = text.splitlines()
     wrong = next(n for n, line in enumerate(lines, 1) if "outcome: refuse" in line)
     assert str(caught.value).splitlines() == [f"{path}:{wrong}: Invalid enum value 'refuse'"]
     path.write_text(text.replace("outcome: refuse", "outcome: intercept"))
-    with pytest.raises(ConfigFault) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_policy(path)
     dangling = next(n for n, line in enumerate(lines, 1) if "[P99]" in line)
     assert str(caught.value) == f"{path}:{dangling}: rule project-refused: no measure P99"
@@ -88,7 +88,7 @@ def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
     path = tmp_path / "x.examples.yaml"
     for text in ("pack: other\nexamples: []\n", "pack: huaian-2018\nexamples: [{name: x}]\n"):
         path.write_text(text)
-        with pytest.raises(ConfigFault, match=str(path)):
+        with pytest.raises(ConfigError, match=str(path)):
             load_examples(path, "huaian-2018")
 
 
@@ -234,26 +234,26 @@ def test_a_changed_file_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> N
     """The pack in force is swapped whole; one that cannot be used leaves it, until it is mended."""
     path = tmp_path / "pack.yaml"
     path.write_text(SOURCE)
-    shelf = PolicyShelf(path)
-    first = shelf.current
-    assert shelf.reload()
-    assert shelf.current is first, "the same content is not loaded again"
+    policy_store = PolicyStore(path)
+    first = policy_store.current
+    assert policy_store.reload()
+    assert policy_store.current is first, "the same content is not loaded again"
     path.write_text(SOURCE.replace('version: "2018.10.30-2"', 'version: "x"'))
-    assert shelf.reload()
-    assert shelf.current.pack.version == "x"
+    assert policy_store.reload()
+    assert policy_store.current.pack.version == "x"
     path.write_text("pack: [")
-    assert not shelf.reload()
-    assert (shelf.refused, shelf.current.pack.version) == (True, "x")
+    assert not policy_store.reload()
+    assert (policy_store.refused, policy_store.current.pack.version) == (True, "x")
     path.unlink()
-    assert not shelf.reload()
+    assert not policy_store.reload()
     path.write_text(SOURCE)
-    assert shelf.reload()
-    assert (shelf.refused, shelf.current.digest) == (False, first.digest)
+    assert policy_store.reload()
+    assert (policy_store.refused, policy_store.current.digest) == (False, first.digest)
 
 
 def test_a_pack_that_is_no_mapping_is_refused() -> None:
     """Whatever YAML holds, the answer is a fault with its place."""
     value: Any
     for value in ([], 1, None, {"rules": 3}, {"rules": [3], "scenes": {"a": None}}):
-        with pytest.raises(PolicyFault):
+        with pytest.raises(PolicyInvalidError):
             policy_from(value, b"")

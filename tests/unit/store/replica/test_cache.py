@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rules.listings.listing import Listing
 from rules.vocabulary import DataClass, Determination, ListColour, Severity
-from store.replica.cache import Remembered
+from store.replica.cache import ListingCache
 
 KEYS, LISTINGS = ["k1", "k2", "k3", "k4"], ["a", "b", "c"]
 
@@ -34,28 +34,28 @@ changed = st.tuples(st.just("forget"), st.sampled_from(LISTINGS), st.lists(st.sa
 @given(st.lists(kept | changed, max_size=40))
 def test_it_knows_no_more_than_what_was_kept_and_not_forgotten(steps: list[tuple[str, str, list[str]]]) -> None:
     """Against plain rules: a change drops every key under which the listing was or is filed."""
-    remembered, model = Remembered(), dict[str, list[str]]()
+    from_cache, model = ListingCache(), dict[str, list[str]]()
     for step, name, others in steps:
         if step == "keep":
-            remembered.keep({name: [listing(each) for each in others]})
+            from_cache.keep({name: [listing(each) for each in others]})
             model[name] = others
         else:
-            remembered.forget(name, others)
+            from_cache.forget(name, others)
             model = {key: found for key, found in model.items() if name not in found and key not in others}
     for key in KEYS:
-        found = remembered.under([key])
+        found = from_cache.under([key])
         assert (found and [each.key for each in found[key]]) == model.get(key)
-    assert len(remembered) == len(model)
-    assert (remembered.under(KEYS) is not None) == (len(model) == len(KEYS))
+    assert len(from_cache) == len(model)
+    assert (from_cache.under(KEYS) is not None) == (len(model) == len(KEYS))
 
 
 def test_the_longest_unasked_gives_way() -> None:
     """Bounded, whatever comes; what is asked for stays."""
-    remembered = Remembered(most=3)
+    from_cache = ListingCache(most=3)
     for key in ("k1", "k2", "k3"):
-        remembered.keep({key: [listing("a")]})
-    assert remembered.under(["k1"])
-    remembered.keep({"k4": [listing("a")]})
-    assert [key for key in KEYS if remembered.under([key])] == ["k1", "k3", "k4"]
-    remembered.forget("a", ())
-    assert len(remembered) == 0
+        from_cache.keep({key: [listing("a")]})
+    assert from_cache.under(["k1"])
+    from_cache.keep({"k4": [listing("a")]})
+    assert [key for key in KEYS if from_cache.under([key])] == ["k1", "k3", "k4"]
+    from_cache.forget("a", ())
+    assert len(from_cache) == 0
