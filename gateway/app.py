@@ -12,14 +12,12 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
+from gateway.background import count_overdue, keep_locks_shown, show_replica, watch_loop
 from gateway.checks.handler import CheckHandler
 from gateway.container import Container, build_container
-from gateway.lock_upkeep import count_overdue, keep_locks_shown
-from gateway.loop_watch import watch_loop
-from gateway.process.drain import DRAIN_STATE, DrainState, count_in_hand
-from gateway.replica_shown import show_replica
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
 from gateway.web.auth import Authenticator
+from gateway.web.drain_state import DRAIN_STATE, DrainState, count_in_hand
 from gateway.web.problems import answer_problems
 from gateway.web.request_body import DEADLINE
 from store.locks.queries import LockQueries

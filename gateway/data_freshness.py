@@ -1,15 +1,16 @@
 """What this process knows of what it may not know: how old the register is, and which feeds are in doubt."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from rules.calendar import to_milliseconds
+from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.policy.pack import Scene
 from rules.policy.unknown import Unknown
 from store.feeds.health import FeedHealth, FeedHealthSnapshot
@@ -75,3 +76,17 @@ class DataFreshness:
             age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"
             found.append(Unknown("register_stale", None, age))
         return tuple(found)
+
+
+def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """How old the data was: by the register's own clock, by this process, and by the authorities that counted."""
+    heard = {code: rfc3339(from_milliseconds(at)) for code, at in (watermarks or {}).items()}
+    when = {"read_at": rfc3339(now), "watermarks": heard}
+    if state is None:
+        return {"epoch": None, "sequence": None, "age_ms": None, "heard_ms": None} | when
+    return {
+        "epoch": state.epoch,
+        "sequence": state.sequence,
+        "age_ms": state.age,
+        "heard_ms": state.heard,
+    } | when

@@ -15,8 +15,8 @@ from gateway.checks.metrics_batch import MetricsBatch
 from gateway.feeds.canary import Canary
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
 from gateway.policy_store import PolicyStore
-from gateway.process.drain import DrainState
 from gateway.web.auth import Authenticator
+from gateway.web.drain_state import DrainState
 from gateway.web.problems import ProblemError
 from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader

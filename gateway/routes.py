@@ -19,10 +19,10 @@ from gateway.platform.events import EventStream
 from gateway.platform.locks import LockHandlers
 from gateway.platform.watches import WatchHandlers
 from gateway.platform.webhooks import WebhookHandlers
-from gateway.process.drain import DrainState
 from gateway.tickets.handler import TicketHandler
 from gateway.tickets.signer import TicketSigner
-from intake.formats.model import load_formats
+from gateway.web.drain_state import DrainState
+from intake.formats.loader import load_formats
 from rules.repair.case import Regime
 from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionStore

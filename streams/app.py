@@ -12,7 +12,7 @@ from config import topics
 from config.files import load_departments, load_working_days
 from config.settings import Settings
 from intake.formats.change_sources import change_sources
-from intake.formats.model import load_formats
+from intake.formats.loader import load_formats
 from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
 from rules.identity.subject import SubjectKeys

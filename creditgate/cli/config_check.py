@@ -7,7 +7,7 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from intake.formats.change_sources import change_sources
-from intake.formats.model import load_formats
+from intake.formats.loader import load_formats
 
 app = typer.Typer(no_args_is_help=True, help="Configuration. / 配置。")
 

@@ -13,7 +13,6 @@ from rich.table import Table
 from config.files import ConfigError
 from config.settings import Settings
 from creditgate.cli import feed_check
-from creditgate.cli.feed_upload import Delivery, DeliveryFailedError, deliver
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -28,8 +27,10 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
+from creditgate.feed_upload import Delivery, DeliveryFailedError, deliver
 from intake.files.tables import FileUnreadableError, kind_of
-from intake.formats.model import FEED_RECORD, Format, load_formats
+from intake.formats.loader import load_formats
+from intake.formats.model import FEED_RECORD, Format
 from intake.rows.pipeline import Prepared, prepare
 
 _SHOWN = 20

@@ -9,7 +9,7 @@ from config import topics
 from config.files import load_departments
 from config.settings import Settings
 from intake.formats.change_sources import change_sources
-from intake.formats.model import load_formats
+from intake.formats.loader import load_formats
 from store.broker.publisher import MESSAGE_BYTES
 from store.broker.stream_log import StreamLog
 from store.db.migrate import migrate

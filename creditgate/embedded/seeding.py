@@ -5,11 +5,12 @@ from pathlib import Path
 
 import config
 from config.settings import Settings
-from creditgate.cli.feed_upload import Delivery, DeliveryFailedError, deliver
 from creditgate.embedded.data_dir import demo_key
 from creditgate.embedded.supervisor import Say, StartFailedError
+from creditgate.feed_upload import Delivery, DeliveryFailedError, deliver
 from intake.files.tables import kind_of
-from intake.formats.model import FEED_RECORD, Format, load_formats
+from intake.formats.loader import load_formats
+from intake.formats.model import FEED_RECORD, Format
 from intake.rows.pipeline import prepare
 
 _SAMPLES = Path(config.__file__).parent / "samples"

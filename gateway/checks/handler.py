@@ -17,13 +17,12 @@ from gateway.checks.fast_allow import FastAllow
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.metrics_batch import MetricsBatch
 from gateway.checks.request import CheckRequest, check_request_from, decoded
-from gateway.feeds.delivery import NDJSON
 from gateway.overload.concurrency_limit import ConcurrencyLimit
 from gateway.overload.rate_limit import RateLimiter
-from gateway.process.drain import DRAIN_STATE
 from gateway.web.auth import Authenticator
+from gateway.web.drain_state import DRAIN_STATE
 from gateway.web.problems import ProblemError
-from gateway.web.request_body import in_good_time, read_body
+from gateway.web.request_body import NDJSON, in_good_time, read_body
 from rules.vocabulary import Outcome
 from store.platforms.clients import Client
 

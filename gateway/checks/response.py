@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.checks.request import Check
+from gateway.data_freshness import as_of
 from rules.calendar import from_milliseconds, rfc3339
 from rules.identity.identifiers import MaskedNumber
 from rules.listings.listing import Listing
@@ -65,20 +66,6 @@ def answer(found: DecisionContext, policy: Policy, departments: Departments) -> 
     if verdict.outcome.rank > Outcome.ALLOW.rank:
         document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
     return document
-
-
-def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """How old the data was: by the register's own clock, by this process, and by the authorities that counted."""
-    heard = {code: rfc3339(from_milliseconds(at)) for code, at in (watermarks or {}).items()}
-    when = {"read_at": rfc3339(now), "watermarks": heard}
-    if state is None:
-        return {"epoch": None, "sequence": None, "age_ms": None, "heard_ms": None} | when
-    return {
-        "epoch": state.epoch,
-        "sequence": state.sequence,
-        "age_ms": state.age,
-        "heard_ms": state.heard,
-    } | when
 
 
 def masked(party: Party) -> str | None:

@@ -12,7 +12,7 @@ hands it over before anything of that request was done.
 import asyncio
 from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import structlog
 
@@ -20,10 +20,8 @@ from gateway.checks.handler import Reply
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.request_head import LONGEST_HEAD, Head
 from gateway.fastlane.responses import problem_bytes
+from gateway.fastlane.shared import FastLaneShared
 from gateway.web.problems import ProblemError, note_problem, problem_of
-
-if TYPE_CHECKING:
-    from gateway.fastlane.server import FastLaneServer
 
 _PLAIN = b"POST /v1/checks"
 _END = b"\r\n\r\n"
@@ -50,7 +48,7 @@ class FastLaneConnection(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, lanes: "FastLaneServer") -> None:
+    def __init__(self, lanes: FastLaneShared) -> None:
         self._lanes = lanes
         self._transport: asyncio.Transport | None = None
         self._buffer = b""

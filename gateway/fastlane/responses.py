@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.process.drain import SERVER
+from gateway.web.drain_state import SERVER
 from gateway.web.problems import ProblemError
 
 _OK = (

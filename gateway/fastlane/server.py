@@ -1,41 +1,19 @@
-"""The fast lane of one process: what its connections share, and which of them stay."""
+"""The fast lane of one process: it makes its connections, closes idle ones, and closes all at the end."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from time import monotonic
 
-from gateway.checks.handler import CheckHandler
 from gateway.fastlane.connection import FastLaneConnection
-from gateway.fastlane.request_head import HeadReader
-from gateway.fastlane.responses import PreparedResponses
-from gateway.fastlane.write_batch import WriteBatch
+from gateway.fastlane.shared import FastLaneShared
 from gateway.metrics import REFUSED
-from gateway.overload.load_shedder import LoadShedder
-from gateway.process.drain import DrainState
-from gateway.web.auth import Authenticator
 
 _SWEEP = 1.0
 
 
-@dataclass(slots=True)
-class FastLaneServer:
-    """The connections of one process that are in the lane. ``elsewhere`` makes aiohttp's protocol for one."""
+class FastLaneServer(FastLaneShared):
+    """The connections of one process that are in the fast lane."""
 
-    checks: CheckHandler
-    access: Authenticator
-    drain_state: DrainState
-    elsewhere: Callable[[], asyncio.Protocol]
-    body_limit: int
-    keep_alive: float
-    body_deadline: float
-    heads: HeadReader = field(default_factory=HeadReader)
-    open: "set[FastLaneConnection]" = field(default_factory=set)
-    turns: LoadShedder = field(default_factory=LoadShedder)
-    write_batch: WriteBatch = field(default_factory=WriteBatch)
-    answers: PreparedResponses = field(default_factory=PreparedResponses)
-
-    def __call__(self) -> "FastLaneConnection":
+    def __call__(self) -> FastLaneConnection:
         """The protocol of a new connection."""
         return FastLaneConnection(self)
 

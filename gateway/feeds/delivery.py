@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from gateway.web.problems import ProblemError
+from gateway.web.request_body import NDJSON
 from rules.admission.validator import Claim, RecordValidator
 from rules.faults import InvalidRecordError
 
-NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _JSON = ("application/json", "application/octet-stream", "text/json")
 
 

@@ -5,13 +5,10 @@ SIGTERM ─▶ /readyz says draining ─▶ drain_seconds ─▶ nobody new ─�
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-
-from aiohttp import web
 
 from gateway.process.listener import Listener
+from gateway.web.drain_state import DrainState
 
-SERVER = "CreditGate"
 _WORD = 0.2
 """Seconds that the parent may take to say whether the door is to be shut."""
 _QUEUE = 0.2
@@ -21,42 +18,6 @@ _LAST_REQUESTS = 0.5
 _TO_FINISH = 5.0
 """Seconds for what is in hand, and then as many again once what has no end was told to end."""
 _LOOK = 0.02
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(slots=True)
-class DrainState:
-    """Whether this process is about to leave. While it drains, each answer asks its connection to go elsewhere."""
-
-    draining: bool = False
-    last_call: bool = False
-    """Whether an answer without an end shall come to one."""
-    in_hand: int = 0
-    """Requests of which the head was read and the answer is not made."""
-    idlers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """What ends answers that only wait for news, once the door is closed."""
-
-    async def send_elsewhere(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """A hook for answers: who serves, without its versions; and ``Connection: close`` while draining."""
-        response.headers["Server"] = SERVER
-        if self.draining:
-            response.headers["Connection"] = "close"
-            response.force_close()
-
-
-DRAIN_STATE = web.AppKey("departure", DrainState)
-
-
-@web.middleware
-async def count_in_hand(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count what is to be finished before the process ends."""
-    drain_state = request.app[DRAIN_STATE]
-    drain_state.in_hand += 1
-    try:
-        return await handler(request)
-    finally:
-        drain_state.in_hand -= 1
 
 
 async def leave(

@@ -15,8 +15,9 @@ from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
 from gateway.fastlane.server import FastLaneServer
-from gateway.process.drain import DRAIN_STATE, leave
+from gateway.process.drain import leave
 from gateway.process.listener import BACKLOG, ConnectionLimit, Listener, bound, listen, room_for_connections
+from gateway.web.drain_state import DRAIN_STATE
 
 _TO_CLOSE = 2.0
 """Seconds for answers that were made and not yet taken; what was in hand had its time before."""

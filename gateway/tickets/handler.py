@@ -11,8 +11,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.audit.buffer import AuditBuffer
-from gateway.checks.response import as_of
-from gateway.data_freshness import DataFreshness
+from gateway.data_freshness import DataFreshness, as_of
 from gateway.metrics import TICKETS_VERIFIED
 from gateway.overload.concurrency_limit import ConcurrencyLimit
 from gateway.overload.rate_limit import RateLimiter

@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.metrics import REFUSED
 from gateway.web.problems import ProblemError
 
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 DEADLINE = web.AppKey("body_deadline", float)
 """Seconds for a body, or for the next piece of one that has no end."""
 

@@ -3,16 +3,12 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
-from config.files import ConfigError
 from intake.files.cells import fold_header
-from intake.formats.rules import RecordRules, RemovalRules
-from intake.formats.validate import places_of, problems_of
+from intake.formats.rules import RecordRules, RemovalRules, places_of
 from rules.records.feed_record import AuthorityCode, FeedRecord, NaturalPerson, Organisation, ValidityBasis
 
 _WITHIN = re.compile(r"\[\d+\]|\.natural_person|\.organisation")
@@ -80,31 +76,6 @@ class Format(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The columns from which a place in a record (``$.subject.id``) is made; None when it is of none."""
         place = _WITHIN.sub("", path)
         return "/".join(self._origins.get(_ENDS.get(place, place), ())) or None
-
-
-def load_formats(folder: Path) -> dict[str, Format]:
-    """The formats in that folder by name, and ``feed-record``. Raises ``ConfigError`` with file and place."""
-    formats = {FEED_RECORD: Format(FEED_RECORD, "报送记录 v1", "Feed record v1")}
-    for path in sorted(folder.glob("*.yaml")):
-        found = _load(path)
-        if found.name != path.stem:
-            raise ConfigError(f"{path}: the name must be that of the file - at `$.name`")
-        formats[found.name] = found
-    return formats
-
-
-def _load(path: Path) -> Format:
-    try:
-        found = msgspec.yaml.decode(path.read_bytes(), type=Format)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    if found.is_feed_record:
-        raise ConfigError(f"{path}: a format file says where each field comes from - at `$.record`")
-    for problem in problems_of(found):
-        raise ConfigError(f"{path}: {problem}")
-    return found
 
 
 def _feed_columns() -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The words of a format file: how one field of a record is made from the columns of a row."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -142,3 +143,15 @@ class RemovalRules(Struct, frozen=True, forbid_unknown_fields=True):
 def _rules(fields: SubjectFields) -> dict[str, Rule]:
     found = ((name, getattr(fields, name)) for name in SubjectFields.__struct_fields__)
     return {name: rule for name, rule in found if rule is not None}
+
+
+def places_of(value: Any, place: str = "$") -> Iterator[tuple[str, Rule]]:  # noqa: ANN401 - walks any of the structs
+    """Every rule of a format with its place."""
+    if isinstance(value, Rule):
+        yield place, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from places_of(item, f"{place}[{index}]")
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from places_of(getattr(value, name), f"{place}.{name}")

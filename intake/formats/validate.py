@@ -1,11 +1,9 @@
 """What no type can say about a format file: each problem with its place, before anything is read with it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
-from intake.formats.rules import AUTHORITY, CHANGED_AT, Rule
+from intake.formats.model import Format
+from intake.formats.rules import AUTHORITY, CHANGED_AT, places_of
 from rules.identity.identifiers import IdType, SubjectKind
 from rules.vocabulary import (
     BLACK_CATEGORIES,
@@ -16,9 +14,6 @@ from rules.vocabulary import (
     ListColour,
     Severity,
 )
-
-if TYPE_CHECKING:
-    from intake.formats.model import Format
 
 _CLOSED = {
     "$.record.list": frozenset(ListColour),
@@ -32,7 +27,7 @@ _CLOSED = {
 """Fields whose words are few: whatever a format gives them must be one of these."""
 
 
-def problems_of(fmt: "Format") -> Iterator[str]:
+def problems_of(fmt: Format) -> Iterator[str]:
     """One sentence for each problem, with its place; none when the format can be used."""
     words = list(_words_problems(fmt))
     yield from words
@@ -41,19 +36,7 @@ def problems_of(fmt: "Format") -> Iterator[str]:
         yield from _whole_problems(fmt)
 
 
-def places_of(value: Any, place: str = "$") -> Iterator[tuple[str, Rule]]:  # noqa: ANN401 - walks any of the structs
-    """Every rule of a format with its place."""
-    if isinstance(value, Rule):
-        yield place, value
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from places_of(item, f"{place}[{index}]")
-    elif isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            yield from places_of(getattr(value, name), f"{place}.{name}")
-
-
-def _rule_problems(fmt: "Format") -> Iterator[str]:
+def _rule_problems(fmt: Format) -> Iterator[str]:
     given = {AUTHORITY, CHANGED_AT} if fmt.envelope else {AUTHORITY}
     for place, rule in places_of(fmt):
         if sum((rule.constant is not None, bool(rule.source), bool(rule.join))) != 1:
@@ -64,7 +47,7 @@ def _rule_problems(fmt: "Format") -> Iterator[str]:
             yield f"else needs codes - at `{place}`"
 
 
-def _words_problems(fmt: "Format") -> Iterator[str]:
+def _words_problems(fmt: Format) -> Iterator[str]:
     for place, rule in places_of(fmt):
         words = _CLOSED.get(place)
         if place.endswith(".id_type"):
@@ -74,7 +57,7 @@ def _words_problems(fmt: "Format") -> Iterator[str]:
             yield f"unknown {', '.join(sorted(map(str, unknown)))} - at `{place}`"
 
 
-def _whole_problems(fmt: "Format") -> Iterator[str]:
+def _whole_problems(fmt: Format) -> Iterator[str]:
     record = fmt.record
     assert record is not None
     if (record.ends is None) is not (fmt.end_kind is None):
@@ -90,6 +73,6 @@ def _whole_problems(fmt: "Format") -> Iterator[str]:
         yield f"no rule reads {', '.join(sorted(unknown))} - at `$.aliases`"
 
 
-def _number_columns(fmt: "Format") -> set[str]:
+def _number_columns(fmt: Format) -> set[str]:
     """Columns from which numbers of subjects are read: these may never be part of a record's own number."""
     return {column for place, rule in places_of(fmt) if place.endswith(".id") for column in rule.columns}

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
 from gateway.fastlane.server import FastLaneServer
-from gateway.process.drain import DRAIN_STATE
+from gateway.web.drain_state import DRAIN_STATE
 from rules.policy.unknown import Unknown
 from store.feeds.health import FeedHealthSnapshot
 from store.platforms.clients import ClientStore, Grants

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.background import keep_locks_shown
 from gateway.checks.lock_planner import held_locks
-from gateway.lock_upkeep import keep_locks_shown
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.vocabulary import LockScope
 from store.db.schema import decisions, lock_changes, locks

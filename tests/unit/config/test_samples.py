@@ -11,7 +11,8 @@ import pytest
 from config.files import load_departments
 from config.settings import Settings
 from intake.files.tables import kind_of
-from intake.formats.model import FEED_RECORD, load_formats
+from intake.formats.loader import load_formats
+from intake.formats.model import FEED_RECORD
 from intake.rows.pipeline import prepare
 from rules.admission.validator import Claim, RecordValidator
 from rules.identity.subject import SubjectKeys

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from intake.files.tables import FileKind
-from intake.formats.model import load_formats
+from intake.formats.loader import load_formats
 from intake.rows.pipeline import prepare
 from tests.unit.desk import DESK
 from tests.unit.intake.sample_files import csv_file

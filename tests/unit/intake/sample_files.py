@@ -16,7 +16,8 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from config.files import load_departments
 from config.settings import Settings
 from intake.files.tables import FileKind
-from intake.formats.model import Format, load_formats
+from intake.formats.loader import load_formats
+from intake.formats.model import Format
 from intake.rows.pipeline import Prepared, prepare
 from rules.admission.validator import Claim, RecordValidator
 from rules.identity.subject import SubjectKeys

@@ -8,7 +8,7 @@ from typing import Any, cast
 from gateway.fastlane.connection import FastLaneConnection
 from gateway.fastlane.server import FastLaneServer
 from gateway.overload.load_shedder import LoadShedder
-from gateway.process.drain import DrainState
+from gateway.web.drain_state import DrainState
 
 REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from config.files import ConfigError
-from intake.formats.model import FEED_RECORD, load_formats
+from intake.formats.loader import load_formats
+from intake.formats.model import FEED_RECORD
 from rules.records.feed_record import ListRecord, RemoveRecord
 from rules.vocabulary import Severity
 from tests.unit.intake.sample_files import (
