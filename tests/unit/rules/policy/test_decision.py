@@ -219,6 +219,24 @@ def test_one_agreeing_name_is_enough() -> None:
     assert (got.outcome, got.parties[0].notes) == (Outcome.INTERCEPT, ())
 
 
+def test_a_renamed_company_is_found_by_its_number() -> None:
+    """Listed under its old name: its number alone intercepts, with the new name it is reviewed, never missed."""
+    for name, outcome in ((None, Outcome.INTERCEPT), ("淮安云岫新材料有限公司", Outcome.REVIEW)):
+        party = Party(Role.BIDDER, number(ORGANISATION), name)
+        matches = matches_of(party, [listing()], [])
+        got = decide(POLICY, "bidding.qualification", [(party, matches)], visible=ALL, today=TODAY)
+        assert got.outcome is outcome
+        assert got.parties[0].listings == (listing(),)
+
+
+def test_an_authorised_listing_is_for_clients_with_that_class_only() -> None:
+    """授权查询 (办法二 Art. 18, 21): without the class the answer is that of a miss."""
+    scene, authorised = "bidding.qualification", listing(data_class="authorised")
+    others = ALL - {DataClass.AUTHORISED}
+    assert verdict(scene, authorised, visible=others) == verdict(scene, visible=others)
+    assert verdict(scene, authorised).outcome is Outcome.INTERCEPT
+
+
 def test_what_a_caller_may_not_see_makes_no_mismatch() -> None:
     """A hidden listing under another name moves nothing."""
     party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
