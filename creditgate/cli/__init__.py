@@ -6,16 +6,14 @@ from creditgate.cli import (
     check,
     clients,
     config_check,
-    feed_files,
-    feed_operations,
-    integrity,
-    listing,
+    ledger,
     policy,
     policy_trial,
     register,
     repair,
     serve,
 )
+from creditgate.cli.feeds import files, operations
 
 app = typer.Typer(
     name="creditgate",
@@ -28,15 +26,13 @@ app.command("up")(serve.up)
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("setup")(serve.setup)
-app.add_typer(feed_files.app, name="feed")
-app.add_typer(feed_operations.app, name="feeds")
+app.add_typer(files.app, name="feed")
+app.add_typer(operations.app, name="feeds")
 app.add_typer(repair.app, name="repair")
 app.command("check")(check.check)
-register.app.command("rebuild")(integrity.rebuild)
-register.app.command("verify")(integrity.verify)
 app.add_typer(register.app, name="register")
-app.add_typer(integrity.ledger_app, name="ledger")
-app.add_typer(listing.app, name="listing")
+app.add_typer(ledger.ledger_app, name="ledger")
+app.add_typer(ledger.listing_app, name="listing")
 policy.app.command("explain")(policy_trial.explain)
 policy.app.command("replay")(policy_trial.replay)
 app.add_typer(policy.app, name="policy")

@@ -1,24 +1,31 @@
-"""``creditgate register``: look into the register as its operator."""
+"""``creditgate register``: look into the register, rebuild it from the ledger, and compare the two."""
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import redis.asyncio as redis_client
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
-from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
-from rules.calendar import civil_day
+from creditgate.cli.stores import Stores, with_stores
+from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, err, fail, out, print_json, settings_or_fail
+from rules.calendar import civil_day, to_milliseconds
 from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.validity import in_force
 from store.db.schema import connect
 from store.ledger.feed_events import record_counts
+from store.register.diff import MOST_NAMED, Comparison
 from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
+from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
+from store.register.verify import Verification
+from store.register.writer import RegisterNotLoadedError
 
 _DEADLINE = 5.0
 app = typer.Typer(no_args_is_help=True, help="The register: listings in force now. / 名单库。")
@@ -86,3 +93,70 @@ async def _stats(settings: Settings) -> dict[str, Any]:
         await engine.dispose()
     document: dict[str, Any] = {"epoch": state.epoch, "sequence": state.sequence, "listings": state.listings}
     return document | {f"records_{outcome}": count for outcome, count in sorted(counts.items())}
+
+
+@app.command()
+def rebuild(json: JsonOption = False) -> None:
+    """Make the register anew from the ledger beside the running one, and swap it in. / 由档案重建名单库并切换。"""
+    now = datetime.now(UTC)
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("listings / 记录", total=None)
+        done = with_stores(settings_or_fail(), lambda b: _rebuild(b, now, lambda n: progress.advance(task, n)))
+    if json:
+        print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.told})
+    else:
+        out.print(f"{done.told} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
+
+
+async def _rebuild(backends: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
+    try:
+        return await Rebuild(backends.engine, backends.redis, backends.book).run(
+            to_milliseconds(now), civil_day(now), progress
+        )
+    except RegisterNotLoadedError:
+        fail("There is no register to stand beside; the worker fills it. / 名单库尚未就绪，由流处理装载。")
+    except RebuildRunningError:
+        fail("Another rebuild is running. / 另一重建正在进行。")
+
+
+@app.command()
+def verify(json: JsonOption = False) -> None:
+    """Compare ledger and register by count and digest; names what differs, and ends with 1. / 核对档案与名单库。"""
+    found = with_stores(settings_or_fail(), _compare)
+    if json:
+        print_json(_comparison_document(found))
+    else:
+        _print_comparison(found)
+    if not found.clean:
+        raise typer.Exit(REFUSED)
+
+
+async def _compare(backends: Stores) -> Comparison:
+    try:
+        return await Verification(backends.engine, backends.redis, backends.book).run(civil_day(datetime.now(UTC)))
+    except RegisterNotLoadedError:
+        fail("register_not_loaded")
+
+
+def _comparison_document(found: Comparison) -> dict[str, object]:
+    return {
+        "clean": found.clean,
+        "listings": found.listings,
+        "ledger": {"in_force": found.ledger.count, "digest": found.ledger.digest},
+        "register": {"in_force": found.register.count, "digest": found.register.digest},
+        "replicas": {},
+        "differences": {kind: {"count": count, "listings": found.named[kind]} for kind, count in found.counts.items()},
+    }
+
+
+def _print_comparison(found: Comparison) -> None:
+    for name, side in (("ledger / 档案", found.ledger), ("register / 名单库", found.register)):
+        out.print(f"{name}: {side.count} in force, {side.digest}", highlight=False, soft_wrap=True)
+    out.print("gateways keep no copy: each check reads the register / 网关不留副本，每次比对直接读取名单库")
+    for kind, count in found.counts.items():
+        out.print(f"{kind}: {count}", style="red", highlight=False)
+        out.print("\n".join(f"  {key}" for key in found.named[kind]), highlight=False)
+        if count > MOST_NAMED:
+            out.print(f"  … and {count - MOST_NAMED} more / 其余未列")
+    out.print("clean / 一致" if found.clean else "NOT clean / 不一致")

@@ -5,8 +5,8 @@ in the order of the page. Only what a reader is told to have is set: the data di
 page ``KEY``, which ``make run`` prints. The one thing changed in a block is the default address, since tests take a
 free port.
 
-In Markdown, ``<!-- not run: why -->`` before a block leaves it out. A comment on a line that says ``ends with 1`` (or
-``may end with 1``) announces that exit code; any other code but 0 fails, and so does any problem document.
+In Markdown, ``<!-- not run: why -->`` before a block leaves it out. A comment on a line that says ``exits with 1`` (or
+``may exit with 1``) announces that exit code; any other code but 0 fails, and so does any problem document.
 """
 
 import json
@@ -122,10 +122,10 @@ def _codes_as_announced(text: str, failed: str, place: str) -> None:
     ended = {int(line): int(code) for code, line in (row.split() for row in failed.splitlines())}
     for number, line in enumerate(text.splitlines(), 1):
         code = ended.get(number, 0)
-        if "may end with 1" in line:
+        if "may exit with 1" in line:
             assert code in (0, 1), (line, code, place)
         else:
-            assert code == ("ends with 1" in line), (line, code, place)
+            assert code == ("exits with 1" in line), (line, code, place)
 
 
 def _documents(printed: str) -> Iterator[dict[str, Any]]:

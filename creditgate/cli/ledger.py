@@ -1,4 +1,4 @@
-"""``creditgate listing history``: the life of one listing, from the ledger."""
+"""``creditgate ledger`` and ``creditgate listing``: verify the ledger, and read the life of one listing from it."""
 
 import re
 from typing import Annotated, Any
@@ -12,20 +12,59 @@ from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, 
 from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.feed_record import FeedRecord, feed_record_from_json
-from store.db.schema import listings, notices
+from store.db.platform_tables import ALL_CHAINED
+from store.db.schema import feed_events, listings, notices
 from store.ledger.listing_queries import ListingQueries
+from store.register import keys as register_keys
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")
-app = typer.Typer(no_args_is_help=True, help="One listing. / 单条记录。")
+listing_app = typer.Typer(no_args_is_help=True, help="One listing. / 单条记录。")
+ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: everything that was received and decided. / 档案。")
 
 
-@app.callback()
+@ledger_app.callback()
+def ledger() -> None:
+    """The ledger: everything that was received and decided. / 档案。"""
+
+
+@ledger_app.command("verify")
+def verify_ledger(json: JsonOption = False) -> None:
+    """Check every row against its chain; ends with 1 when one was altered or is missing. / 核验档案链。"""
+    checked, faults = with_stores(settings_or_fail(), _ledger_faults)
+    if json:
+        print_json({"tables": checked, "faults": faults})
+    else:
+        for fault in faults:
+            out.print(fault, style="red", highlight=False, markup=False, soft_wrap=True)
+        rows = ", ".join(f"{name} {count}" for name, count in checked.items())
+        out.print(
+            f"{rows}: {'clean / 无异常' if not faults else 'NOT clean / 存在异常'}", highlight=False, soft_wrap=True
+        )
+    if faults:
+        raise typer.Exit(REFUSED)
+
+
+async def _ledger_faults(backends: Stores) -> tuple[dict[str, int], list[str]]:
+    chain = backends.book.chain
+    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
+    checked = {}
+    async with backends.engine.connect() as connection:
+        for table in ALL_CHAINED:
+            checked[table.name], _ = await chain.head(connection, table)
+    # The chain cannot tell that its end was cut off; the register remembers how far it once was.
+    mark = int(await backends.redis.hget(register_keys.MARKER, "ledger_id") or 0)
+    if mark > checked[feed_events.name]:
+        faults.append(f"{feed_events.name}: rows {checked[feed_events.name] + 1} to {mark} are missing at the end")
+    return checked, faults
+
+
+@listing_app.callback()
 def listing() -> None:
     """One listing. / 单条记录。"""
 
 
-@app.command()
+@listing_app.command()
 def history(
     id: Annotated[str, typer.Argument(help="Id of the listing, or AUTHORITY/RECORD_NO.")], json: JsonOption = False
 ) -> None:

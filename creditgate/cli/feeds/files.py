@@ -12,7 +12,7 @@ from rich.table import Table
 
 from config.files import ConfigError
 from config.settings import Settings
-from creditgate.cli import feed_check
+from creditgate.cli.feeds import check as feed_check
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
