@@ -1,74 +1,102 @@
-"""Deliver records to the gateway in requests of bounded size, and follow the receipts to their end.
+"""Upload records to the gateway in requests of bounded size, and poll their receipts until nothing is queued.
 
-Requests go out one after the other, in the order of the file; the receipts of a few are followed meanwhile.
-So a file of any length passes through with no more than a few requests in memory.
+    rows ─▶ batches of 500 records ─▶ POST /v1/feeds/{authority}/records ─▶ receipts, four at a time ─▶ UploadReport
+
+Requests are sent one after the other, in the order of the file. A file of any length needs the memory of a few
+requests.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from intake.rows.pipeline import Prepared
-from rules.faults import CreditGateError
+from rules.faults import CreditGateError, InvalidRecordError
 
-MOST_REJECTED_KEPT = 10_000
-_MOST_RECORDS = 500
-_MOST_BYTES = 900_000
-_MOST_FOLLOWED = 4
-_TRIES = 6
-_TIMEOUT = ClientTimeout(total=60)
+MAX_REPORTED_ROWS = 10_000
+_BATCH_RECORDS = 500
+_BATCH_BYTES = 900_000
+_PENDING_RECEIPTS = 4
+_ATTEMPTS = 6
+_FIRST_RETRY_S = 0.2
+_FIRST_POLL_S = 0.02
+_MAX_POLL_S = 1.0
+_REQUEST_TIMEOUT = ClientTimeout(total=60)
 
 
-class DeliveryFailedError(CreditGateError):
-    """The gateway refused or could not be reached; the message is for people."""
+class UploadFailedError(CreditGateError):
+    """The gateway refused the upload or did not answer; the message is for people."""
+
+
+class RowFault(TypedDict):
+    """Why one row of a file was rejected: its line, the stable code, the column, and the reason in two languages.
+
+    What the gateway rejected also has its place in the request.
+    """
+
+    line: int
+    code: str
+    path: str
+    reason: str
+    reason_zh: str
+    detail: NotRequired[str]
+    index: NotRequired[int]
+    status: NotRequired[str]
+    record_no: NotRequired[str]
+
+
+def row_fault(fault: InvalidRecordError, line: int) -> RowFault:
+    """The fault of a row that was not sent."""
+    return cast(RowFault, fault.as_dict() | {"line": line})
 
 
 @dataclass
-class Delivery:
+class UploadReport:
     """What became of the records so far. ``rejected`` keeps the first 10,000, ``rejected_count`` counts all."""
 
     accepted: int = 0
     applied: int = 0
     superseded: int = 0
     rejected_count: int = 0
-    rejected: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[RowFault] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
 
-    def add(self, other: "Delivery") -> None:
-        """Count another part of the delivery in."""
+    def add(self, other: "UploadReport") -> None:
+        """Add the report of another part of the upload."""
         self.accepted += other.accepted
         self.applied += other.applied
         self.superseded += other.superseded
         self.rejected_count += other.rejected_count
-        self.rejected += other.rejected[: MOST_REJECTED_KEPT - len(self.rejected)]
+        self.rejected += other.rejected[: MAX_REPORTED_ROWS - len(self.rejected)]
         self.receipts += other.receipts
-
-    def reject(self, *faults: dict[str, Any]) -> None:
-        """Count rejected records."""
-        self.add(Delivery(rejected_count=len(faults), rejected=list(faults)))
 
 
 @dataclass
-class _Chunk:
-    """The records of one request with their lines, and how many rows were read for it."""
+class _Batch:
+    """The records of one request with the lines they came from, and the faults of rows that could not be read."""
 
     lines: list[int] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     size: int = 0
-    unreadable: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[RowFault] = field(default_factory=list)
 
-    def take(self, row: Prepared, data: bytes) -> None:
-        self.lines.append(row.line)
-        self.records.append(data)
-        self.size += len(data) + 1
+    def add(self, line: int, record: bytes) -> None:
+        self.lines.append(line)
+        self.records.append(record)
+        self.size += len(record) + 1
+
+    def has_room(self, record: bytes) -> bool:
+        if len(self.records) == _BATCH_RECORDS or len(self.unreadable) > _BATCH_RECORDS:
+            return False
+        return not self.records or self.size + len(record) <= _BATCH_BYTES
 
 
-async def deliver(
+async def upload(
     url: str,
     key: str,
     authority: str,
@@ -76,108 +104,112 @@ async def deliver(
     *,
     wait: bool = True,
     progress: Callable[[int], None] = lambda _: None,
-) -> Delivery:
-    """Deliver all rows; with ``wait`` return once each is applied, superseded or rejected.
+) -> UploadReport:
+    """Upload all rows; with ``wait`` return once each is applied, superseded or rejected.
 
-    A row that could not be read counts as rejected and is not sent. ``progress`` is told the number of
-    records answered. Raises ``DeliveryFailedError``, and what reading the rows raises.
+    A row that could not be read counts as rejected and is not sent. ``progress`` is called with the number of
+    records answered. Raises ``UploadFailedError``, and what reading the rows raises.
     """
-    total = Delivery()
+    total = UploadReport()
     headers = {"Authorization": f"Bearer {key}"}
-    following: deque[asyncio.Task[Delivery]] = deque()
+    pending: deque[asyncio.Task[UploadReport]] = deque()
 
-    async def oldest() -> None:
-        done = await following.popleft()
+    async def finish_oldest() -> None:
+        done = await pending.popleft()
         total.add(done)
         progress(done.accepted + done.rejected_count)
 
-    async with ClientSession(headers=headers, timeout=_TIMEOUT) as session:
+    async with ClientSession(headers=headers, timeout=_REQUEST_TIMEOUT) as session:
         try:
-            for chunk in _chunks(rows):
-                total.reject(*chunk.unreadable)
-                if chunk.records:
-                    done = await _post(session, f"{url}/v1/feeds/{authority}/records", chunk)
+            for batch in _batches(rows):
+                total.add(UploadReport(rejected_count=len(batch.unreadable), rejected=batch.unreadable))
+                if batch.records:
+                    sent = await _send(session, f"{url}/v1/feeds/{authority}/records", batch)
                     receipts = f"{url}/v1/feeds/receipts/"
-                    following.append(asyncio.create_task(_follow(session, receipts, done, chunk.lines, wait)))
-                if len(following) > _MOST_FOLLOWED:
-                    await oldest()
-            while following:
-                await oldest()
+                    pending.append(asyncio.create_task(_poll_receipt(session, receipts, sent, batch.lines, wait)))
+                if len(pending) > _PENDING_RECEIPTS:
+                    await finish_oldest()
+            while pending:
+                await finish_oldest()
         finally:
-            for task in following:
+            for task in pending:
                 task.cancel()
     total.rejected.sort(key=lambda fault: fault["line"])
     return total
 
 
-def _chunks(rows: Iterable[Prepared]) -> Iterator[_Chunk]:
-    chunk = _Chunk()
+def _batches(rows: Iterable[Prepared]) -> Iterator[_Batch]:
+    batch = _Batch()
     for row in rows:
+        record = b"" if row.fault is not None else orjson.dumps(row.record)
         if row.fault is not None:
-            chunk.unreadable.append(row.fault.as_dict() | {"line": row.line})
-        data = b"" if row.fault is not None else orjson.dumps(row.record)
-        full = len(chunk.records) == _MOST_RECORDS or len(chunk.unreadable) > _MOST_RECORDS
-        if full or (chunk.records and chunk.size + len(data) > _MOST_BYTES):
-            yield chunk
-            chunk = _Chunk()
-        if data:
-            chunk.take(row, data)
-    yield chunk
+            batch.unreadable.append(row_fault(row.fault, row.line))
+        if not batch.has_room(record):
+            yield batch
+            batch = _Batch()
+        if record:
+            batch.add(row.line, record)
+    yield batch
 
 
-async def _post(session: ClientSession, url: str, chunk: _Chunk) -> Delivery:
-    status, document = await _ask(session, "POST", url, b"\n".join(chunk.records))
+async def _send(session: ClientSession, url: str, batch: _Batch) -> UploadReport:
+    status, document = await _request(session, "POST", url, b"\n".join(batch.records))
     if status != 202 and document.get("code") != "records_refused":
-        raise DeliveryFailedError(_sentence(status, document))
-    rejected = _rejected(document, chunk.lines)
+        raise UploadFailedError(_problem_line(status, document))
+    rejected = _rejected(document, batch.lines)
     receipts = [document["receipt"]] if status == 202 else []
-    accepted = len(chunk.records) - len(rejected)
-    return Delivery(accepted=accepted, rejected_count=len(rejected), rejected=rejected, receipts=receipts)
+    accepted = len(batch.records) - len(rejected)
+    return UploadReport(accepted=accepted, rejected_count=len(rejected), rejected=rejected, receipts=receipts)
 
 
-async def _follow(session: ClientSession, receipts: str, done: Delivery, lines: list[int], wait: bool) -> Delivery:
-    """The delivery once nothing of its receipt is queued any more, or at once when nobody waits."""
-    delay = 0.02
-    while wait and done.receipts:
-        status, document = await _ask(session, "GET", receipts + done.receipts[0])
+async def _poll_receipt(
+    session: ClientSession, receipts: str, sent: UploadReport, lines: list[int], wait: bool
+) -> UploadReport:
+    """The report once nothing of its receipt is queued; without ``wait`` the report as it is."""
+    delay = _FIRST_POLL_S
+    while wait and sent.receipts:
+        status, document = await _request(session, "GET", receipts + sent.receipts[0])
         if status != 200:
-            raise DeliveryFailedError(_sentence(status, document))
+            raise UploadFailedError(_problem_line(status, document))
         counts = document["counts"]
         if not counts["queued"]:
             rejected = _rejected(document, lines)
             return replace(
-                done,
+                sent,
                 applied=counts["applied"],
                 superseded=counts["superseded"],
                 rejected_count=len(rejected),
                 rejected=rejected,
             )
         await asyncio.sleep(delay)
-        delay = min(delay * 1.5, 1.0)
-    return done
+        delay = min(delay * 1.5, _MAX_POLL_S)
+    return sent
 
 
-async def _ask(session: ClientSession, method: str, url: str, body: bytes | None = None) -> tuple[int, dict[str, Any]]:
-    """One request; a 5xx or a lost connection is tried again, since every record is idempotent."""
+async def _request(
+    session: ClientSession, method: str, url: str, body: bytes | None = None
+) -> tuple[int, dict[str, Any]]:
+    """One request; a 5xx or a lost connection is retried, since every record is idempotent."""
     headers = {"Content-Type": "application/x-ndjson"} if body is not None else {}
     problem = ""
-    for attempt in range(_TRIES):
+    for attempt in range(_ATTEMPTS):
         try:
             async with session.request(method, url, data=body, headers=headers) as response:
                 document = orjson.loads(await response.read())
                 if response.status < 500:
                     return response.status, document
-                problem = _sentence(response.status, document)
+                problem = _problem_line(response.status, document)
         except (ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
             problem = f"{type(error).__name__}: the gateway at {url.split('/v1', maxsplit=1)[0]} does not answer"
-        await asyncio.sleep(0.2 * 2**attempt)
-    raise DeliveryFailedError(problem)
+        await asyncio.sleep(_FIRST_RETRY_S * 2**attempt)
+    raise UploadFailedError(problem)
 
 
-def _rejected(document: dict[str, Any], lines: list[int]) -> list[dict[str, Any]]:
-    return [r | {"line": lines[r["index"]]} for r in document["results"] if r["status"] == "rejected"]
+def _rejected(document: dict[str, Any], lines: list[int]) -> list[RowFault]:
+    rejected = (result for result in document["results"] if result["status"] == "rejected")
+    return [cast(RowFault, result | {"line": lines[result["index"]]}) for result in rejected]
 
 
-def _sentence(status: int, document: dict[str, Any]) -> str:
+def _problem_line(status: int, document: dict[str, Any]) -> str:
     detail = f" ({document['detail']})" if document.get("detail") else ""
     return f"{status} {document.get('code')}: {document.get('title')}{detail} / {document.get('title_zh')}"

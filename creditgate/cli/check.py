@@ -1,4 +1,4 @@
-"""``creditgate check``: ask the gateway about one subject, or about every line of a file."""
+"""``creditgate check``: check one subject, or every line of a file, at the gateway."""
 
 import getpass
 import sys
@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from creditgate.cli.api_client import call
-from creditgate.cli.check_csv import Asked, checks_in, result_rows, write_results
+from creditgate.cli.check_csv import FileCheck, ResultRow, checks_in, result_rows, write_results
 from creditgate.cli.terminal import (
     MISUSE,
     REFUSED,
@@ -29,35 +29,37 @@ from creditgate.cli.terminal import (
 )
 from intake.files.tables import FileUnreadableError, kind_of
 
-_STOPS = ("review", "lock", "intercept", "problem")
+_BLOCKING = ("review", "lock", "intercept", "problem")
 _COLOURS = {"fast_track": "bold green", "allow": "green", "warn": "yellow", "review": "magenta"}
-_AT_ONCE = 200
-_SHOWN = 50
+_BATCH_CHECKS = 200
+_PRINTED_ROWS = 50
 
 
 def check(
     scene: Annotated[str, typer.Option("--scene", "-s", help="Kind of transaction, as bidding.qualification.")],
     id: Annotated[
-        str | None, typer.Option("--id", help="Identifier; '-' reads it from stdin, out of the history.")
+        str | None, typer.Option("--id", help="Identifier; '-' reads it from stdin, so that no history has it.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name; alone it can at most cause a review.")] = None,
     file: Annotated[
         Path | None,
         typer.Option("--file", help="CSV, TSV, XLSX, XLS, NDJSON with columns id, name, role, transaction_id, amount."),
     ] = None,
-    result: Annotated[Path | None, typer.Option("--result", help="Where the answers of a file go.")] = None,
+    result: Annotated[
+        Path | None, typer.Option("--result", help="File for the results. Default: FILE.result.csv.")
+    ] = None,
     role: Annotated[str, typer.Option("--role", help="Role of the subject.")] = "applicant",
     transaction: Annotated[str | None, typer.Option("--transaction", help="Id of the transaction.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="The subject's account on the platform.")] = None,
     amount: Annotated[float | None, typer.Option("--amount", help="Amount in yuan.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Region, six digits.")] = None,
-    operator: Annotated[str | None, typer.Option("--operator", help="Who asks; the login name unless given.")] = None,
-    purpose: Annotated[str, typer.Option("--purpose", help="What for.")] = "命令行核查",
+    operator: Annotated[str | None, typer.Option("--operator", help="Person who asks. Default: login name.")] = None,
+    purpose: Annotated[str, typer.Option("--purpose", help="Purpose of the query.")] = "命令行核查",
     url: UrlOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a subject or a file of them; ends with 0 when all may go on, 1 when one may not. / 比对主体。"""
+    """Check a subject or a file of subjects; exits with 0 when all may proceed, 1 when one may not. / 比对主体。"""
     settings = settings_or_fail()
     if sum(given is not None for given in (id or name, file)) != 1:
         fail("Give --id or --name, or --file. / 需要 --id 或 --name，或者 --file。", MISUSE)
@@ -75,49 +77,49 @@ def check(
         print_json(document)
     else:
         _print(document)
-    if document["outcome"] in _STOPS:
+    if document["outcome"] in _BLOCKING:
         raise typer.Exit(REFUSED)
 
 
 def _check_file(path: Path, result: Path, common: dict[str, Any], role: str, url: str, key: str, *, json: bool) -> None:
-    rows: list[dict[str, str]] = []
+    rows: list[ResultRow] = []
     try:
         with path.open("rb") as file:
-            asked = checks_in(file, kind_of(path.name), common, role)
-            while chunk := list(islice(asked, _AT_ONCE)):
-                rows += _answers(chunk, url, key)
+            checks = checks_in(file, kind_of(path.name), common, role)
+            while batch := list(islice(checks, _BATCH_CHECKS)):
+                rows += _results(batch, url, key)
         written = write_results(result, rows)
     except FileUnreadableError as error:
         fail(f"{path}: {error}", MISUSE)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", MISUSE)
-    outcomes = Counter(row["outcome"] for row in rows)
+    outcomes = Counter(row.outcome for row in rows)
     if json:
         print_json({"rows": written, "outcomes": outcomes, "result": str(result)})
     else:
         _print_table(rows, outcomes, result)
-    if not written or any(outcomes[name] for name in _STOPS):
+    if not written or any(outcomes[name] for name in _BLOCKING):
         raise typer.Exit(REFUSED)
 
 
-def _answers(chunk: list[Asked], url: str, key: str) -> Iterator[dict[str, str]]:
-    """The rows of one batch; lines that could not be read are told without asking."""
-    sound = [item.body for item in chunk if item.fault is None]
-    results = iter(call("POST", f"{url}/checks/batch", key, body={"checks": sound})["results"] if sound else ())
-    for item in chunk:
+def _results(batch: list[FileCheck], url: str, key: str) -> Iterator[ResultRow]:
+    """The result rows of one batch; lines that could not be read are not sent."""
+    bodies = [item.body for item in batch if item.fault is None]
+    results = iter(call("POST", f"{url}/checks/batch", key, body={"checks": bodies})["results"] if bodies else ())
+    for item in batch:
         if item.fault is not None:
             words = f"{item.fault.code}: {item.fault.text.zh}"
-            yield {"line": str(item.lines[0]), "outcome": "problem", "notes": words}
+            yield ResultRow(str(item.lines[0]), outcome="problem", notes=words)
         else:
             yield from result_rows(item, next(results))
 
 
-def _print_table(rows: list[dict[str, str]], outcomes: Counter[str], result: Path) -> None:
+def _print_table(rows: list[ResultRow], outcomes: Counter[str], result: Path) -> None:
     table = Table("line", "outcome", "id", "measures / problem")
-    for row in [row for row in rows if row["outcome"] != "allow"][:_SHOWN]:
-        style = _COLOURS.get(row["outcome"], "bold red")
-        words = row.get("measures") or row.get("notes", "")
-        table.add_row(row["line"], f"[{style}]{row['outcome']}[/]", row.get("masked_id", ""), words)
+    for row in [row for row in rows if row.outcome != "allow"][:_PRINTED_ROWS]:
+        style = _COLOURS.get(row.outcome, "bold red")
+        words = row.measures or row.notes
+        table.add_row(row.line, f"[{style}]{row.outcome}[/]", row.masked_id, words)
     if table.row_count:
         out.print(table)
     out.print(", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())) or "no rows / 没有记录")
@@ -145,5 +147,5 @@ def _print(document: dict[str, Any]) -> None:
     for measure in document["measures"]:
         out.print(f"  {measure['code']} {measure['text']} {measure['basis']}", highlight=False, markup=False)
     for lock in document["locks"]:
-        out.print(f"  lock {lock['id']} holds the {lock['scope']} since {lock['held_since']}", highlight=False)
+        out.print(f"  lock {lock['id']} of the {lock['scope']} since {lock['held_since']}", highlight=False)
     out.print(f"  decision {document['decision_id']}", style="dim", highlight=False)

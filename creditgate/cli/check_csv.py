@@ -1,10 +1,10 @@
-"""Checks from a file of subjects, and their answers as a file: for a list of bidders, of sellers, of applicants."""
+"""Read checks from a file of subjects (bidders, sellers, applicants), and write their results to a CSV file."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from intake.files.cells import fold_header, identifier_of, text_of, unwrap
@@ -22,57 +22,70 @@ _ALIASES = {
 }
 COLUMNS = {fold_header(alias): name for name, aliases in _ALIASES.items() for alias in aliases}
 """The columns that are read, by their folded names."""
-_RESULT = ("line", "transaction_id", "role", "masked_id", "outcome", "notes", "measures", "grounds", "decision_id")
-_OF_THE_CHECK = ("account_id", "amount", "region")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CHECK_COLUMNS = ("account_id", "amount", "region")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass
-class Asked:
-    """One check of the file: the lines it came from, its body, and why a line could not be read."""
+class FileCheck:
+    """One check of a file: the lines it came from, and its body or why a line could not be read."""
 
     lines: list[int]
     body: dict[str, Any] = field(default_factory=dict)
     fault: InvalidRecordError | None = None
 
 
-def checks_in(file: BinaryIO, kind: FileKind, common: Mapping[str, Any], role: str) -> Iterator[Asked]:
-    """The checks that a file asks, in its order. Raises ``FileUnreadableError``.
+class ResultRow(NamedTuple):
+    """One line of the result file, with its columns."""
 
-    Neighbouring rows of one transaction are one check with several parties: a consortium stands or falls together.
+    line: str
+    transaction_id: str = ""
+    role: str = ""
+    masked_id: str = ""
+    outcome: str = ""
+    notes: str = ""
+    measures: str = ""
+    grounds: str = ""
+    decision_id: str = ""
+
+
+def checks_in(file: BinaryIO, kind: FileKind, common: Mapping[str, Any], role: str) -> Iterator[FileCheck]:
+    """The checks of a file, in its order. Raises ``FileUnreadableError``.
+
+    Neighbouring rows of one transaction are one check with several parties: a consortium is judged as a whole.
     """
-    standing: Asked | None = None
+    current: FileCheck | None = None
     for row in read_rows(file, kind, COLUMNS.keys()):
-        asked = _asked(row, common, role)
-        together = standing is not None and standing.fault is None and asked.fault is None
-        if standing is not None and together and _same(standing, asked):
-            standing.lines += asked.lines
-            standing.body["subjects"] += asked.body["subjects"]
+        check = _check_of(row, common, role)
+        readable = current is not None and current.fault is None and check.fault is None
+        if current is not None and readable and _same_transaction(current, check):
+            current.lines += check.lines
+            current.body["subjects"] += check.body["subjects"]
             continue
-        if standing is not None:
-            yield standing
-        standing = asked
-    if standing is not None:
-        yield standing
+        if current is not None:
+            yield current
+        current = check
+    if current is not None:
+        yield current
 
 
-def _same(first: Asked, second: Asked) -> bool:
+def _same_transaction(first: FileCheck, second: FileCheck) -> bool:
     return bool(first.body["transaction_id"] == second.body["transaction_id"])
 
 
-def _asked(row: Row, common: Mapping[str, Any], role: str) -> Asked:
+def _check_of(row: Row, common: Mapping[str, Any], role: str) -> FileCheck:
     if row.fault is not None:
-        return Asked([row.line], fault=row.fault)
+        return FileCheck([row.line], fault=row.fault)
     try:
         cells = {name: _text(row, column) for column, name in _columns(row)}
     except InvalidRecordError as fault:
-        return Asked([row.line], fault=fault)
+        return FileCheck([row.line], fault=fault)
     subject = {"role": cells.get("role") or role, "id": cells.get("id") or None, "name": cells.get("name") or None}
     body = dict(common) | {"transaction_id": cells.get("transaction_id") or f"file-{uuid4().hex[:12]}"}
-    body |= {name: cells[name] for name in _OF_THE_CHECK if cells.get(name)}
+    body |= {name: cells[name] for name in _CHECK_COLUMNS if cells.get(name)}
     if "amount" in body:
         body["amount"] = _number(body["amount"])
-    return Asked([row.line], body | {"subjects": [subject]})
+    return FileCheck([row.line], body | {"subjects": [subject]})
 
 
 def _columns(row: Row) -> Iterator[tuple[str, str]]:
@@ -90,50 +103,50 @@ def _text(row: Row, column: str) -> str:
 
 
 def _number(text: str) -> float | str:
-    """The amount, or the text itself, which the gateway will refuse by its place."""
+    """The amount, or the text itself, which the gateway then refuses with its path."""
     try:
         return float(text.replace(",", ""))
     except ValueError:
         return text
 
 
-def result_rows(asked: Asked, result: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """One row for each party of a check, or one that says what is wrong."""
+def result_rows(check: FileCheck, result: Mapping[str, Any]) -> Iterator[ResultRow]:
+    """One row for each party of a check, or one for each line that tells the problem."""
     if "problem" in result:
         problem = result["problem"]
         words = f"{problem['code']}: {problem.get('detail_zh') or problem['title_zh']}"
-        for line in asked.lines:
-            yield {"line": str(line), "outcome": "problem", "notes": words}
+        for line in check.lines:
+            yield ResultRow(str(line), outcome="problem", notes=words)
         return
     decision = result["decision"]
-    lines = asked.lines if len(asked.lines) == len(decision["subjects"]) else asked.lines * len(decision["subjects"])
+    lines = check.lines if len(check.lines) == len(decision["subjects"]) else check.lines * len(decision["subjects"])
     for line, subject in zip(lines, decision["subjects"], strict=False):
         grounds = [f"{item['authority_name']} {item['document_no']}" for item in subject["listings"]]
         notes = [*subject["notes"], *(unknown["code"] for unknown in decision["unknown"])]
-        yield {
-            "line": str(line),
-            "transaction_id": decision["transaction_id"],
-            "role": subject["role"],
-            "masked_id": subject["masked_id"] or "",
-            "outcome": decision["outcome"],
-            "notes": "; ".join(notes),
-            "measures": "; ".join(f"{m['code']} {m['text']}" for m in decision["measures"]),
-            "grounds": "; ".join(grounds),
-            "decision_id": decision["decision_id"],
-        }
+        yield ResultRow(
+            line=str(line),
+            transaction_id=decision["transaction_id"],
+            role=subject["role"],
+            masked_id=subject["masked_id"] or "",
+            outcome=decision["outcome"],
+            notes="; ".join(notes),
+            measures="; ".join(f"{m['code']} {m['text']}" for m in decision["measures"]),
+            grounds="; ".join(grounds),
+            decision_id=decision["decision_id"],
+        )
 
 
-def write_results(path: Path, rows: Iterable[Mapping[str, str]]) -> int:
-    """Write the result file, which a spreadsheet opens as text and never as a formula; how many rows."""
+def write_results(path: Path, rows: Iterable[ResultRow]) -> int:
+    """Write the result file and return the number of rows. No spreadsheet takes a cell for a formula."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, _RESULT, restval="")
-        writer.writeheader()
+        writer = csv.writer(file)
+        writer.writerow(ResultRow._fields)
         for row in rows:
-            writer.writerow({name: _harmless(value) for name, value in row.items()})
+            writer.writerow(map(_without_formula, row))
             count += 1
     return count
 
 
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _without_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,12 +1,13 @@
-"""``creditgate clients``: who may call."""
+"""``creditgate clients``: register, list and revoke clients and their API keys."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, TypeVar
 
 import msgspec
 import typer
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.files import ConfigError, load_departments
@@ -17,7 +18,7 @@ from rules.calendar import from_milliseconds, rfc3339
 from rules.vocabulary import DataClass
 from store.db.migrate import migrate
 from store.db.schema import connect
-from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants
+from store.platforms.clients import Client, ClientExistsError, ClientNameInvalidError, ClientStore, Grants
 
 T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Clients and their API keys. / 客户端与密钥。")
@@ -29,22 +30,23 @@ def add(
     scene: Annotated[list[str] | None, typer.Option("--scene", help="Scene it may check; '*' for all; repeat.")] = None,
     data_class: Annotated[
         list[DataClass] | None,
-        typer.Option("--data-class", help="Data class it may use; repeat. public unless given."),
+        typer.Option("--data-class", help="Data class it may use; repeat. Default: public."),
     ] = None,
     feed: Annotated[list[str] | None, typer.Option("--feed", help="Authority it may feed for; repeat.")] = None,
     release: Annotated[bool, typer.Option("--release", help="It may release locks.")] = False,
-    quarantine: Annotated[bool, typer.Option("--quarantine", help="It may release or discard held feeds.")] = False,
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="It may decide on feeds in quarantine.")] = False,
     inspect: Annotated[bool, typer.Option("--inspect", help="It may read metrics and the state of feeds.")] = False,
     operator: Annotated[str | None, typer.Option("--operator", help="Fixed operator of an unattended system.")] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="Fixed purpose of an unattended system.")] = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.01, help="Checks a second it may ask of one gateway process.")
+        float | None,
+        typer.Option("--rate", min=0.01, help="Checks per second and gateway process."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Register a client and show its key, once. / 登记客户端，密钥只显示一次。"""
     settings = settings_or_fail()
-    _must_exist(settings, scene or [], feed or [])
+    _check_names(settings, scene or [], feed or [])
     grants = Grants(
         scenes=frozenset(scene or ()),
         classes=frozenset(data_class or (DataClass.PUBLIC,)),
@@ -57,7 +59,7 @@ def add(
         rate=rate,
     )
     try:
-        key = _with_registry(settings, lambda registry: registry.add(name, grants))
+        key = _with_client_store(settings, lambda store: store.add(name, grants))
     except ClientNameInvalidError as error:
         fail(f"{error.__doc__} / 名称只能含字母、数字、点、下划线和连字符。", MISUSE)
     except ClientExistsError:
@@ -71,32 +73,43 @@ def add(
 
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """Every client that was ever registered. / 列出客户端。"""
-    found = _with_registry(settings_or_fail(), lambda registry: registry.all())
+    """List every client with its grants, revoked ones too. / 列出客户端。"""
+    found = _with_client_store(settings_or_fail(), lambda store: store.all())
     if json:
         print_json([msgspec.to_builtins(client) for client in found])
         return
-    columns = ("client", "scenes", "classes", "feeds", "release", "quarantine", "inspect", "rate", "created", "revoked")
-    table = Table(*columns)
     for client in found:
-        grants = client.grants
-        revoked = rfc3339(from_milliseconds(client.revoked_at)) if client.revoked_at else ""
-        lists = (", ".join(sorted(values)) for values in (grants.scenes, grants.classes, grants.feeds))
-        flags = ("yes" if flag else "" for flag in (grants.release, grants.quarantine, grants.inspect))
-        rate = "" if grants.rate is None else f"{grants.rate:g}"
-        table.add_row(client.id, *lists, *flags, rate, rfc3339(from_milliseconds(client.created_at)), revoked)
-    out.print(table)
+        out.print(client.id, style="bold", highlight=False, markup=False)
+        for name, value in _properties(client):
+            out.print(Padding(Text(f"{name}: {value}"), (0, 0, 0, 4)))
+
+
+def _properties(client: Client) -> Iterator[tuple[str, str]]:
+    """What a client may do, without what it may not: one line each, so that long lists are readable."""
+    grants = client.grants
+    lists = (("scenes / 场景", grants.scenes), ("data / 数据范围", grants.classes), ("feeds / 报送单位", grants.feeds))
+    yield from ((name, ", ".join(sorted(values))) for name, values in lists if values)
+    may = [name for name in ("release", "quarantine", "inspect") if getattr(grants, name)]
+    texts = (
+        ("may also / 其他权限", ", ".join(may)),
+        ("operator / 固定查询人", grants.operator),
+        ("purpose / 固定用途", grants.purpose),
+        ("checks per second / 每秒比对", None if grants.rate is None else f"{grants.rate:g}"),
+        ("created / 登记", rfc3339(from_milliseconds(client.created_at))),
+        ("REVOKED / 已吊销", rfc3339(from_milliseconds(client.revoked_at)) if client.revoked_at else None),
+    )
+    yield from ((name, text) for name, text in texts if text)
 
 
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="Name of the client.")]) -> None:
-    """Revoke a client for good; it stops working within seconds. / 吊销客户端。"""
-    if not _with_registry(settings_or_fail(), lambda registry: registry.revoke(name)):
-        fail(f"No client {name} is in use. / 没有在用的该客户端。")
+    """Revoke a client for good, within seconds. / 吊销客户端。"""
+    if not _with_client_store(settings_or_fail(), lambda store: store.revoke(name)):
+        fail(f"No client {name} is active. / 没有在用的该客户端。")
     out.print(f"{name} revoked / 已吊销", highlight=False)
 
 
-def _must_exist(settings: Settings, scenes: list[str], feeds: list[str]) -> None:
+def _check_names(settings: Settings, scenes: list[str], feeds: list[str]) -> None:
     try:
         known_scenes = load_policy(settings.policy).pack.scenes
         authorities = load_departments(settings.departments).departments
@@ -104,13 +117,13 @@ def _must_exist(settings: Settings, scenes: list[str], feeds: list[str]) -> None
         fail(str(error), MISUSE)
     for scene in scenes:
         if scene != "*" and scene not in known_scenes:
-            fail(f"No scene {scene}; there are: {', '.join(known_scenes)}", MISUSE)
+            fail(f"No scene {scene}; scenes: {', '.join(known_scenes)} / 没有该场景", MISUSE)
     for authority in feeds:
         if authority not in authorities:
-            fail(f"No authority {authority}; there are: {', '.join(authorities)}", MISUSE)
+            fail(f"No authority {authority}; authorities: {', '.join(authorities)} / 没有该单位", MISUSE)
 
 
-def _with_registry(settings: Settings, action: Callable[[ClientStore], Awaitable[T]]) -> T:
+def _with_client_store(settings: Settings, action: Callable[[ClientStore], Awaitable[T]]) -> T:
     async def run() -> T:
         engine = connect(settings.ledger_url.get_secret_value())
         try:

@@ -17,8 +17,11 @@ from store.db.schema import feed_events, listings, notices
 from store.ledger.listing_queries import ListingQueries
 from store.register import keys as register_keys
 
-_KEY = re.compile(r"[0-9a-f]{32}")
-_SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")
+_LISTING_ID = re.compile(r"[0-9a-f]{32}")
+_RECORD_FIELDS = (
+    *("document_no", "correction_document_no", "objection_no", "result", "reason"),
+    *("publicity_from", "corrected_on"),
+)
 listing_app = typer.Typer(no_args_is_help=True, help="One listing. / 单条记录。")
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: everything that was received and decided. / 档案。")
 
@@ -30,7 +33,7 @@ def ledger() -> None:
 
 @ledger_app.command("verify")
 def verify_ledger(json: JsonOption = False) -> None:
-    """Check every row against its chain; ends with 1 when one was altered or is missing. / 核验档案链。"""
+    """Verify every row against its hash chain; exits with 1 when one was altered or is missing. / 核验档案链。"""
     checked, faults = with_stores(settings_or_fail(), _ledger_faults)
     if json:
         print_json({"tables": checked, "faults": faults})
@@ -45,15 +48,15 @@ def verify_ledger(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _ledger_faults(backends: Stores) -> tuple[dict[str, int], list[str]]:
-    chain = backends.book.chain
-    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
+async def _ledger_faults(stores: Stores) -> tuple[dict[str, int], list[str]]:
+    chain = stores.listing_store.chain
+    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(stores.engine, table)]
     checked = {}
-    async with backends.engine.connect() as connection:
+    async with stores.engine.connect() as connection:
         for table in ALL_CHAINED:
             checked[table.name], _ = await chain.head(connection, table)
-    # The chain cannot tell that its end was cut off; the register remembers how far it once was.
-    mark = int(await backends.redis.hget(register_keys.MARKER, "ledger_id") or 0)
+    # A chain cannot show that its end was cut off; the register keeps the last id that it applied.
+    mark = int(await stores.redis.hget(register_keys.MARKER, "ledger_id") or 0)
     if mark > checked[feed_events.name]:
         faults.append(f"{feed_events.name}: rows {checked[feed_events.name] + 1} to {mark} are missing at the end")
     return checked, faults
@@ -68,19 +71,19 @@ def listing() -> None:
 def history(
     id: Annotated[str, typer.Argument(help="Id of the listing, or AUTHORITY/RECORD_NO.")], json: JsonOption = False
 ) -> None:
-    """Print the life of a listing: every event, who sent it, what it changed, and what stands now. / 记录经过。"""
-    document = with_stores(settings_or_fail(), lambda backends: _history(backends, id))
+    """Print the life of a listing: each event, its sender, what it changed, and the present state. / 记录经过。"""
+    document = with_stores(settings_or_fail(), lambda stores: _history(stores, id))
     if document is None:
-        fail(f"No such listing. / 没有该记录。{'' if _KEY.fullmatch(id) else ' (AUTHORITY/RECORD_NO)'}", REFUSED)
+        fail(f"No such listing. / 没有该记录。{'' if _LISTING_ID.fullmatch(id) else ' (AUTHORITY/RECORD_NO)'}", REFUSED)
     if json:
         print_json(document)
     else:
         _print(document)
 
 
-async def _history(backends: Stores, name: str) -> dict[str, Any] | None:
-    table = ListingQueries(backends.engine)
-    key = name if _KEY.fullmatch(name) else backends.keys.listing(*name.partition("/")[::2])
+async def _history(stores: Stores, name: str) -> dict[str, Any] | None:
+    table = ListingQueries(stores.engine)
+    key = name if _LISTING_ID.fullmatch(name) else stores.keys.listing(*name.partition("/")[::2])
     row = await table.find(key)
     events = await table.events(row["origin_key"] or key if row else key)
     if row is None and not events:
@@ -90,21 +93,21 @@ async def _history(backends: Stores, name: str) -> dict[str, Any] | None:
         "origin": row["origin_key"] if row else None,
         "authority": (row or events[0])["authority"],
         "record_no": row["record_no"] if row else None,
-        "events": _told(backends, events),
+        "events": _event_lines(stores, events),
         "now": _now(row) if row else None,
-        "follows_from_it": await _derived(backends, key),
-        "notices": await _notices(backends, key),
+        "follows_from_it": await _derived(stores, key),
+        "notices": await _notices(stores, key),
     }
 
 
-def _told(backends: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each event as it arrived, with what the listing had come to before it and after it."""
-    told, known, before = [], dict[str, FeedRecord](), _standing(backends, {})
+def _event_lines(stores: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each event in the order of arrival, with the state of the listing before and after it."""
+    lines, known, before = [], dict[str, FeedRecord](), _state(stores, {})
     for event in events:
         record = feed_record_from_json(event["record"]) if event["record"] is not None else None
         if record is not None and event["ordering"] is not None:
             known[event["ordering"]] = record
-        after = _standing(backends, known)
+        after = _state(stores, known)
         line = {
             "number": event["id"],
             "at": rfc3339(from_milliseconds(event["recorded_at"])),
@@ -114,15 +117,15 @@ def _told(backends: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]
             "hold": event["hold_id"],
             "acted_on": record.determined_on.isoformat() if record is not None else None,
         }
-        said = {name: getattr(record, name, None) for name in _SHOWN}
-        line |= {name: str(value) for name, value in said.items() if value is not None}
-        told.append(line | {"before": before, "after": after} if after != before else line)
+        fields = {name: getattr(record, name, None) for name in _RECORD_FIELDS}
+        line |= {name: str(value) for name, value in fields.items() if value is not None}
+        lines.append(line | {"before": before, "after": after} if after != before else line)
         before = after
-    return told
+    return lines
 
 
-def _standing(backends: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
-    life = life_of([known[order] for order in sorted(known)], backends.book.working_days)
+def _state(stores: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
+    life = life_of([known[order] for order in sorted(known)], stores.listing_store.working_days)
     ending = life.ending.state.value if life.ending else None
     return {
         "listed": life.record is not None,
@@ -143,16 +146,16 @@ def _now(row: dict[str, Any]) -> dict[str, Any]:
     } | {name: shown[name] for name in names if name in shown}
 
 
-async def _derived(backends: Stores, key: str) -> list[dict[str, Any]]:
+async def _derived(stores: Stores, key: str) -> list[dict[str, Any]]:
     query = select(listings).where(listings.c.origin_key == key).order_by(listings.c.key)
-    async with backends.engine.connect() as connection:
+    async with stores.engine.connect() as connection:
         rows = (await connection.execute(query)).mappings().all()
     return [{"listing": row["key"]} | _now(dict(row)) for row in rows]
 
 
-async def _notices(backends: Stores, key: str) -> list[dict[str, Any]]:
+async def _notices(stores: Stores, key: str) -> list[dict[str, Any]]:
     query = select(notices).where(or_(notices.c.listing_key == key, notices.c.cause_key == key)).order_by(notices.c.id)
-    async with backends.engine.connect() as connection:
+    async with stores.engine.connect() as connection:
         rows = (await connection.execute(query)).mappings().all()
     return [
         {
@@ -171,7 +174,7 @@ def _print(document: dict[str, Any]) -> None:
     if document["origin"]:
         out.print(f"follows from / 源自 {document['origin']}", highlight=False)
     for event in document["events"]:
-        more = ", ".join(f"{name} {event[name]}" for name in (*_SHOWN, "hold") if event.get(name))
+        more = ", ".join(f"{name} {event[name]}" for name in (*_RECORD_FIELDS, "hold") if event.get(name))
         what = f"{event['operation']} ({event['acted_on'] or '—'}) → {event['outcome']}"
         out.print(
             f"  #{event['number']} {event['at']} {what}, {event['client']}{': ' + more if more else ''}",

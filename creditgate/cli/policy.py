@@ -1,4 +1,4 @@
-"""``creditgate policy``: look at a pack and try it before it bites."""
+"""``creditgate policy check|test|diff``: review a policy pack before it is put in force."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from rules.policy.examples import Tried, try_example
 from rules.policy.pack import Policy
 from rules.policy.review import review
 
-PackOption = Annotated[Path | None, typer.Option("--pack", help="The pack; the one in force unless given.")]
+PackOption = Annotated[Path | None, typer.Option("--pack", help="Policy pack. Default: the one in force.")]
 app = typer.Typer(no_args_is_help=True, help="Policy packs. / 策略包。")
 
 
@@ -26,7 +26,7 @@ def policy() -> None:
 
 @app.command()
 def check(pack: PackOption = None, json: JsonOption = False) -> None:
-    """Is a pack well formed, and does each rule ever act; ends with 1 on a remark, 2 on a fault. / 检查策略包。"""
+    """Check that a pack is valid and each rule can act; exits with 1 on a remark, 2 on a fault. / 检查策略包。"""
     settings = settings_or_fail()
     found = load_or_fail(pack or settings.policy)
     remarks = review(found, load_departments(settings.departments), today())
@@ -45,10 +45,10 @@ def check(pack: PackOption = None, json: JsonOption = False) -> None:
 @app.command("test")
 def run_examples(
     pack: PackOption = None,
-    examples: Annotated[Path | None, typer.Option("--examples", help="The file beside the pack unless given.")] = None,
+    examples: Annotated[Path | None, typer.Option("--examples", help="Default: the file beside the pack.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Run the examples kept beside a pack; ends with 1 when one comes out otherwise. / 运行策略示例。"""
+    """Run the examples of a pack; exits with 1 when one has another outcome than expected. / 运行策略示例。"""
     path = pack or settings_or_fail().policy
     found = load_or_fail(path)
     try:
@@ -72,11 +72,11 @@ def run_examples(
 
 @app.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="The pack before.")],
-    new: Annotated[Path, typer.Argument(help="The pack after.")],
+    old: Annotated[Path, typer.Argument(help="Old pack.")],
+    new: Annotated[Path, typer.Argument(help="New pack.")],
     json: JsonOption = False,
 ) -> None:
-    """What changes from one pack to another, in parts and in outcomes; ends with 1 when an outcome does. / 比较。"""
+    """Compare two packs by parts and outcomes; exits with 1 when an outcome changes. / 比较策略包。"""
     before, after = load_or_fail(old), load_or_fail(new)
     parts, cases = part_diffs(before, after), case_diffs(before, after, today())
     if json:
@@ -96,7 +96,7 @@ def diff(
 
 
 def load_or_fail(path: Path) -> Policy:
-    """The pack of a file; ends with 2 and every fault with its line."""
+    """Load a pack; on faults print each with its line and exit with 2."""
     try:
         return load_policy(path)
     except ConfigError as error:
@@ -104,7 +104,7 @@ def load_or_fail(path: Path) -> Policy:
 
 
 def today() -> date:
-    """The civil day in Beijing."""
+    """Today in Beijing."""
     return civil_day(datetime.now(UTC))
 
 

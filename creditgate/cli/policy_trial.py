@@ -1,4 +1,4 @@
-"""``creditgate policy explain|replay``: a pack against the register as it is, and against what was decided."""
+"""``creditgate policy explain|replay``: try a pack on the present register and on past decisions."""
 
 import getpass
 import re
@@ -12,7 +12,7 @@ from uuid import uuid4
 import orjson
 import typer
 
-from creditgate.cli.policy import PackOption, load_or_fail
+from creditgate.cli.policy import PackOption, app, load_or_fail
 from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day, from_milliseconds, to_milliseconds
@@ -26,23 +26,24 @@ from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.ledger.past_decisions import past_decisions
 from store.register.reader import RegisterReader, RegisterUnavailableError
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_PERIOD = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DEADLINE = 5.0
+_LOOK_UP_DEADLINE_S = 5.0
 
 
+@app.command()
 def explain(
     scene: Annotated[str, typer.Option("--scene", "-s", help="Kind of transaction.")],
-    id: Annotated[str, typer.Option("--id", help="Identifier; '-' reads it from stdin, out of the history.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name given beside the number.")] = None,
+    id: Annotated[str, typer.Option("--id", help="Identifier; '-' reads it from stdin, so that no history has it.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name given with the number.")] = None,
     role: Annotated[Role, typer.Option("--role", help="Role of the subject.")] = Role.APPLICANT,
     amount: Annotated[float | None, typer.Option("--amount", help="Amount in yuan.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Region, six digits.")] = None,
-    purpose: Annotated[str, typer.Option("--purpose", help="What for; it stays in the ledger.")] = "策略解释",
+    purpose: Annotated[str, typer.Option("--purpose", help="Purpose, kept in the ledger.")] = "策略解释",
     pack: PackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Each rule of a scene against a subject's listings: fired, or why not. The look-up is on record. / 解释。"""
+    """Print for each rule of a scene whether it fires for a subject, or why not. The query is on record. / 解释。"""
     settings = settings_or_fail()
     policy = load_or_fail(pack or settings.policy)
     if scene not in policy.pack.scenes:
@@ -55,7 +56,7 @@ def explain(
     party = Party(role, number, name)
     transaction = Transaction(scene, amount, region)
     try:
-        matches = with_stores(settings, lambda backends: _look_up(backends, party, scene, purpose))
+        matches = with_stores(settings, lambda stores: _look_up(stores, party, scene, purpose))
     except RegisterUnavailableError as error:
         fail(f"register: {error.code}")
     document = explanation(policy, transaction, party, visible_matches(matches, set(DataClass), today))
@@ -65,23 +66,23 @@ def explain(
         _print_explanation(document)
 
 
-async def _look_up(backends: Stores, party: Party, scene: str, purpose: str) -> list[Match]:
-    """The listings of a subject; that they were looked up, by whom and what for, goes into the ledger first."""
-    keys = [backends.keys.subject(party.number.canonical)] if isinstance(party.number, Identifier) else []
-    names = [backends.keys.name(normalise_name(party.name))] if party.name else []
+async def _look_up(stores: Stores, party: Party, scene: str, purpose: str) -> list[Match]:
+    """The listings of a subject. The query, its operator and purpose are written to the ledger first."""
+    keys = [stores.keys.subject(party.number.canonical)] if isinstance(party.number, Identifier) else []
+    names = [stores.keys.name(normalise_name(party.name))] if party.name else []
     now = to_milliseconds(datetime.now(UTC))
-    said = orjson.dumps({"subject_keys": keys, "name_keys": names})
+    content = orjson.dumps({"subject_keys": keys, "name_keys": names})
     entry = DecisionEntry(
-        f"dec_{uuid4().hex}", now, "operator", getpass.getuser(), purpose, scene, "explain", "explained", said
+        f"dec_{uuid4().hex}", now, "operator", getpass.getuser(), purpose, scene, "explain", "explained", content
     )
-    await DecisionStore(backends.engine, backends.book.chain).record([entry])
-    found = await RegisterReader(backends.redis, _DEADLINE).look_up([*keys, *names])
+    await DecisionStore(stores.engine, stores.listing_store.chain).record([entry])
+    found = await RegisterReader(stores.redis, _LOOK_UP_DEADLINE_S).look_up([*keys, *names])
     by_number, by_name = ([item for key in some for item in found.listings[key]] for some in (keys, names))
     return matches_of(party, by_number, by_name)
 
 
 def explanation(policy: Policy, transaction: Transaction, party: Party, matches: list[Match]) -> dict[str, Any]:
-    """What each rule of the scene makes of each listing, and what comes of all."""
+    """The verdict, and for each listing whether each rule of the scene fires."""
     today = civil_day(datetime.now(UTC))
     verdict = decide(policy, transaction, [(party.standing, matches)], today)
     rules = policy.rules_of(transaction.scene)
@@ -94,7 +95,7 @@ def explanation(policy: Policy, transaction: Transaction, party: Party, matches:
             "authority": match.listing.authority,
             "document_no": match.listing.document_no,
             "at_most": bound(match),
-            "rules": [_tried(rule, match, party, transaction) for rule in rules],
+            "rules": [_rule_trial(rule, match, party, transaction) for rule in rules],
         }
         for match in matches
     ]
@@ -112,7 +113,7 @@ def explanation(policy: Policy, transaction: Transaction, party: Party, matches:
     }
 
 
-def _tried(rule: Rule, match: Match, party: Party, transaction: Transaction) -> dict[str, Any]:
+def _rule_trial(rule: Rule, match: Match, party: Party, transaction: Transaction) -> dict[str, Any]:
     standing, today = party.standing, civil_day(datetime.now(UTC))
     misses = list(rule.when.misses(match.listing, standing.kind, standing.role, transaction))
     misses += [] if rule.holds_on(today) else ["not in force today"]
@@ -136,19 +137,20 @@ def _print_explanation(document: dict[str, Any]) -> None:
         out.print("no listing in force / 无在效记录")
 
 
+@app.command()
 def replay(
-    pack: Annotated[Path, typer.Option("--pack", help="The pack to try.")],
+    pack: Annotated[Path, typer.Option("--pack", help="Policy pack to try.")],
     since: Annotated[str, typer.Option("--since", help="How far back: 30m, 12h, 7d.")] = "7d",
     show: Annotated[int, typer.Option("--show", min=0, help="How many changed decisions to list.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Run past decisions through a pack; ends with 1 when an outcome would have been another. / 回放历史处置。"""
-    span = _SPAN.fullmatch(since)
-    if span is None:
-        fail("--since: a number and m, h or d, as 7d", MISUSE)
+    """Decide past checks again under a pack; exits with 1 when an outcome would change. / 回放历史处置。"""
+    period = _PERIOD.fullmatch(since)
+    if period is None:
+        fail("--since needs a number and m, h or d, as 7d / 须为数字加 m、h 或 d", MISUSE)
     policy = load_or_fail(pack)
-    start = datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
-    found = with_stores(settings_or_fail(), lambda backends: _replay(backends, policy, to_milliseconds(start), show))
+    start = datetime.now(UTC) - timedelta(**{_UNITS[period[2]]: int(period[1])})
+    found = with_stores(settings_or_fail(), lambda stores: _replay(stores, policy, to_milliseconds(start), show))
     if json:
         print_json({"policy": policy.named, "since": start.isoformat()} | found)
     else:
@@ -159,19 +161,19 @@ def replay(
         for item in found["listed"]:
             out.print(f"    {item['decision_id']} {item['before']} → {item['after']}", highlight=False)
         if found["not_replayable"]:
-            out.print(f"{found['not_replayable']} keep too little to be decided again", style="dim")
+            out.print(f"{found['not_replayable']} cannot be decided again: too little was kept", style="dim")
     if found["changed"]:
         raise typer.Exit(REFUSED)
 
 
-async def _replay(backends: Stores, policy: Policy, since: int, show: int) -> dict[str, Any]:
+async def _replay(stores: Stores, policy: Policy, since: int, show: int) -> dict[str, Any]:
     changes: Counter[tuple[str, str, str]] = Counter()
     listed: list[dict[str, str]] = []
-    total = lost = 0
-    async for past in past_decisions(backends.engine, since):
+    total = not_replayable = 0
+    async for past in past_decisions(stores.engine, since):
         total += 1
         if past.check is None:
-            lost += 1
+            not_replayable += 1
             continue
         after = outcome_under(policy, past.check, civil_day(from_milliseconds(past.decided_at)))
         if after is past.check.outcome:
@@ -183,7 +185,7 @@ async def _replay(backends: Stores, policy: Policy, since: int, show: int) -> di
     return {
         "decisions": total,
         "changed": sum(changes.values()),
-        "not_replayable": lost,
+        "not_replayable": not_replayable,
         "changes": [
             {"scene": scene, "before": before, "after": after, "count": count}
             for (scene, before, after), count in changes.most_common()

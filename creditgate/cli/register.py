@@ -27,16 +27,16 @@ from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
 from store.register.verify import Verification
 from store.register.writer import RegisterNotLoadedError
 
-_DEADLINE = 5.0
+_LOOK_UP_DEADLINE_S = 5.0
 app = typer.Typer(no_args_is_help=True, help="The register: listings in force now. / 名单库。")
 
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="Identifier; '-' reads it from stdin, out of the history.")],
+    id: Annotated[str, typer.Argument(help="Identifier; '-' reads it from stdin, so that no history has it.")],
     json: JsonOption = False,
 ) -> None:
-    """Every listing of a subject; ends with 1 when there is none. / 查看某一主体的全部记录。"""
+    """Print every listing of a subject; exits with 1 when there is none. / 查看某一主体的全部记录。"""
     settings = settings_or_fail()
     today = civil_day(datetime.now(UTC))
     try:
@@ -64,7 +64,7 @@ def show(
 
 @app.command()
 def stats(json: JsonOption = False) -> None:
-    """How much the register holds, and what became of the records. / 名单库统计。"""
+    """Print the size of the register, and the number of records by outcome. / 名单库统计。"""
     settings = settings_or_fail()
     try:
         document = asyncio.run(_stats(settings))
@@ -81,7 +81,7 @@ def stats(json: JsonOption = False) -> None:
 
 async def _look_up(settings: Settings, keys: list[str]) -> LookUp:
     async with redis_client.from_url(settings.redis_url.get_secret_value()) as redis:
-        return await RegisterReader(redis, _DEADLINE).look_up(keys)
+        return await RegisterReader(redis, _LOOK_UP_DEADLINE_S).look_up(keys)
 
 
 async def _stats(settings: Settings) -> dict[str, Any]:
@@ -97,7 +97,7 @@ async def _stats(settings: Settings) -> dict[str, Any]:
 
 @app.command()
 def rebuild(json: JsonOption = False) -> None:
-    """Make the register anew from the ledger beside the running one, and swap it in. / 由档案重建名单库并切换。"""
+    """Build the register from the ledger beside the running one, and swap it in. / 由档案重建名单库并切换。"""
     now = datetime.now(UTC)
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
@@ -109,20 +109,20 @@ def rebuild(json: JsonOption = False) -> None:
         out.print(f"{done.told} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
 
 
-async def _rebuild(backends: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
+async def _rebuild(stores: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
     try:
-        return await Rebuild(backends.engine, backends.redis, backends.book).run(
+        return await Rebuild(stores.engine, stores.redis, stores.listing_store).run(
             to_milliseconds(now), civil_day(now), progress
         )
     except RegisterNotLoadedError:
-        fail("There is no register to stand beside; the worker fills it. / 名单库尚未就绪，由流处理装载。")
+        fail("The register is not loaded yet; the worker loads it. / 名单库尚未就绪，由流处理装载。")
     except RebuildRunningError:
         fail("Another rebuild is running. / 另一重建正在进行。")
 
 
 @app.command()
 def verify(json: JsonOption = False) -> None:
-    """Compare ledger and register by count and digest; names what differs, and ends with 1. / 核对档案与名单库。"""
+    """Compare ledger and register by count and digest; exits with 1 and names what differs. / 核对档案与名单库。"""
     found = with_stores(settings_or_fail(), _compare)
     if json:
         print_json(_comparison_document(found))
@@ -132,9 +132,9 @@ def verify(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _compare(backends: Stores) -> Comparison:
+async def _compare(stores: Stores) -> Comparison:
     try:
-        return await Verification(backends.engine, backends.redis, backends.book).run(civil_day(datetime.now(UTC)))
+        return await Verification(stores.engine, stores.redis, stores.listing_store).run(civil_day(datetime.now(UTC)))
     except RegisterNotLoadedError:
         fail("register_not_loaded")
 
@@ -153,7 +153,7 @@ def _comparison_document(found: Comparison) -> dict[str, object]:
 def _print_comparison(found: Comparison) -> None:
     for name, side in (("ledger / 档案", found.ledger), ("register / 名单库", found.register)):
         out.print(f"{name}: {side.count} in force, {side.digest}", highlight=False, soft_wrap=True)
-    out.print("gateways keep no copy: each check reads the register / 网关不留副本，每次比对直接读取名单库")
+    out.print("not compared: each gateway's replica, which follows the register / 未核对：各网关随名单库更新的副本")
     for kind, count in found.counts.items():
         out.print(f"{kind}: {count}", style="red", highlight=False)
         out.print("\n".join(f"  {key}" for key in found.named[kind]), highlight=False)

@@ -1,4 +1,4 @@
-"""``creditgate repair``: may a listing be repaired, and what decides. Grants nothing."""
+"""``creditgate repair``: whether a listing may be repaired, and which condition decides. Grants nothing."""
 
 from typing import Annotated, Any
 
@@ -33,18 +33,18 @@ def check(
     listing: Annotated[str, typer.Argument(help="Id of the listing, as checks and receipts show it.")],
     fact: Annotated[
         list[str] | None,
-        typer.Option("--fact", help="What is stated, as fulfilled_on=2026-05-01 or impact_eliminated=true; repeat."),
+        typer.Option("--fact", help="A stated fact, as fulfilled_on=2026-05-01 or impact_eliminated=true; repeat."),
     ] = None,
-    operator: Annotated[str | None, typer.Option("--operator", help="Who asks.")] = None,
-    purpose: Annotated[str | None, typer.Option("--purpose", help="What for.")] = None,
+    operator: Annotated[str | None, typer.Option("--operator", help="Person who asks.")] = None,
+    purpose: Annotated[str | None, typer.Option("--purpose", help="Purpose of the query.")] = None,
     url: UrlOption = None,
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Whether the conditions of repair are met today, by each measure; ends with 1 unless they are."""
+    """Whether each measure's conditions of repair are met today; exits with 1 unless they are. / 查看修复条件。"""
     settings = settings_or_fail()
-    query = dict(map(_stated, fact or ()))
-    query |= {name: said for name, said in (("operator", operator), ("purpose", purpose)) if said}
+    query = dict(map(_fact, fact or ()))
+    query |= {name: value for name, value in (("operator", operator), ("purpose", purpose)) if value}
     address = f"{gateway_url(url, settings)}/v1/listings/{listing}/repair"
     document = call("GET", address, api_key(key, settings, "centre"), query=query, as_json=json)
     if json:
@@ -55,7 +55,7 @@ def check(
         raise typer.Exit(REFUSED)
 
 
-def _stated(fact: str) -> tuple[str, str]:
+def _fact(fact: str) -> tuple[str, str]:
     name, found, value = fact.partition("=")
     if not found:
         fail(f"--fact needs NAME=VALUE, not {name} / 须为 名称=取值", MISUSE)

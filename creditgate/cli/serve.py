@@ -1,4 +1,4 @@
-"""Run CreditGate: all in one, or its parts."""
+"""``creditgate up|serve|worker|setup``: run everything on this machine, or one part of a deployment."""
 
 import asyncio
 import os
@@ -29,11 +29,13 @@ from gateway.process.prefork import NoWorkerServesError, run_workers
 from gateway.process.server import port_is_free, run_gateway
 from streams.worker import run_worker
 
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Gateway processes that share the port.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=1, max=64, help="Number of gateway processes that share the port.")
+]
 
 
 def up(
-    seed: Annotated[bool, typer.Option("--seed", help="Feed the sample records of config/samples once.")] = False,
+    seed: Annotated[bool, typer.Option("--seed", help="Upload the sample records of config/samples once.")] = False,
     workers: WorkersOption = 1,
 ) -> None:
     """Run everything on this machine: Valkey, ledger, Faust worker and gateway. / 一键启动。"""
@@ -42,7 +44,7 @@ def up(
         load_policy(settings.policy), load_departments(settings.departments)
     except (ValidationError, ConfigError, ValueError, OSError) as error:
         fail(f"settings: {error}", MISUSE)
-    os.umask(0o077)  # what is kept here is for its owner only
+    os.umask(0o077)  # files of the data directory are for its owner only
     try:
         lock = claim_directory(settings.data)
     except DataDirectoryInUseError as error:
@@ -64,8 +66,8 @@ async def _up(settings: Settings, lock: int, *, seed: bool, workers: int) -> Non
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
-            listed = starting.result()
-            _welcome(settings, group.url, monotonic() - began, seeded=listed)
+            seeded = starting.result()
+            _print_welcome(settings, group.url, monotonic() - began, seeded=seeded)
             await stopping
     except StartFailedError as error:
         fail(str(error))
@@ -76,14 +78,14 @@ async def _up(settings: Settings, lock: int, *, seed: bool, workers: int) -> Non
 
 
 async def _start(group: ProcessGroup, settings: Settings, *, seed: bool) -> bool:
-    def say(line: str) -> None:
+    def announce(line: str) -> None:
         err.print(f"· {line}", highlight=False)
 
-    await group.start(say)
-    return await seed_samples(group.url, settings, say) if seed else False
+    await group.start(announce)
+    return await seed_samples(group.url, settings, announce) if seed else False
 
 
-def _welcome(settings: Settings, url: str, seconds: float, *, seeded: bool) -> None:
+def _print_welcome(settings: Settings, url: str, seconds: float, *, seeded: bool) -> None:
     key = demo_key(settings, "demo")
     out.print(f"\nCreditGate 信用闸门 is up after {seconds:.1f} s / 已就绪", style="bold green", highlight=False)
     lines = [
@@ -110,7 +112,7 @@ def _welcome(settings: Settings, url: str, seconds: float, *, seeded: bool) -> N
 
 
 def serve(workers: WorkersOption = 1) -> None:
-    """Run the gateway only. / 仅运行网关。"""
+    """Run only the gateway. / 仅运行网关。"""
     settings = settings_or_fail()
     try:
         if workers > 1:
@@ -124,7 +126,7 @@ def serve(workers: WorkersOption = 1) -> None:
 
 
 def worker() -> None:
-    """Run a Faust worker only. / 仅运行流处理。"""
+    """Run only a Faust worker. / 仅运行流处理。"""
     settings = settings_or_fail()
     try:
         run_worker(settings)
@@ -133,7 +135,7 @@ def worker() -> None:
 
 
 def setup() -> None:
-    """Prepare a deployment: migrate the ledger and create the topics; safe to repeat. / 初始化档案与主题。"""
+    """Prepare a deployment: migrate the ledger and create the topics; may be repeated. / 初始化档案与主题。"""
     settings = settings_or_fail()
     try:
         uvloop.run(provision(settings))

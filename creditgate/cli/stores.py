@@ -1,4 +1,4 @@
-"""The register and the ledger themselves, for commands of the operator who runs them."""
+"""Direct access to the register and the ledger, for the operator's commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,20 +25,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a command works on."""
+    """Open connections, and the listings' store with the deployment's keys."""
 
     engine: AsyncEngine
     redis: Any
     keys: SubjectKeys
-    book: ListingStore
+    listing_store: ListingStore
 
 
 def with_stores(settings: Settings, action: Callable[[Stores], Awaitable[T]]) -> T:
-    """Run an action on them; ends with 1 when one of them is away, with 2 when the settings do not reach."""
+    """Run an action on the stores; exits with 1 when one of them is unavailable, with 2 when a setting is invalid."""
 
     async def run() -> T:
-        async with _backends(settings) as backends:
-            return await action(backends)
+        async with _open_stores(settings) as stores:
+            return await action(stores)
 
     try:
         return asyncio.run(run())
@@ -51,14 +51,14 @@ def with_stores(settings: Settings, action: Callable[[Stores], Awaitable[T]]) ->
 
 
 @asynccontextmanager
-async def _backends(settings: Settings) -> AsyncIterator[Stores]:
+async def _open_stores(settings: Settings) -> AsyncIterator[Stores]:
     keys = SubjectKeys(settings.pepper_bytes())
     listing_indexer = ListingIndexer(load_departments(settings.departments), keys)
-    book = ListingStore(listing_indexer, load_working_days(settings.holidays), HashChain(keys))
+    listing_store = ListingStore(listing_indexer, load_working_days(settings.holidays), HashChain(keys))
     engine = connect(settings.ledger_url.get_secret_value())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     try:
-        yield Stores(engine, redis, keys, book)
+        yield Stores(engine, redis, keys, listing_store)
     finally:
         await redis.aclose()
         await engine.dispose()

@@ -1,4 +1,4 @@
-"""What all commands share: how they fail, how they print, how they find the gateway."""
+"""What all commands share: options, output, exit codes, and the gateway's address and key."""
 
 import os
 import sys
@@ -22,27 +22,27 @@ MISUSE = 2
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts. / 输出 JSON。")]
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", envvar="CREDITGATE_URL", help="The gateway; the local one unless given."),
+    typer.Option("--url", envvar="CREDITGATE_URL", help="Address of the gateway. Default: the local one."),
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option("--key", envvar="CREDITGATE_KEY", help="API key; in embedded mode the demo's unless given."),
+    typer.Option("--key", envvar="CREDITGATE_KEY", help="API key. Default in the embedded mode: a demo client's."),
 ]
 
 
 def fail(line: str, code: int = REFUSED) -> NoReturn:
-    """End with a line on stderr."""
+    """Print a line on stderr and exit."""
     err.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401
-    """JSON on stdout."""
+    """Print JSON on stdout."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def settings_or_fail() -> Settings:
-    """The operator's settings; ends with 2 when they are not valid."""
+    """The operator's settings; exits with 2 when they are not valid."""
     try:
         return operator_settings()
     except (ValidationError, ValueError, OSError) as error:
@@ -50,12 +50,12 @@ def settings_or_fail() -> Settings:
 
 
 def gateway_url(given: str | None, settings: Settings) -> str:
-    """Where the gateway is."""
+    """Address of the gateway, without a slash at the end."""
     return (given or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def api_key(given: str | None, settings: Settings, demo: str) -> str:
-    """The key to call with; ends with 2 when there is none."""
+    """The given key, or in the embedded mode the key of the demo client ``demo``; exits with 2 when there is none."""
     if given:
         return given
     if settings.pepper is not None and _is_embedded(settings.data):

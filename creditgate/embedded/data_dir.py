@@ -1,4 +1,4 @@
-"""The embedded mode's data directory: one owner, its secret, and the settings that follow from it.
+"""The data directory of the embedded mode: its one owner, its secret, and the settings derived from it.
 
 var/owner.lock  var/pepper (0600)  var/valkey/  var/valkey.sock  var/ledger.sqlite3  var/faust/
 """
@@ -17,43 +17,44 @@ from pydantic import SecretStr
 from config.settings import PREFIX, Settings, load_settings
 from rules.faults import CreditGateError
 
-_LONGEST_SOCKET_PATH = 100
-_TAKE_OVER = 15.0
-"""Seconds to wait for the processes of an owner that died to let go."""
+_MAX_SOCKET_PATH_CHARACTERS = 100
+_TAKE_OVER_DEADLINE_S = 15.0
+"""How long the processes of an owner that died may take to release the directory."""
+_LOCK_RETRY_S = 0.1
 
 
 class DataDirectoryInUseError(CreditGateError):
-    """Another CreditGate runs on this data directory; the message is a line for people."""
+    """Another CreditGate uses this data directory; the message is for people."""
 
 
 def claim_directory(data: Path) -> int:
-    """Become the one owner of the directory; the open lock, to be handed to Valkey as well.
+    """Become the only owner of the directory; return the open lock file, which Valkey inherits.
 
-    As long as any process holds the lock, no second Valkey can write to the same append-only file.
-    Raises ``DataDirectoryInUseError`` at once when the owner is alive.
+    While any process has the lock, no second Valkey can write to the same append-only file.
+    Raises ``DataDirectoryInUseError`` at once when the owner is running.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(data / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = monotonic() + _TAKE_OVER
+    deadline = monotonic() + _TAKE_OVER_DEADLINE_S
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             owner = os.pread(lock, 20, 0).decode().strip()
-            if _alive(owner) or monotonic() > deadline:
+            if _is_running(owner) or monotonic() > deadline:
                 os.close(lock)
                 raise DataDirectoryInUseError(
                     f"Another CreditGate (pid {owner or '?'}) runs on {data.resolve()}. "
                     f"Stop it, or set CREDITGATE_DATA. / 该数据目录已被另一个信用闸门进程使用。"
                 ) from None
-            sleep(0.1)
+            sleep(_LOCK_RETRY_S)
             continue
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
 
 
-def _alive(owner: str) -> bool:
+def _is_running(owner: str) -> bool:
     if not owner.isdigit():
         return False
     try:
@@ -66,7 +67,7 @@ def _alive(owner: str) -> bool:
 
 
 def ensure_pepper(settings: Settings) -> None:
-    """Make the secret of a new embedded deployment, readable by its owner only."""
+    """Create the secret of a new embedded deployment, readable by its owner only."""
     path = settings.data / "pepper"
     if settings.pepper is not None or path.exists():
         return
@@ -80,7 +81,7 @@ def ensure_pepper(settings: Settings) -> None:
 
 
 def embedded_settings(settings: Settings) -> Settings:
-    """The settings of the embedded mode for that data directory."""
+    """The settings with the pepper, Valkey socket and SQLite ledger of the data directory."""
     data = settings.data.resolve()
     pepper = settings.pepper or SecretStr((data / "pepper").read_text().strip())
     socket = socket_path(data)
@@ -96,7 +97,10 @@ def embedded_settings(settings: Settings) -> Settings:
 
 
 def operator_settings() -> Settings:
-    """Settings for a command beside a running deployment: the embedded one's, unless the environment says other."""
+    """Settings for a command beside a running deployment: those of the embedded mode where the data directory has one.
+
+    A ledger or register named in the environment takes precedence.
+    """
     settings = load_settings()
     named = any(
         os.environ.get(f"{PREFIX}{name}{suffix}") for name in ("LEDGER_URL", "REDIS_URL") for suffix in ("", "_FILE")
@@ -107,19 +111,19 @@ def operator_settings() -> Settings:
 
 
 def socket_path(data: Path) -> Path:
-    """Where Valkey listens: in the data directory, or in a private place when that path is too long."""
+    """The socket of Valkey: in the data directory, or in a private temporary one when that path is too long."""
     path = data / "valkey.sock"
-    if len(str(path)) <= _LONGEST_SOCKET_PATH:
+    if len(str(path)) <= _MAX_SOCKET_PATH_CHARACTERS:
         return path
-    place = Path(tempfile.gettempdir()) / f"creditgate-{os.getuid()}-{sha256(str(data).encode()).hexdigest()[:12]}"
-    place.mkdir(mode=0o700, exist_ok=True)
-    if place.stat().st_uid != os.getuid():
-        raise PermissionError(f"{place} belongs to somebody else")
-    return place / "valkey.sock"
+    private = Path(tempfile.gettempdir()) / f"creditgate-{os.getuid()}-{sha256(str(data).encode()).hexdigest()[:12]}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    if private.stat().st_uid != os.getuid():
+        raise PermissionError(f"{private} belongs to another user")
+    return private / "valkey.sock"
 
 
 def demo_key(settings: Settings, name: str) -> str:
-    """Key of a demo client: the one that was set, else one made from the pepper, the same at each start."""
+    """Key of a demo client: ``CREDITGATE_DEMO_KEY``, or derived from the pepper and so the same at each start."""
     if name == "demo" and settings.demo_key is not None:
         return settings.demo_key.get_secret_value()
     return f"cgk_{name}_{hmac.new(settings.pepper_bytes(), f'demo-key:{name}'.encode(), sha256).hexdigest()[:40]}"

@@ -1,4 +1,4 @@
-"""What a deployment needs before it serves: the ledger's schema, the topics, and its first clients."""
+"""Prepare a deployment before it serves: the ledger's schema, the topics, and the first clients."""
 
 from collections.abc import Mapping
 
@@ -18,20 +18,20 @@ from store.platforms.clients import ClientStore, Grants
 
 
 async def provision(settings: Settings, clients: Mapping[str, tuple[str, Grants]] | None = None) -> None:
-    """Prepare a deployment; safe to run again. Raises what the ledger or the broker raises."""
+    """Prepare a deployment; may be repeated. Raises what the ledger or the broker raises."""
     engine = connect(settings.ledger_url.get_secret_value())
     try:
         await migrate(engine)
-        registry = ClientStore(engine)
+        store = ClientStore(engine)
         for name, (key, grants) in (clients or {}).items():
-            await registry.add(name, grants, key, replace=True)
+            await store.add(name, grants, key, replace=True)
     finally:
         await engine.dispose()
     await declare_topics(settings)
 
 
 async def declare_topics(settings: Settings) -> None:
-    """Create the topics with their partition count, where they do not exist."""
+    """Create the topics that do not exist, with ``settings.partitions`` partitions."""
     scheme, _, address = settings.broker_url.get_secret_value().partition("://")
     if scheme == "kafka":
         await _declare_on_kafka(address, settings)
@@ -45,7 +45,7 @@ async def declare_topics(settings: Settings) -> None:
 
 
 def _topics(settings: Settings) -> list[str]:
-    """Our own, and those of departments' change events."""
+    """The program's own topics, and those of departments' change events."""
     sources = change_sources(load_departments(settings.departments), load_formats(settings.formats))
     return [*topics.ALL, *(source.topic for source in sources)]
 
@@ -55,12 +55,12 @@ async def _declare_on_kafka(bootstrap: str, settings: Settings) -> None:
     await admin.start()
     try:
         large = {"max.message.bytes": str(MESSAGE_BYTES)}
-        wanted = [
+        new_topics = [
             NewTopic(topic, settings.partitions, settings.replication, topic_configs=large)
             for topic in _topics(settings)
         ]
-        answer = await admin.create_topics(wanted)
-        for _topic, code, *_ in answer.topic_errors:
+        response = await admin.create_topics(new_topics)
+        for _topic, code, *_ in response.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise for_code(code)
     finally:

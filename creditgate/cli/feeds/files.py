@@ -1,4 +1,4 @@
-"""``creditgate feed``: check a department's file, deliver it, and list the formats that are read."""
+"""``creditgate feed``: check a department's file, upload it, and list the formats."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ from creditgate.cli.terminal import (
     print_json,
     settings_or_fail,
 )
-from creditgate.feed_upload import Delivery, DeliveryFailedError, deliver
+from creditgate.feed_upload import MAX_REPORTED_ROWS, UploadFailedError, UploadReport, upload
 from intake.files.tables import FileUnreadableError, kind_of
 from intake.formats.loader import load_formats
 from intake.formats.model import FEED_RECORD, Format
 from intake.rows.pipeline import Prepared, prepare
 
-_SHOWN = 20
+_PRINTED_FAULTS = 20
 app = typer.Typer(no_args_is_help=True, help="Feeds of the departments. / 部门报送。")
 
 FileArgument = Annotated[
@@ -51,14 +51,17 @@ def feed() -> None:
 
 @app.command()
 def formats(json: JsonOption = False) -> None:
-    """List the formats in which files are read. / 列出可读取的格式。"""
+    """List the formats of files that can be read. / 列出可读取的格式。"""
     found = _formats(settings_or_fail())
     if json:
-        print_json([_about(fmt) for fmt in found.values()])
+        print_json([_summary(fmt) for fmt in found.values()])
         return
-    table = Table("format / 格式", "title / 名称", "authority / 单位", "mode / 方式", box=None)
+    table = Table(box=None)
+    for column in ("format / 格式", "authority / 单位"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("title / 名称", overflow="fold")
     for fmt in found.values():
-        table.add_row(fmt.name, f"{fmt.title}\n{fmt.title_en}", fmt.authority or "", fmt.mode)
+        table.add_row(fmt.name, fmt.authority or "", f"{fmt.title}\n{fmt.title_en}")
     out.print(table)
 
 
@@ -67,27 +70,28 @@ def check(
     file: FileArgument,
     format_name: FormatOption = FEED_RECORD,
     authority: Annotated[
-        str | None, typer.Option("--authority", "-a", help="Who would send it; the format's own unless given.")
+        str | None, typer.Option("--authority", "-a", help="Authority that sends the file. Default: the format's own.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=0, help="Records to show; failing rows are shown all.")] = 50,
+    rows: Annotated[int, typer.Option(min=0, help="Records to show; all failing rows are shown.")] = 50,
     json: JsonOption = False,
 ) -> None:
-    """Show how each row would be read, and every row that fails, by line, column and reason. Sends nothing.
+    """Show how each row would be read, and each row that fails with line, column and reason. Sends nothing.
 
-    Ends with 1 when any row fails. / 试读文件，不报送。
+    Exits with 1 when a row fails. / 试读文件，不报送。
     """
     settings = settings_or_fail()
     fmt = _format(settings, format_name)
     sender = authority or fmt.authority
     if sender is None:
-        fail(f"--authority is needed: {fmt.name} belongs to no single one / 请指定认定单位", MISUSE)
-    desk = feed_check.throw_away_desk(settings)
-    if desk.departments.find(sender) is None:
+        fail(f"--authority is needed: format {fmt.name} has none of its own / 请指定认定单位", MISUSE)
+    validator = feed_check.throwaway_validator(settings)
+    if validator.departments.find(sender) is None:
         fail(f"no such authority: {sender} / 该认定单位未登记", MISUSE)
     try:
         with file.open("rb") as opened:
-            judged = feed_check.judge(prepare(opened, kind_of(file.name), fmt, sender), fmt, desk, sender)
-            failed = feed_check.report(judged, rows, as_json=json)
+            prepared = prepare(opened, kind_of(file.name), fmt, sender)
+            validated = feed_check.validate_rows(prepared, fmt, validator, sender)
+            failed = feed_check.print_report(validated, rows, as_json=json)
     except FileUnreadableError as error:
         fail(f"{file.name}: {error}", MISUSE)
     if failed:
@@ -104,50 +108,50 @@ def push(
     wait: Annotated[bool, typer.Option(help="Wait until every record is applied or rejected.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Deliver a file; counts what was accepted, and what was rejected by line and reason.
+    """Upload a file; print how many records were accepted, and each rejected row with line and reason.
 
-    Ends with 1 when any record was rejected. / 报送文件。
+    Exits with 1 when a record is rejected. / 报送文件。
     """
     settings = settings_or_fail()
     fmt = _format(settings, format_name)
     try:
         with file.open("rb") as opened:
             rows = prepare(opened, kind_of(file.name), fmt, authority)
-            delivery = _deliver(rows, gateway_url(url, settings), api_key(key, settings, "feeder"), authority, wait)
+            report = _upload(rows, gateway_url(url, settings), api_key(key, settings, "feeder"), authority, wait)
     except FileUnreadableError as error:
         fail(f"{file.name}: {error}", MISUSE)
-    except DeliveryFailedError as error:
+    except UploadFailedError as error:
         fail(str(error))
-    for fault in delivery.rejected:
+    for fault in report.rejected:
         fault["path"] = fmt.column_at(fault["path"]) or fault["path"]
     if json:
-        print_json(asdict(delivery))
+        print_json(asdict(report))
     else:
-        _print(delivery, wait=wait)
-    if delivery.rejected_count:
+        _print(report, wait=wait)
+    if report.rejected_count:
         raise typer.Exit(REFUSED)
 
 
-def _deliver(rows: Iterator[Prepared], url: str, key: str, authority: str, wait: bool) -> Delivery:
+def _upload(rows: Iterator[Prepared], url: str, key: str, authority: str, wait: bool) -> UploadReport:
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("records / 记录", total=None)
-        return asyncio.run(deliver(url, key, authority, rows, wait=wait, progress=lambda n: progress.advance(task, n)))
+        return asyncio.run(upload(url, key, authority, rows, wait=wait, progress=lambda n: progress.advance(task, n)))
 
 
-def _print(delivery: Delivery, *, wait: bool) -> None:
-    settled = f", applied {delivery.applied}, superseded {delivery.superseded}" if wait else ""
-    out.print(f"accepted {delivery.accepted}{settled}, rejected {delivery.rejected_count}", highlight=False)
-    for fault in delivery.rejected[:_SHOWN]:
+def _print(report: UploadReport, *, wait: bool) -> None:
+    settled = f", applied {report.applied}, superseded {report.superseded}" if wait else ""
+    out.print(f"accepted {report.accepted}{settled}, rejected {report.rejected_count}", highlight=False)
+    for fault in report.rejected[:_PRINTED_FAULTS]:
         feed_check.print_fault(fault)
-    if delivery.rejected_count > _SHOWN:
-        out.print(f"  … and {delivery.rejected_count - _SHOWN} more; --json shows up to 10,000", markup=False)
+    if (more := report.rejected_count - _PRINTED_FAULTS) > 0:
+        out.print(f"  … and {more} more; --json prints up to {MAX_REPORTED_ROWS:,}", markup=False)
 
 
 def _format(settings: Settings, name: str) -> Format:
     found = _formats(settings)
     if name not in found:
-        fail(f"no such format: {name}; there are {', '.join(found)} / 没有该格式", MISUSE)
+        fail(f"no such format: {name}; formats: {', '.join(found)} / 没有该格式", MISUSE)
     return found[name]
 
 
@@ -158,5 +162,5 @@ def _formats(settings: Settings) -> dict[str, Format]:
         fail(str(error), MISUSE)
 
 
-def _about(fmt: Format) -> dict[str, Any]:
+def _summary(fmt: Format) -> dict[str, Any]:
     return {name: getattr(fmt, name) for name in ("name", "title", "title_en", "authority", "mode", "envelope")}

@@ -1,4 +1,4 @@
-"""``creditgate feeds``: look after the feeds of all departments, as the credit centre does."""
+"""``creditgate feeds``: the state of all feeds, and decisions on those in quarantine, for the credit centre."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -18,16 +18,16 @@ from creditgate.cli.terminal import (
     settings_or_fail,
 )
 
-app = typer.Typer(no_args_is_help=True, help="State of all feeds; release or discard held ones. / 报送情况与暂存处置。")
+app = typer.Typer(no_args_is_help=True, help="State of all feeds, and their quarantine. / 报送情况与暂存处置。")
 
 AuthorityArgument = Annotated[str, typer.Argument(help="Code of the authority, as in departments.yaml.")]
-OperatorOption = Annotated[str | None, typer.Option("--operator", help="Who decides.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it stays in the ledger.")]
+OperatorOption = Annotated[str | None, typer.Option("--operator", help="Person who decides.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, kept in the ledger.")]
 
 
 @app.command()
 def status(url: UrlOption = None, key: KeyOption = None, json: JsonOption = False) -> None:
-    """How each feed is doing; ends with 1 when one is held, silent too long, or late with an objection."""
+    """State of each feed; exits with 1 when one is in quarantine, silent too long or late. / 报送情况。"""
     settings = settings_or_fail()
     document = call(
         "GET",
@@ -39,7 +39,7 @@ def status(url: UrlOption = None, key: KeyOption = None, json: JsonOption = Fals
         print_json(document)
     else:
         _print(document["feeds"])
-    if any(map(_wrong, document["feeds"])):
+    if any(map(_needs_attention, document["feeds"])):
         raise typer.Exit(REFUSED)
 
 
@@ -52,7 +52,7 @@ def release(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let the held records of an authority go their way. / 核准暂存的报送。"""
+    """Apply the records that an authority has in quarantine. / 核准暂存的报送。"""
     _decide(authority, "release", reason, operator, url, key, as_json=json)
 
 
@@ -65,7 +65,7 @@ def discard(
     key: KeyOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let the held records of an authority fall; they stay in the ledger. / 不予采用暂存的报送。"""
+    """Discard the records that an authority has in quarantine; the ledger keeps them. / 不予采用暂存的报送。"""
     _decide(authority, "discard", reason, operator, url, key, as_json=json)
 
 
@@ -87,7 +87,7 @@ def _decide(
     out.print(f"{document['hold']} ({document['cause']}): {document['state']}", highlight=False, markup=False)
 
 
-def _wrong(feed: dict[str, Any]) -> bool:
+def _needs_attention(feed: dict[str, Any]) -> bool:
     return bool(feed["hold"] or feed["silent_too_long"] or any(each["overdue"] for each in feed["objections"]))
 
 
@@ -98,13 +98,13 @@ def _print(feeds: list[dict[str, Any]]) -> None:
 
 def _lines(feed: dict[str, Any]) -> Iterator[str]:
     arrival, hold = feed["arrival"], feed["hold"]
-    yield f"{'!' if _wrong(feed) else ' '} {feed['authority']} {feed['name']}"
-    silent = f"{_shown(feed['silent_working_days'])}/{_shown(feed['rhythm_working_days'])}"
-    yield f"    last record / 最近报送: {_shown(feed['last_record_at'])}"
+    yield f"{'!' if _needs_attention(feed) else ' '} {feed['authority']} {feed['name']}"
+    silent = f"{_text(feed['silent_working_days'])}/{_text(feed['rhythm_working_days'])}"
+    yield f"    last record / 最近报送: {_text(feed['last_record_at'])}"
     yield f"    working days silent/declared / 静默/约定工作日: {silent}"
     yield f"    in force / 有效: {feed['in_force']}"
     yield f"    received / 收到: {feed['received']}, rejected / 退回: {feed['rejected']}"
-    mean, allowed = _shown(arrival["mean_working_days"]), arrival["allowed_working_days"]
+    mean, allowed = _text(arrival["mean_working_days"]), arrival["allowed_working_days"]
     yield f"    late / 迟报: {arrival['late']} of {arrival['listings']}, mean {mean} of {allowed} / 平均工作日"
     for each in feed["objections"]:
         overdue = ", OVERDUE / 逾期" if each["overdue"] else ""
@@ -113,5 +113,5 @@ def _lines(feed: dict[str, Any]) -> Iterator[str]:
         yield f"    HELD / 暂存: {hold['cause']}, {hold['records']} records since {hold['since']}"
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     return "—" if value is None else str(value)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creditgate.cli.check_csv import Asked, checks_in, result_rows, write_results
+from creditgate.cli.check_csv import FileCheck, checks_in, result_rows, write_results
 from intake.files.tables import FileKind, FileUnreadableError
 from tests.unit.intake.sample_files import xlsx_file
 
@@ -22,7 +22,7 @@ B-3,,,bidder,abc
 """
 
 
-def asked(text: str, kind: FileKind = FileKind.CSV, encoding: str = "gb18030") -> list[Asked]:
+def asked(text: str, kind: FileKind = FileKind.CSV, encoding: str = "gb18030") -> list[FileCheck]:
     return list(checks_in(BytesIO(text.encode(encoding)), kind, COMMON, "applicant"))
 
 
@@ -78,9 +78,9 @@ def test_results_are_text_for_a_spreadsheet(tmp_path: Path) -> None:
             },
         ],
     }
-    rows = list(result_rows(Asked([3, 4]), {"decision": decision}))
+    rows = list(result_rows(FileCheck([3, 4]), {"decision": decision}))
     problem = {"code": "identifier_invalid", "title_zh": "证件号码无效"}
-    rows += result_rows(Asked([5]), {"problem": problem})
+    rows += result_rows(FileCheck([5]), {"problem": problem})
     path = tmp_path / "x.result.csv"
     assert write_results(path, rows) == 3
     with path.open(encoding="utf-8-sig", newline="") as file:
