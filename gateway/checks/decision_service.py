@@ -26,9 +26,11 @@ from gateway.policy_store import PolicyStore
 from gateway.tickets.signer import Clearance, TicketSigner, expiry, seen
 from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, end_of_day, to_milliseconds
-from rules.policy.decision import Match, Party, Verdict, decide, matches_of, visible_matches
+from rules.policy.decision import decide
+from rules.policy.matching import Match, Party, matches_of, visible_matches
 from rules.policy.pack import Policy
-from rules.policy.unknown import Unknown, under_doubt
+from rules.policy.unknown import Unknown, apply_on_unknown
+from rules.policy.verdict import Verdict
 from rules.records.departments import Departments
 from rules.vocabulary import LockScope, Outcome
 from rules.working_days import WorkingDays
@@ -124,7 +126,7 @@ class DecisionService:
 
         def judged(without: frozenset[str]) -> Verdict:
             verdict = self._verdict(client, question, found, policy, now, fell | without)
-            return under_doubt(verdict, scene) if unknown else verdict
+            return apply_on_unknown(verdict, scene) if unknown else verdict
 
         for _ in range(_RETRIES):
             held = await held_locks(self.locks, question.targets, shown, to_milliseconds(now), certain=not unknown)
@@ -168,7 +170,7 @@ class DecisionService:
         for party, keys in zip(question.check.parties, question.party_keys, strict=True):
             matches = _matches(party, keys, found) if found is not None else []
             matches = [match for match in matches if match.listing.key not in fell]
-            judged.append((party.standing, visible_matches(matches, client.grants.classes, today)))
+            judged.append((party.profile, visible_matches(matches, client.grants.classes, today)))
         return decide(policy, question.check.transaction, judged, today)
 
     async def _put_on_record(

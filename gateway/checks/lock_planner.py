@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.checks.request import Check
-from rules.policy.decision import Verdict
+from rules.policy.verdict import Verdict
 from rules.vocabulary import LockScope, Outcome, strictest
 from store.ledger.lock_states import LockState
 from store.locks.rows import Lock, LockRequest
@@ -81,7 +81,7 @@ def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) ->
     """
     wanted: dict[LockScope, dict[str, None]] = {}
     for party in verdict.parties:
-        for scope, listing in party.locking:
+        for scope, listing in party.lock_grounds:
             if scope in targets:
                 wanted.setdefault(scope, {})[listing.key] = None
             elif verdict.outcome is Outcome.LOCK:
@@ -98,13 +98,13 @@ def _freed(verdict: Verdict, other: Verdict) -> Verdict:
         replace(
             party,
             outcome=strictest(Outcome.WARN, rest.outcome),
-            weighed=strictest(Outcome.WARN, rest.weighed),
-            locking=(),
+            weighted_outcome=strictest(Outcome.WARN, rest.weighted_outcome),
+            lock_grounds=(),
             notes=(*party.notes, "lock_released"),
         )
         if party.outcome is Outcome.LOCK
         else party
         for party, rest in zip(verdict.parties, other.parties, strict=True)
     )
-    outcome = strictest(*(party.weighed for party in parties))
+    outcome = strictest(*(party.weighted_outcome for party in parties))
     return replace(verdict, outcome=outcome, parties=parties, measures=other.measures)
