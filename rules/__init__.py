@@ -52,7 +52,7 @@ Where each article is implemented:
     办法二 Art. 18        data classes              vocabulary, listings.indexer, policy.matching
     办法二 Art. 26        responsible persons       listings.responsible, listings.indexer
     办法二 Art. 27        validity                  listings.validity, policy.matching
-    办法二 Art. 28        objection                 records.feed_record, listings.life
+    办法二 Art. 28        objection                 listings.life
     办法二 Art. 29        its review, correction    listings.life, working_days
     办法二 Art. 31        repair                    repair.huaian
     办法二 Art. 32        publicity                 listings.life, working_days

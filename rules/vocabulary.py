@@ -31,7 +31,7 @@ class Severity(StrEnum):
 
 
 class DataClass(StrEnum):
-    """Who may use a record (办法二 Art. 18): 社会公开, 政府共享, 授权查询. Unknown counts as the last."""
+    """Who may use a record (办法二 Art. 18): 社会公开, 政府共享, 授权查询. Unstated: the last."""
 
     PUBLIC = "public"
     GOVERNMENT = "government"

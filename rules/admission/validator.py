@@ -1,6 +1,6 @@
 """Validates feed records: may this authority send this, is the record complete, and is its content possible?
 
-The gateway validates on receipt, so that a department learns at once what is wrong; the stream validates again,
+The gateway validates on receipt, so that a department learns immediately what is wrong; the stream validates again,
 since records also arrive directly on the topic. Both call ``RecordValidator.validate``.
 """
 

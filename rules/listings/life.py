@@ -1,11 +1,10 @@
 """The life of a listing: its state, computed from all events that its authority has sent about it.
 
-    events in legal order ─▶ _apply, one by one ─▶ _Fold ─▶ annulment, repair ─▶ Life
+    events in legal order ─▶ _apply ─▶ _Fold ─▶ _annulment, _repair_termination ─▶ Life
 
 The life is a fold over the *set* of events in their legal order (``rules.admission.feed_event``), not in the order
 of arrival. Late, repeated and interleaved deliveries therefore give the same life, and a removal that arrives before
-its listing still counts. Implements 办法一 Art. 15 to 16 (objection), Art. 19 (repair, archive) and Art. 20 (removal
-only by a document); 办法二 Art. 28, 29 and 32 say the same.
+its listing still counts (办法一 Art. 15, 16, 19 and 20; 办法二 Art. 28, 29 and 32).
 """
 
 from collections.abc import Sequence
@@ -142,7 +141,8 @@ def _apply(fold: _Fold, event: FeedRecord) -> None:
             fold.record, fold.termination, fold.archived, fold.repair = event, None, False, None
             fold.determined_on = event.determined_on
         case RemoveRecord():
-            _terminate(fold, Termination(State.REMOVED, event.determined_on, event.document_no))
+            termination = Termination(State.REMOVED, event.determined_on, event.document_no)
+            fold.termination = fold.termination or termination
         case RepairRecord():
             fold.repair = event
         case ObjectRecord():
@@ -151,13 +151,9 @@ def _apply(fold: _Fold, event: FeedRecord) -> None:
             fold.resolutions[event.objection_no] = event
         case ArchiveRecord():
             fold.archived = True
-            _terminate(fold, Termination(State.ARCHIVED, event.determined_on, event.document_no))
-
-
-def _terminate(fold: _Fold, termination: Termination) -> None:
-    """The first termination counts; only archiving can follow it."""
-    if fold.termination is None:
-        fold.termination = termination
+            # The first termination counts: archiving changes nothing about a listing that has ended.
+            termination = Termination(State.ARCHIVED, event.determined_on, event.document_no)
+            fold.termination = fold.termination or termination
 
 
 def _annulment(fold: _Fold) -> Termination | None:
@@ -185,10 +181,8 @@ def _concerns(fold: _Fold, event: ResolveRecord) -> ObjectionSubject:
 def _repair_termination(
     repair: RepairRecord, fold: _Fold, working_days: WorkingDays
 ) -> tuple[Termination | None, bool]:
-    """Termination by repair (信用修复, 办法一 Art. 19, 办法二 Art. 32), and whether its day is provisional.
-
-    It takes effect after the publicity, and only once every objection raised during it is rejected.
-    """
+    """Termination by repair (办法一 Art. 19, 办法二 Art. 32), and whether its day is provisional."""
+    # It takes effect after the publicity, and only once every objection raised during it is rejected.
     publicity = publicity_end(repair.publicity_from, working_days)
     on = publicity.day + timedelta(days=1)
     objections = (

@@ -17,9 +17,9 @@ class Exclusion(StrEnum):
     """Why a red listing is excluded. The values are stored."""
 
     DELETED = "red_listing_struck"
-    """A black listing came after it: 删除."""
+    """The black listing is later: the red one is deleted (删除)."""
     WITHHELD = "red_listing_held"
-    """Its subject was on a black list before: it is never applied."""
+    """The black listing is earlier: the red one is never applied."""
 
 
 @dataclass(frozen=True, slots=True)

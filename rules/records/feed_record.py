@@ -128,29 +128,21 @@ class RemoveRecord(_Act, frozen=True, tag="remove"):
 
 
 class RepairRecord(_Act, frozen=True, tag="repair"):
-    """The authority's repair opinion (信用修复意见); it takes effect after its publicity
-    (办法一 Art. 19; 办法二 Art. 32).
-    """
+    """The authority's repair opinion (信用修复意见); it takes effect after its publicity (办法一 Art. 19)."""
 
     document_no: Line
     publicity_from: Annotated[date, Meta(description="公示开始日")]
 
 
 class ObjectRecord(_Act, frozen=True, tag="object"):
-    """An objection (异议) received on ``determined_on``, to the listing or to its repair.
-
-    办法一 Art. 15, 19; 办法二 Art. 28, 32.
-    """
+    """An objection (异议) received on ``determined_on``, to the listing or to its repair (办法一 Art. 15, 19)."""
 
     objection_no: RecordNumber
     concerns: ObjectionSubject = ObjectionSubject.LISTING
 
 
 class ResolveRecord(_Act, frozen=True, tag="object_resolve"):
-    """The resolution of an objection: if it is upheld, the listing counts as never made.
-
-    办法一 Art. 16; 办法二 Art. 29.
-    """
+    """The resolution of an objection (办法一 Art. 16): if it is upheld, the listing counts as never made."""
 
     objection_no: RecordNumber
     document_no: Line

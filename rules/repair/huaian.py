@@ -106,13 +106,13 @@ def _no_recurrence_since_correction(case: RepairCase, today: date) -> Condition:
 def _corrected(case: RepairCase, today: date) -> Condition:
     facts = case.facts
     done = performed("G31_A2", today, facts.corrected_on)
-    told = facts_present(
+    effective = facts_present(
         "G31_A2",
         corrected=None if facts.corrected_on is None else True,
         correction_effective=facts.correction_effective,
         impact_eliminated=facts.impact_eliminated,
     )
-    return done if told.holds is Assessment.YES else told
+    return done if effective.holds is Assessment.YES else effective
 
 
 def _few_severe_or_serious(case: RepairCase, today: date) -> Condition:
