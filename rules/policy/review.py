@@ -32,9 +32,9 @@ def review(policy: Policy, departments: Departments, today: date) -> list[Findin
 
 def _findings_of_rule(rule: Rule, policy: Policy, departments: Departments, today: date) -> Iterator[Finding]:
     for reason in _reasons_unreachable(rule, departments):
-        yield Finding("unreachable", rule.id, f"can never hold: {reason}")
+        yield Finding("unreachable", rule.id, f"can never fire: {reason}")
     if rule.until is not None and rule.until < today:
-        yield Finding("over", rule.id, f"held until {rule.until}")
+        yield Finding("over", rule.id, f"was in force until {rule.until}")
     limit = _legal_limit(rule.when)
     if rule.then.outcome.rank > limit.rank:
         yield Finding("bounded", rule.id, f"the law allows at most {limit} for these listings")
@@ -42,7 +42,7 @@ def _findings_of_rule(rule: Rule, policy: Policy, departments: Departments, toda
         weights = policy.pack.scenes[scene].weights
         roles = rule.when.roles or ()
         if roles and all(role in weights and weights[role].rank < rule.then.outcome.rank for role in roles):
-            yield Finding("bounded", rule.id, f"in {scene} every role of it weighs less than {rule.then.outcome}")
+            yield Finding("bounded", rule.id, f"in {scene} each of its roles weighs less than {rule.then.outcome}")
 
 
 def _reasons_unreachable(rule: Rule, departments: Departments) -> Iterator[str]:
@@ -50,7 +50,7 @@ def _reasons_unreachable(rule: Rule, departments: Departments) -> Iterator[str]:
     if rule.from_day is not None and rule.until is not None and rule.until < rule.from_day:
         yield f"it ends on {rule.until}, before it begins"
     if when.amount_from is not None and when.amount_below is not None and when.amount_below <= when.amount_from:
-        yield "no amount is both that high and that low"
+        yield "amount_below is not above amount_from"
     yield from (f"{name} is empty" for name in _SET_CONDITIONS if getattr(when, name) == frozenset())
     known = BLACK_CATEGORIES if when.list is ListColour.BLACK else RED_CATEGORIES
     wrong = sorted((when.categories or frozenset()) - known.keys())
@@ -78,12 +78,15 @@ def _findings_of_pair(first: Rule, second: Rule) -> Iterator[Finding]:
     if not scenes or not _periods_overlap(first, second) or first.when.list is not second.when.list:
         return
     if first.when == second.when and first.then.outcome is not second.then.outcome:
-        text = f"and {second.id} ask the same in {', '.join(scenes)} and answer {first.then.outcome} and "
-        yield Finding("contradictory", first.id, text + f"{second.then.outcome}")
+        outcomes = f"{first.then.outcome} here, {second.then.outcome} there"
+        text = f"has the same conditions as {second.id} in {', '.join(scenes)}, with another outcome: {outcomes}"
+        yield Finding("contradictory", first.id, text)
         return
     for narrow, wide in ((first, second), (second, first)):
         if _is_subsumed(narrow, wide):
-            yield Finding("without_effect", narrow.id, f"{wide.id} says as much or more wherever this one holds")
+            yield Finding(
+                "without_effect", narrow.id, f"{wide.id} fires wherever this rule does, with at least its consequence"
+            )
             return
 
 
