@@ -85,7 +85,7 @@ def _judge_matches(
     black = [match for match in matches if match.listing.list is ListColour.BLACK]
     counted = black or [match for match in matches if match.certain]
     consequences = [
-        _Consequence(match, rule, _milder(rule.then.outcome, legal_limit(match)))
+        _Consequence(match, rule, _mildest(rule.then.outcome, legal_limit(match)))
         for match in counted
         for rule in rules
         if rule.when.holds(match.listing, profile.kind, profile.role, transaction)
@@ -97,7 +97,7 @@ def _judge_matches(
     outcomes = [each.outcome for each in consequences]
     effective = [each for each in consequences if each.in_full]
     return PartyVerdict(
-        strictest(*outcomes) if black else _milder(*outcomes),
+        strictest(*outcomes) if black else _mildest(*outcomes),
         tuple(counted),
         fired,
         measures=tuple(code for each in effective for code in each.rule.then.measures),
@@ -120,13 +120,13 @@ def _name_mismatch(matches: Sequence[Match]) -> bool:
 
 def _capped(party: PartyVerdict, weight: Outcome) -> PartyVerdict:
     """The verdict with its weighted outcome; a capped party locks nothing."""
-    weighted = _milder(party.outcome, weight)
+    weighted = _mildest(party.outcome, weight)
     return replace(
         party, weighted_outcome=weighted, lock_grounds=party.lock_grounds if weighted is party.outcome else ()
     )
 
 
-def _milder(*outcomes: Outcome) -> Outcome:
+def _mildest(*outcomes: Outcome) -> Outcome:
     return min(outcomes, key=lambda outcome: outcome.rank, default=Outcome.ALLOW)
 
 
