@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.web.drain_state import DRAIN_STATE
 from rules.policy.unknown import Unknown
@@ -135,8 +136,18 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75)
     await runner.setup()
     assert runner.server is not None
+    checks = app[CHECKS]
     lanes = FastLaneServer(
-        app[CHECKS], app[AUTHENTICATOR], app[DRAIN_STATE], runner.server, settings.body_limit, 75, 30
+        FastLaneContext(
+            checks.service,
+            checks.batches,
+            app[AUTHENTICATOR],
+            app[DRAIN_STATE],
+            runner.server,
+            settings.body_limit,
+            75,
+            30,
+        )
     )
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(made, "127.0.0.1", 0) for made in (lanes, runner.server)]
@@ -197,7 +208,7 @@ async def test_the_lane_is_taken(doors: Doors) -> None:
     for request, inside in ((doors.check(), 1), (doors.check(), 1), (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 0)):
         writer.write(request)
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
-        assert len(doors.lanes.open) == inside
+        assert doors.lanes.open_connections == inside
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))  # type: ignore[index]
     writer.close()
@@ -370,7 +381,7 @@ async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doo
         return {"holds": json.loads(found[1]), "reason": json.loads(found[2])}
 
     assert await verified() == {"holds": True, "reason": None}
-    freshness = doors.lanes.checks.desk.freshness
+    freshness = doors.lanes.context.checks.decision_service.freshness
     freshness._known = FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {})
     freshness._looked = monotonic() + 60
     assert await verified() == {"holds": False, "reason": "feed_held"}
