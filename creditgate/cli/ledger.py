@@ -126,7 +126,7 @@ def _event_lines(stores: Stores, events: list[dict[str, Any]]) -> list[dict[str,
 
 def _state(stores: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
     life = life_of([known[order] for order in sorted(known)], stores.listing_store.working_days)
-    ending = life.ending.state.value if life.ending else None
+    ending = life.termination.state.value if life.termination else None
     return {
         "listed": life.record is not None,
         "last_day": life.last_day.isoformat() if life.last_day and life.last_day.year > 1 else None,

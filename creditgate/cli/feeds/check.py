@@ -16,10 +16,11 @@ from creditgate.feed_upload import MAX_REPORTED_ROWS, RowFault, row_fault
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import InvalidRecordError
-from rules.identity.subject import PEPPER_MINIMUM, SubjectKeys
+from rules.identity.subject import MIN_PEPPER_BYTES, SubjectKeys
 
 _COLUMNS = (
     *("line\n行号", "operation\n操作", "record no\n记录编号", "subject\n主体", "list\n名单", "category\n类别"),
@@ -28,10 +29,10 @@ _COLUMNS = (
 
 
 class ValidatedRow(NamedTuple):
-    """One row with either ``claim``, as the gateway would accept it, or ``fault``."""
+    """One row with either ``event``, as the gateway would accept it, or ``fault``."""
 
     row: Prepared
-    claim: Claim | None
+    event: FeedEvent | None
     fault: InvalidRecordError | None
 
 
@@ -52,9 +53,10 @@ class RowSummary(NamedTuple):
 def throwaway_validator(settings: Settings) -> RecordValidator:
     """A validator with random subject keys, which are used nowhere else; exits with 2 on invalid departments."""
     try:
-        return RecordValidator(load_departments(settings.departments), SubjectKeys(secrets.token_bytes(PEPPER_MINIMUM)))
+        departments = load_departments(settings.departments)
     except ConfigError as error:
         fail(str(error), MISUSE)
+    return RecordValidator(departments, SubjectKeys(secrets.token_bytes(MIN_PEPPER_BYTES)))
 
 
 def validate_rows(
@@ -67,7 +69,7 @@ def validate_rows(
             yield ValidatedRow(row, None, row.fault)
             continue
         try:
-            claim = validator.admit(
+            event = validator.validate(
                 row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender
             )
         except InvalidRecordError as fault:
@@ -75,7 +77,7 @@ def validate_rows(
             in_columns = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
             yield ValidatedRow(row, None, in_columns)
         else:
-            yield ValidatedRow(row, claim, None)
+            yield ValidatedRow(row, event, None)
 
 
 def print_report(validated: Iterator[ValidatedRow], max_rows: int, *, as_json: bool) -> int:
@@ -134,7 +136,7 @@ def _summary(item: ValidatedRow) -> RowSummary:
         category=record.get("category", ""),
         determined_on=record["determined_on"],
         ends=record.get("valid_until") or record.get("removed_on") or "",
-        warnings=tuple(item.claim.warnings) if item.claim else (),
+        warnings=tuple(item.event.warnings) if item.event else (),
     )
 
 
