@@ -83,9 +83,9 @@ def test_every_command_runs_and_answers_as_printed(started: Program, tmp_path: P
     _run(started, tmp_path, {number: shown[number].text for number in run})
     for number in run:
         place = f"{page}, block {number}:\n{shown[number].text}"
-        printed, told = (tmp_path / f"{number}.{kind}" for kind in ("out", "err"))
-        assert (tmp_path / f"{number}.done").exists(), place + told.read_text()
-        _codes_as_announced(shown[number].text, (tmp_path / f"{number}.failed").read_text(), place + told.read_text())
+        printed, errors = (tmp_path / f"{number}.{kind}" for kind in ("out", "err"))
+        assert (tmp_path / f"{number}.done").exists(), place + errors.read_text()
+        _codes_as_announced(shown[number].text, (tmp_path / f"{number}.failed").read_text(), place + errors.read_text())
         answers = list(_documents(printed.read_text()))
         assert not [answer for answer in answers if answer.get("status", 0) in range(400, 600)], place
         if number + 1 < len(shown) and shown[number + 1].kind == "json" and shown[number + 1].follows:
@@ -107,11 +107,11 @@ def _run(program: Program, folder: Path, texts: dict[int, str]) -> None:
         script += [f"touch {number}.done"]
     bins = str(Path(sys.executable).parent)
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != bins)
-    told = {name: program.environment[name] for name in ("CREDITGATE_DATA", "CREDITGATE_PORT")}
+    documented = {name: program.environment[name] for name in ("CREDITGATE_DATA", "CREDITGATE_PORT")}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CREDITGATE_")}
     subprocess.run(
         ["bash", "-c", "\n".join(script)],
-        env=plain | told | {"PATH": path, "KEY": program.key},
+        env=plain | documented | {"PATH": path, "KEY": program.key},
         cwd=folder,
         timeout=_PAGE_TIMEOUT_S,
         check=False,
