@@ -20,9 +20,9 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.api_docs import openapi_document
 from gateway.app import build_app
-from gateway.checks.handler import BatchRequest
+from gateway.checks.batch import BatchRequest
 from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
-from gateway.checks.response import DecisionContext, answer
+from gateway.checks.response import DecisionContext, decision_body
 from gateway.feeds.delivery import judge_delivery
 from gateway.platform.decisions import FeedbackRequest
 from gateway.platform.watches import WatchesRequest, WatchRequest
@@ -283,8 +283,7 @@ def test_a_decision_has_the_described_form() -> None:
     state = RegisterState("epoch", 3, 2, 4, 5)
     ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}
     found = DecisionContext(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
-    document = answer(found, POLICY, DEPARTMENTS)
-    shown = orjson.loads(orjson.dumps(document))
+    shown = orjson.loads(decision_body(found, POLICY, DEPARTMENTS))
     assert shown["outcome"] == "intercept"
     assert shown["subjects"][1]["notes"]
     assert shown["remedy"]
