@@ -28,8 +28,8 @@ from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
 from store.broker.publisher import Publisher, publisher_for
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.feeds.health import FeedHealth
 from store.ledger.decisions import DecisionStore
 from store.ledger.feed_events import Ledger

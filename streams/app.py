@@ -18,8 +18,8 @@ from rules.faults import InvalidRecordError
 from rules.identity.subject import SubjectKeys
 from store.broker.stream_log import StreamLog
 from store.broker.stream_retention import Retention, trim
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.ledger.decisions import DecisionStore
 from store.ledger.expiry import Expiry
 from store.ledger.feed_events import Ledger

@@ -9,8 +9,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.records.feed_bounds import Cause
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, feed_status, hold_changes, holds, writing
+from store.db.schema import feed_events, feed_status, hold_changes, holds
 
 
 class HoldState(StrEnum):

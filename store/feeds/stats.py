@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.admission.validator import Claim, version_as_time
@@ -18,6 +17,7 @@ from rules.records.feed_bounds import Bounds, Cause, Window, breach
 from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
 from rules.vocabulary import ObjectionResult
 from rules.working_days import PUSH_DAYS, WorkingDays
+from store.db.engine import upsert
 from store.db.schema import feed_status
 
 _COUNTED = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
@@ -96,11 +96,7 @@ class Counting:
                 | {"window_start": window.start, "window_added": window.added, "window_removed": window.removed}
                 | {"window_received": window.received, "window_rejected": window.rejected}
             )
-        if rows:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(feed_status)
-            fresh = {name: statement.excluded[name] for name in rows[0] if name != "authority"}
-            await connection.execute(statement.on_conflict_do_update(index_elements=["authority"], set_=fresh), rows)
+        await upsert(connection, feed_status, rows)
 
 
 class FeedStatsStore:

@@ -12,9 +12,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.listings.life import State
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import decision_listings
-from store.db.schema import decisions, listings, writing
+from store.db.schema import decision_listings, decisions, listings
 from store.ledger.side_effects import corrections
 from store.platforms.outbox import tell
 

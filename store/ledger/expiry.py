@@ -16,8 +16,9 @@ from rules.admission.validator import order_of
 from rules.calendar import civil_day, from_milliseconds
 from rules.listings.life import State
 from rules.records.feed_record import feed_record_from_json
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, holds, listings, writing
+from store.db.schema import feed_events, holds, listings
 from store.feeds.quarantine import HoldState, QuarantineRows
 from store.feeds.stats import FeedStatsStore
 from store.ledger.feed_events import RecordOutcome, place_of

@@ -18,8 +18,9 @@ from rules.calendar import civil_day, from_milliseconds
 from rules.faults import InvalidRecordError
 from rules.records.feed_bounds import Cause
 from rules.records.feed_record import feed_record_json
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, holds, receipts, writing
+from store.db.schema import feed_events, holds, receipts
 from store.feeds.quarantine import HoldState, QuarantineRows
 from store.feeds.stats import FeedStatsStore, working_days_between
 from store.ledger.listings import ListingStore, RegisterChange

@@ -12,7 +12,6 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.admission.validator import content_digest
@@ -23,6 +22,7 @@ from rules.listings.red_against_black import Span, Strike, struck
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from rules.vocabulary import ListColour
 from rules.working_days import WorkingDays
+from store.db.engine import upsert
 from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, listings, notices
 from store.ledger.side_effects import follow, shown
@@ -79,7 +79,7 @@ class ListingStore:
         reckoned = await self.reckon(connection, keys, today)
         before, after, strikes = reckoned.before, reckoned.after, reckoned.strikes
         changed = [row | {"version": version} for row in reckoned.differing()]
-        await _write(connection, changed)
+        await upsert(connection, listings, changed)
         await self._notify(connection, strikes, before, after, now)
         standing = {key: row["version"] for key, row in before.items()} | {row["key"]: version for row in changed}
         changes = [register_change(row, standing[key]) for key, row in after.items()]
@@ -234,12 +234,3 @@ async def _events(connection: AsyncConnection, keys: Collection[str]) -> dict[st
 async def _rows(connection: AsyncConnection, condition: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
     result = await connection.execute(select(listings).where(condition))
     return {row["key"]: dict(row) for row in result.mappings()}
-
-
-async def _write(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(listings)
-    fresh = {name: statement.excluded[name] for name in rows[0] if name != "key"}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=fresh), list(rows))

@@ -15,9 +15,9 @@ from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import State
 from rules.listings.listing import Listing, decode_listing
 from rules.policy.decision import may_lock
+from store.db.engine import for_update
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import decision_listings, lock_listings
-from store.db.schema import decisions, for_update, listings, lock_changes, locks
+from store.db.schema import decision_listings, decisions, listings, lock_changes, lock_listings, locks
 from store.ledger.lock_states import LockState, change_row, lock_event
 from store.platforms.outbox import EventDraft, EventType, tell
 from store.platforms.watches import classes_of, watchers_of

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.faults import CreditGateError
 from rules.listings.validity import in_force
 from rules.vocabulary import LockScope
+from store.db.engine import for_share, for_update
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import lock_listings
-from store.db.schema import for_update, listings, lock_changes, locks
+from store.db.schema import listings, lock_changes, lock_listings, locks
 from store.ledger.lock_states import TERM_OVER, LockState, change_row, lock_event
 from store.ledger.side_effects import supports
 from store.platforms.outbox import EventType, tell
@@ -165,9 +165,7 @@ async def keep_standing(connection: AsyncConnection, keys: Collection[str], subj
     """Hold the rows of these listings of these subjects until the transaction ends. Raises ``LockSupportLostError``."""
     if not keys:
         return
-    query = select(listings).where(listings.c.key.in_(keys))
-    if connection.dialect.name == "postgresql":
-        query = query.with_for_update(read=True)
+    query = for_share(connection, select(listings).where(listings.c.key.in_(keys)))
     rows = (await connection.execute(query)).mappings()
     standing = {
         row["key"] for row in rows if supports(dict(row)) and (subjects is None or row["subject_key"] in subjects)

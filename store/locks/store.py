@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import civil_day, from_milliseconds
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import lock_listings
-from store.db.schema import decisions, lock_changes, locks, writing
+from store.db.schema import decisions, lock_changes, lock_listings, locks
 from store.ledger.decisions import DecisionEntry, record_decisions
 from store.ledger.lock_states import LockState, change_row, lock_event
 from store.locks.rows import (

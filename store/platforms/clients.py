@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
 from rules.vocabulary import DataClass
-from store.db.schema import clients, writing
+from store.db.engine import writing
+from store.db.schema import clients
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

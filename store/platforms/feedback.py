@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import feedback
-from store.db.schema import decisions, writing
+from store.db.schema import decisions, feedback
 
 
 class Report(Struct, frozen=True):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.calendar import from_milliseconds, rfc3339
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import client_events, webhook_deliveries, webhooks
+from store.db.schema import client_events, webhook_deliveries, webhooks
 
 
 class EventType(StrEnum):

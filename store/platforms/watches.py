@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.vocabulary import DataClass
-from store.db.platform_tables import watches
-from store.db.schema import clients, writing
+from store.db.engine import upsert, writing
+from store.db.schema import clients, watches
 from store.platforms.clients import Grants
 
 Watchers = Mapping[str, list[tuple[str, str]]]
@@ -36,13 +35,7 @@ class WatchStore:
                 {"client": client, "reference": reference, "subject_key": key, "created_at": now}
                 for reference, key in wanted.items()
             ]
-            if rows:
-                dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-                statement = dialect.insert(watches)
-                fresh = {"subject_key": statement.excluded.subject_key}
-                await connection.execute(
-                    statement.on_conflict_do_update(index_elements=["client", "reference"], set_=fresh), rows
-                )
+            await upsert(connection, watches, rows, updated=["subject_key"])
             total = select(func.count()).select_from(watches).where(watches.c.client == client)
             return {"set": len(rows), "removed": gone, "total": (await connection.execute(total)).scalar_one()}
 

@@ -5,11 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store.db.platform_tables import client_events, webhook_deliveries, webhooks
-from store.db.schema import for_update, writing
+from store.db.engine import for_update, upsert, writing
+from store.db.schema import client_events, webhook_deliveries, webhooks
 from store.platforms.outbox import ClientEvent, event_of
 
 OVERLAP = 24 * 3_600_000
@@ -54,9 +53,7 @@ class WebhookStore:
         known = await self.find(client)
         row = {"client": client, "url": url, "generation": 1, "old_secret_until": 0, "created_at": now}
         async with self._writer.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(webhooks).values(row)
-            await connection.execute(statement.on_conflict_do_update(index_elements=["client"], set_={"url": url}))
+            await upsert(connection, webhooks, [row], updated=["url"])
         found = await self.find(client)
         assert found is not None
         return found, known is None

@@ -17,8 +17,9 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, listings, writing
+from store.db.schema import feed_events, listings
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
 from store.register import keys as register_keys

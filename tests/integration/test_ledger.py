@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, metadata
+from store.db.schema import metadata
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants, hash_key
 from tests.integration.feeding import CHAIN
