@@ -57,7 +57,7 @@ async def upsert(
     rows: Sequence[Mapping[str, Any]],
     updated: Sequence[str] | None = None,
 ) -> None:
-    """Insert rows; where the primary key exists, update the columns ``updated``, or all that the rows have.
+    """Insert rows; where the primary key exists, update the columns ``updated``: all by default, of none if empty.
 
     The rows all have the same columns, each primary key once.
     """
@@ -68,4 +68,8 @@ async def upsert(
     key = [column.name for column in table.primary_key]
     names = [name for name in rows[0] if name not in key] if updated is None else updated
     fresh = {name: statement.excluded[name] for name in names}
-    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), list(rows))
+    if fresh:
+        statement = statement.on_conflict_do_update(index_elements=key, set_=fresh)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    await connection.execute(statement, list(rows))

@@ -5,7 +5,7 @@
 ``lock_changes``    the history of each lock; chained
 """
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text, UniqueConstraint, text
 
 from store.db.columns import ADDED_LATER, chain_columns, metadata, row_id
 
@@ -19,7 +19,6 @@ locks = Table(
     Column("target_key", String(32), nullable=False),
     Column("scene", String(64), nullable=False),
     Column("decision_id", String(40), nullable=False),
-    Column("held_by", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("expires_at", BigInteger, nullable=False),

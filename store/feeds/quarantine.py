@@ -90,7 +90,7 @@ class Quarantine:
         state = HoldState.RELEASED if release else HoldState.DISCARDED
         async with self._writer.begin() as connection:
             # Not while a batch is taken in, which writes the counts of its own day.
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             found = (await self._book.open_holds(connection, [authority])).get(authority)
             if found is None or not await self._book.close(connection, found, state, now, client, operator, reason):
                 return None
@@ -103,7 +103,7 @@ class Quarantine:
     async def hold(self, authority: str, cause: Cause, now: int) -> str:
         """Hold an authority's feed for a cause found at the door; the id of its open hold."""
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             standing = (await self._book.open_holds(connection, [authority])).get(authority)
             return standing or await self._book.open(connection, authority, cause, now)
 

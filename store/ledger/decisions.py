@@ -61,7 +61,7 @@ class DecisionStore:
 
 async def record_decisions(connection: AsyncConnection, chain: HashChain, entries: Sequence[DecisionEntry]) -> None:
     """Write decisions inside the caller's transaction; those that stand already are left alone."""
-    await chain.take_turn(connection, decisions)
+    await chain.lock_appends(connection, decisions)
     wanted = {entry.id: entry for entry in entries}
     query = select(decisions.c.id).where(decisions.c.id.in_(wanted))
     for known in (await connection.execute(query)).scalars():

@@ -78,7 +78,7 @@ class Expiry:
             if (await connection.execute(query.limit(1))).first() is None:
                 return Page()
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             rows = [event(row, now) for row in (await connection.execute(query.limit(_PAGE))).mappings()]
             version = await self._chain.append(connection, feed_events, rows)
             return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
@@ -99,7 +99,7 @@ class Expiry:
             if (await connection.execute(query)).first() is None:
                 return Page()
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             hold = (await connection.execute(query)).scalar()
             if hold is None:
                 return Page()

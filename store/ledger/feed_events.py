@@ -98,7 +98,7 @@ class Ledger:
         """
         today = civil_day(from_milliseconds(now))
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             known = await _known(connection, [arrival.event_id for arrival in arrivals])
             fresh = list({a.event_id: a for a in arrivals if a.event_id not in known}.values())
             standing = await _standing(connection, fresh)
@@ -197,7 +197,7 @@ class Ledger:
     async def count_refused(self, authority: str, rejected: int, now: int) -> None:
         """Count records that were refused at the door, so that they weigh on the feed's bounds."""
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
+            await self._chain.lock_appends(connection, feed_events)
             counted = await self._status.counting(connection, {authority}, now)
             counted.refused(authority, rejected)
             await counted.write(connection)

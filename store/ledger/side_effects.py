@@ -75,7 +75,7 @@ async def _lift(
     if not fallen:
         return [], []
     # In the order of everybody who ends or takes locks: the turn, then the rows.
-    await chain.take_turn(connection, lock_changes)
+    await chain.lock_appends(connection, lock_changes)
     resting = select(lock_listings.c.lock_id).where(lock_listings.c.listing_key.in_(fallen))
     touched = for_update(connection, select(locks).where(locks.c.id.in_(resting), locks.c.ended_at.is_(None)))
     held = {row["id"]: dict(row) for row in (await connection.execute(touched)).mappings()}

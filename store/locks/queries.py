@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.db.schema import locks
 from store.ledger.lock_states import LockState
-from store.locks.rows import Lock, lock_of
+from store.locks.rows import Lock, with_listings
 
 
 class LockFilter(Struct, frozen=True):
@@ -46,7 +46,7 @@ class LockQueries:
             query = query.where(tuple_(locks.c.created_at, locks.c.id) < tuple_(*after))
         ordered = query.order_by(locks.c.created_at.desc(), locks.c.id.desc()).limit(limit)
         async with self._engine.connect() as connection:
-            return [lock_of(row) for row in (await connection.execute(ordered)).mappings()]
+            return await with_listings(connection, (await connection.execute(ordered)).mappings().all())
 
     async def overdue(self, now: int) -> dict[str, int]:
         """How many held locks are overdue, by scene."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-import orjson
+import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules.faults import CreditGateError
 from rules.listings.validity import in_force
 from rules.vocabulary import LockScope
-from store.db.engine import for_share, for_update
+from store.db.engine import for_share, for_update, upsert
 from store.db.hash_chain import HashChain
 from store.db.schema import listings, lock_changes, lock_listings, locks
 from store.ledger.lock_states import TERM_OVER, LockState, change_row, lock_event
@@ -102,12 +102,13 @@ async def hold(connection: AsyncConnection, chain: HashChain, request: LockReque
             query = for_update(connection, select(locks).where(held))
             standing = (await connection.execute(query)).mappings().first()
             if standing is not None:
-                return await _join(connection, dict(standing), request.listings)
+                await _rest_on(connection, standing["id"], request.listings)
+                return (await with_listings(connection, [standing]))[0]
         else:
             await _rest_on(connection, row["id"], request.listings)
             change = change_row(row["id"], LockState.HELD, terms.client, terms.now, terms.operator)
             await chain.append(connection, lock_changes, [change])
-            return lock_of({**row, "ended_at": None})
+            return lock_of({**row, "ended_at": None}, request.listings)
 
 
 def _new_row(request: LockRequest, terms: LockTerms) -> dict[str, Any]:
@@ -119,7 +120,6 @@ def _new_row(request: LockRequest, terms: LockTerms) -> dict[str, Any]:
         "target_key": request.target_key,
         "scene": terms.scene,
         "decision_id": terms.decision_id,
-        "held_by": orjson.dumps(request.listings),
         "created_at": terms.now,
         "state": LockState.HELD.value,
         "due_at": terms.due_at,
@@ -129,7 +129,7 @@ def _new_row(request: LockRequest, terms: LockTerms) -> dict[str, Any]:
 
 async def end_overdue(connection: AsyncConnection, chain: HashChain, due: ColumnElement[bool], now: int) -> list[Lock]:
     """End held locks whose term is over, and tell their platforms; a lock that ended makes room for a new one."""
-    await chain.take_turn(connection, lock_changes)
+    await chain.lock_appends(connection, lock_changes)
     rows = (await connection.execute(for_update(connection, select(locks).where(due)))).mappings().all()
     if not rows:
         return []
@@ -139,26 +139,15 @@ async def end_overdue(connection: AsyncConnection, chain: HashChain, due: Column
     changes = [change_row(i, LockState.EXPIRED, "creditgate", now, "creditgate", TERM_OVER) for i in ids]
     await chain.append(connection, lock_changes, changes)
     await tell(connection, chain, [lock_event(row, EventType.LOCK_EXPIRED, TERM_OVER) for row in rows], now)
-    return [lock_of(row) for row in rows]
+    return await with_listings(connection, rows)
 
 
 async def require_seen(connection: AsyncConnection, lock_id: str, seen: Collection[str]) -> None:
     """Keep the lock as it is until the transaction ends. Raises ``LockChangedError`` unless a held one was so seen."""
     query = for_update(connection, select(locks).where(locks.c.id == lock_id, locks.c.ended_at.is_(None)))
-    row = (await connection.execute(query)).mappings().first()
-    if row is not None and lock_of(row).version not in seen:
+    rows = (await connection.execute(query)).mappings().all()
+    if any(lock.version not in seen for lock in await with_listings(connection, rows)):
         raise LockChangedError
-
-
-async def _join(connection: AsyncConnection, row: dict[str, Any], wanted: Sequence[str]) -> Lock:
-    """Let a standing lock rest on more listings; the decision that says so is in the ledger."""
-    standing = orjson.loads(row["held_by"])
-    more = [key for key in wanted if key not in standing]
-    if more:
-        row["held_by"] = orjson.dumps([*standing, *more])
-        await connection.execute(update(locks).where(locks.c.id == row["id"]).values(held_by=row["held_by"]))
-        await _rest_on(connection, row["id"], more)
-    return lock_of(row)
 
 
 async def keep_standing(connection: AsyncConnection, keys: Collection[str], subjects: Collection[str] | None) -> None:
@@ -185,9 +174,9 @@ async def founded(connection: AsyncConnection, found: Collection[Lock], today: d
 
 
 async def _rest_on(connection: AsyncConnection, lock_id: str, keys: Sequence[str]) -> None:
+    """Let a lock rest on these listings too; the decision that says so is in the ledger."""
     rows = [{"lock_id": lock_id, "listing_key": key} for key in dict.fromkeys(keys)]
-    if rows:
-        await connection.execute(insert(lock_listings), rows)
+    await upsert(connection, lock_listings, rows, updated=[])
 
 
 async def find_lock(connection: AsyncConnection, lock_id: str) -> Lock | None:
@@ -195,14 +184,25 @@ async def find_lock(connection: AsyncConnection, lock_id: str) -> Lock | None:
     row = (await connection.execute(select(locks).where(locks.c.id == lock_id))).mappings().first()
     if row is None:
         return None
+    (lock,) = await with_listings(connection, [row])
     changes = select(lock_changes).where(lock_changes.c.lock_id == lock_id).order_by(lock_changes.c.id)
-    return lock_of(row, tuple(dict(change) for change in (await connection.execute(changes)).mappings()))
+    history = tuple(dict(change) for change in (await connection.execute(changes)).mappings())
+    return msgspec.structs.replace(lock, changes=history)
 
 
 _COLUMNS = tuple(name for name in Lock.__struct_fields__ if name not in ("listings", "changes"))
 
 
-def lock_of(row: RowMapping | dict[str, Any], changes: tuple[dict[str, Any], ...] = ()) -> Lock:
-    """A lock from its row."""
-    listed = tuple(orjson.loads(row["held_by"]))
-    return Lock(**{name: row[name] for name in _COLUMNS}, listings=listed, changes=changes)
+def lock_of(row: RowMapping | dict[str, Any], listed: Sequence[str]) -> Lock:
+    """A lock from its row and the listings that support it."""
+    return Lock(**{name: row[name] for name in _COLUMNS}, listings=tuple(listed))
+
+
+async def with_listings(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[Lock]:
+    """Locks from their rows, each with the listings that support it."""
+    ids = [row["id"] for row in rows]
+    query = select(lock_listings).where(lock_listings.c.lock_id.in_(ids)).order_by(lock_listings.c.listing_key)
+    listed: dict[str, list[str]] = {lock_id: [] for lock_id in ids}
+    for lock_id, key in await connection.execute(query) if ids else ():
+        listed[lock_id].append(key)
+    return [lock_of(row, listed[row["id"]]) for row in rows]

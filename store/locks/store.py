@@ -7,7 +7,6 @@ readers which targets are held, and is filled again from here after a loss.
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select, update
@@ -28,8 +27,8 @@ from store.locks.rows import (
     founded,
     hold,
     keep_standing,
-    lock_of,
     require_seen,
+    with_listings,
 )
 from store.platforms.outbox import EventType, tell
 from store.register import keys as register_keys
@@ -65,11 +64,11 @@ class LockStore:
         ``LockSupportLostError``, and ``SQLAlchemyError``, after which the caller must not answer with a lock.
         """
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, decisions)
+            await self._chain.lock_appends(connection, decisions)
             keys = {key for request in requests for key in request.listings}
             await keep_standing(connection, keys, terms.subjects)
             if requests:
-                await self._chain.take_turn(connection, lock_changes)
+                await self._chain.lock_appends(connection, lock_changes)
             held = [await hold(connection, self._chain, request, terms) for request in requests]
             await record_decisions(connection, self._chain, [make_entry(held)])
         await self._show({lock.target_key: lock.id for lock in held})
@@ -94,7 +93,7 @@ class LockStore:
         """The locks that the ledger holds on these targets; a stale showing is taken away."""
         query = select(locks).where(locks.c.target_key.in_(target_keys), locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
-            found = [lock_of(row) for row in (await connection.execute(query)).mappings()]
+            found = await with_listings(connection, (await connection.execute(query)).mappings().all())
             return await founded(
                 connection, [lock for lock in found if lock.holds(now)], civil_day(from_milliseconds(now))
             )
@@ -116,13 +115,13 @@ class LockStore:
         ``seen`` are versions of which it must have one. Raises ``LockChangedError`` where it has none of them.
         """
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, lock_changes)
+            await self._chain.lock_appends(connection, lock_changes)
             if seen is not None:
                 await require_seen(connection, lock_id, seen)
             held = (locks.c.id == lock_id) & locks.c.ended_at.is_(None)
             if state is LockState.LIFTED:
                 # A listing may have joined it since it was read.
-                held &= locks.c.held_by == orjson.dumps(())
+                held &= ~select(lock_listings.c.lock_id).where(lock_listings.c.lock_id == locks.c.id).exists()
             ended = update(locks).where(held).values(ended_at=now, state=state.value)
             if (await connection.execute(ended)).rowcount == 0:
                 return None

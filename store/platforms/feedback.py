@@ -57,7 +57,7 @@ class FeedbackStore:
         row |= {name: getattr(report, name) for name in names}
         try:
             async with self._writer.begin() as connection:
-                await self._chain.take_turn(connection, feedback)
+                await self._chain.lock_appends(connection, feedback)
                 query = select(feedback).where(feedback.c.decision_id == decision_id).order_by(feedback.c.chain_no)
                 standing = [found["id"] for found in (await connection.execute(query)).mappings()]
                 if standing[-1:] != ([report.corrects] if report.corrects else []):

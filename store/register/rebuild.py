@@ -83,14 +83,14 @@ class Rebuild:
             await self._keep_turn()
             async with writing(self._engine).begin() as connection:
                 chain: HashChain = self._book.chain
-                await chain.take_turn(connection, feed_events)
+                await chain.lock_appends(connection, feed_events)
                 version, _ = await chain.head(connection, feed_events)
                 differing = (await self._book.reckon(connection, keys, today)).differing()
                 if differing:
                     corrected += len(differing)
                     await self._book.settle(connection, keys, version, now, today)
         async with writing(self._engine).begin() as connection:
-            await self._book.chain.take_turn(connection, feed_events)
+            await self._book.chain.lock_appends(connection, feed_events)
             corrected += (await connection.execute(delete(listings).where(unspoken()))).rowcount
         return corrected
 
