@@ -50,7 +50,7 @@ class FullListDelivery:
         department = self.desk.departments.find(reading.authority)
         assert department is not None
         cause = snapshot_breach(len(standing), len(absent), len(listed), department.bounds)
-        hold = await self.quarantine.hold(reading.authority, cause, reading.now) if cause else None
+        hold = await self.quarantine.open(reading.authority, cause, reading.now) if cause else None
         if cause:
             SNAPSHOTS_HELD.labels(reading.authority, cause.value).inc()
             _log.error("feed_held", authority=reading.authority, cause=cause.value)

@@ -5,6 +5,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String
 metadata = MetaData()
 ADDED_LATER = {"later": True}
 """Marks a column added to a chained table after its first rows: a row with NULL there keeps its old seal."""
+SYSTEM = "creditgate"
+"""Client and operator in the rows of what CreditGate does by itself."""
 row_id = BigInteger().with_variant(Integer, "sqlite")
 
 

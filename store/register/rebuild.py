@@ -85,10 +85,10 @@ class Rebuild:
                 chain: HashChain = self._book.chain
                 await chain.lock_appends(connection, feed_events)
                 version, _ = await chain.head(connection, feed_events)
-                differing = (await self._book.reckon(connection, keys, today)).differing()
+                differing = (await self._book.compare(connection, keys, today)).changed()
                 if differing:
                     corrected += len(differing)
-                    await self._book.settle(connection, keys, version, now, today)
+                    await self._book.update(connection, keys, version, now, today)
         async with writing(self._engine).begin() as connection:
             await self._book.chain.lock_appends(connection, feed_events)
             corrected += (await connection.execute(delete(listings).where(unspoken()))).rowcount

@@ -45,7 +45,9 @@ async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
         with pytest.raises(DBAPIError, match="append-only"):
             async with ledger.begin() as connection:
                 await connection.execute(text(statement))
-    assert (await DecisionStore(ledger, CHAIN).find("dec_1") or {})["outcome"] == "allow"
+    found = await DecisionStore(ledger, CHAIN).find("dec_1")
+    assert found is not None
+    assert found.outcome == "allow"
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:

@@ -63,7 +63,8 @@ async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> 
     assert [await count(road, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
     row = await road.table.find(COURT)
     assert row is not None
-    assert decode_listing(row["listing"]).authority == "court"
+    assert row.listing is not None
+    assert decode_listing(row.listing).authority == "court"
 
     async def lock(number: int) -> None:
         await asyncio.sleep(number / 2000)
