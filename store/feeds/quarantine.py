@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from store.db.columns import SYSTEM
 from store.db.engine import writing
 from store.db.hash_chain import HashChain
@@ -61,7 +61,7 @@ class QuarantineRows:
         )
         return {row[0]: row[1] for row in await connection.execute(query)}
 
-    async def open(self, connection: AsyncConnection, authority: str, cause: Cause, now: int) -> str:
+    async def open(self, connection: AsyncConnection, authority: str, cause: QuarantineCause, now: int) -> str:
         """Put the feed of an authority into quarantine; returns its id."""
         row = QuarantineRow(f"hold_{uuid4().hex}", authority, cause.value, now, QuarantineState.OPEN.value)
         await connection.execute(insert(holds), [asdict(row)])
@@ -117,7 +117,7 @@ class Quarantine:
             await connection.execute(counts.values(_NEW_WINDOW))
             return QuarantineRow(*(await connection.execute(select(holds).where(holds.c.id == found))).one())
 
-    async def open(self, authority: str, cause: Cause, now: int) -> str:
+    async def open(self, authority: str, cause: QuarantineCause, now: int) -> str:
         """Put an authority's feed into quarantine unless it is; returns the id. For causes found by the gateway."""
         async with self._writer.begin() as connection:
             await self._chain.lock_appends(connection, feed_events)

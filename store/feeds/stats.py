@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.admission.validator import Claim, version_as_time
+from rules.admission.feed_event import FeedEvent, version_as_time
 from rules.calendar import civil_day, from_milliseconds
 from rules.faults import InvalidRecordError
 from rules.records.departments import Departments
-from rules.records.feed_bounds import Bounds, Cause, Window, breach
+from rules.records.feed_bounds import FeedBounds, FeedWindow, QuarantineCause, exceeded_bound
 from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
 from rules.vocabulary import ObjectionResult
-from rules.working_days import PUSH_DAYS, WorkingDays
+from rules.working_days import PUSH_WORKING_DAYS, WorkingDays
 from store.db.engine import upsert
 from store.db.schema import feed_status
 
@@ -33,9 +33,11 @@ class FeedCounts:
     working_days: WorkingDays
     now: int
     rows: dict[str, dict[str, int]]
-    windows: dict[str, Window]
+    windows: dict[str, FeedWindow]
 
-    def count(self, authority: str, judged: Claim | InvalidRecordError, last_orders: Mapping[str, str]) -> Cause | None:
+    def count(
+        self, authority: str, judged: FeedEvent | InvalidRecordError, last_orders: Mapping[str, str]
+    ) -> QuarantineCause | None:
         """Count one record; returns the bound that it breaks, if any.
 
         ``last_orders`` has the order of the last claim by listing: a repeated claim changes nothing, and only the
@@ -45,25 +47,25 @@ class FeedCounts:
         row, window = self.rows[authority], self.windows[authority]
         window.received += 1
         department = self.departments.find(authority)
-        bounds = department.bounds if department else Bounds()
+        bounds = department.bounds if department else FeedBounds()
         if isinstance(judged, InvalidRecordError):
             window.rejected += 1
-            return breach(window, bounds) if department else None
+            return exceeded_bound(window, bounds) if department else None
         last = last_orders.get(judged.key, "")
         new = last < judged.order and last[-16:] != judged.digest
         if isinstance(judged.record, ListRecord) and not last:
             days = self._working_days_late(judged.record.determined_on)
             row["working_days"] += days
-            row["late"] += days > PUSH_DAYS
+            row["late"] += days > PUSH_WORKING_DAYS
             row["listings"] += 1
         window.added += new and isinstance(judged.record, ListRecord)
         window.removed += _annuls(judged.record) or (new and isinstance(judged.record, _REMOVING))
         stated = version_as_time(judged.record)
         if stated is not None and stated > self.now + bounds.clock_ahead_seconds * 1000:
-            return Cause.CLOCK_AHEAD
-        return breach(window, bounds)
+            return QuarantineCause.CLOCK_AHEAD
+        return exceeded_bound(window, bounds)
 
-    def count_arrival(self, authority: str, judged: Claim | InvalidRecordError) -> None:
+    def count_arrival(self, authority: str, judged: FeedEvent | InvalidRecordError) -> None:
         """Count that a record arrived, without checking the bounds."""
         row = self.rows[authority]
         row["received"] += 1
@@ -115,7 +117,7 @@ class FeedStatsStore:
         for authority in authorities:
             row: Mapping[str, Any] = found.get(authority, {})
             rows[authority] = {name: row.get(name, 0) for name in _TOTALS}
-            windows[authority] = Window(*(row.get(name, 0) for name in _WINDOW)).moved_to(now)
+            windows[authority] = FeedWindow(*(row.get(name, 0) for name in _WINDOW)).at(now)
         return FeedCounts(self._departments, self._working_days, now, rows, windows)
 
     async def add_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:

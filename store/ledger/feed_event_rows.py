@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
-from rules.admission.validator import OBJECTIONS, Claim, order_of
+from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent, order_of
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import feed_record_from_json, feed_record_json
 
@@ -37,7 +37,7 @@ class ReceivedRecord:
     offset: int
     authority: str
     default_version: int
-    judged: Claim | InvalidRecordError
+    judged: FeedEvent | InvalidRecordError
     receipt_id: str | None = None
     receipt_index: int | None = None
 
@@ -89,13 +89,13 @@ def _base_row(record: ReceivedRecord, now: int) -> dict[str, Any]:
     }
 
 
-def _claim_columns(claim: Claim, orders: dict[str, str]) -> dict[str, Any]:
+def _claim_columns(claim: FeedEvent, orders: dict[str, str]) -> dict[str, Any]:
     """The columns of a valid claim; sets its order in ``orders`` for the records after it.
 
     An objection never supersedes a claim, nor is it superseded by one.
     """
     last = orders.get(claim.key, "")
-    is_objection = claim.operation in OBJECTIONS
+    is_objection = claim.operation in OBJECTION_OPERATIONS
     applied = is_objection or last < claim.order
     if applied and not is_objection:
         orders[claim.key] = claim.order

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.admission.validator import OBJECTIONS, Claim
+from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent
 from rules.calendar import civil_day, from_milliseconds
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from store.db.engine import writing
 from store.db.schema import feed_events
 from store.feeds.quarantine import QuarantineRows
@@ -37,7 +37,7 @@ class BatchResult:
     """One for each record."""
     changes: list[RegisterChange]
     """What has to be applied to the register."""
-    opened: dict[str, Cause]
+    opened: dict[str, QuarantineCause]
     """Feeds that were put into quarantine."""
     struck: int
     """Red listings newly excluded by a black one."""
@@ -47,7 +47,7 @@ class BatchResult:
 class _Screening(NamedTuple):
     held: dict[str, str]
     """Records to hold: their event id and the id of the quarantine."""
-    opened: dict[str, Cause]
+    opened: dict[str, QuarantineCause]
 
 
 class FeedEventStore:
@@ -101,7 +101,7 @@ class FeedEventStore:
             elif cause := counts.count(record.authority, record.judged, last_orders):
                 quarantine = await self._quarantine.open(connection, record.authority, cause, now)
                 open_ids[record.authority], result.opened[record.authority] = quarantine, cause
-            if quarantine is not None and isinstance(record.judged, Claim):
+            if quarantine is not None and isinstance(record.judged, FeedEvent):
                 result.held[record.event_id] = quarantine
                 counts.count_held(record.authority)
         await counts.write(connection)
@@ -121,7 +121,7 @@ async def record_counts(engine: AsyncEngine) -> dict[str, int]:
 
 def _keys(records: Collection[ReceivedRecord]) -> set[str]:
     """The listings that records are about."""
-    return {record.judged.key for record in records if isinstance(record.judged, Claim)}
+    return {record.judged.key for record in records if isinstance(record.judged, FeedEvent)}
 
 
 async def _known_outcomes(connection: AsyncConnection, event_ids: list[str]) -> dict[str, str]:
@@ -134,7 +134,7 @@ async def _last_orders(connection: AsyncConnection, records: Sequence[ReceivedRe
     """By listing, the order of the last claim in the ledger; objections have no part in that order."""
     query = (
         select(feed_events.c.listing_key, func.max(feed_events.c.ordering))
-        .where(feed_events.c.listing_key.in_(_keys(records)), feed_events.c.operation.not_in(OBJECTIONS))
+        .where(feed_events.c.listing_key.in_(_keys(records)), feed_events.c.operation.not_in(OBJECTION_OPERATIONS))
         .group_by(feed_events.c.listing_key)
     )
     return {row[0]: row[1] for row in await connection.execute(query) if row[1] is not None}

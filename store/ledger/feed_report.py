@@ -11,7 +11,7 @@ from rules.calendar import civil_day, from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.departments import Department, Departments
 from rules.records.feed_record import FeedRecord, feed_record_from_json
-from rules.working_days import PUSH_DAYS, WorkingDays, objection_clock
+from rules.working_days import PUSH_WORKING_DAYS, WorkingDays, objection_deadlines
 from store.db.schema import feed_events, feed_status, holds, listings
 from store.feeds.quarantine import QuarantineState
 from store.feeds.stats import working_days_between
@@ -121,7 +121,7 @@ class FeedReport:
             "arrival": {
                 "listings": taken,
                 "late": counts.get("late", 0),
-                "allowed_working_days": PUSH_DAYS,
+                "allowed_working_days": PUSH_WORKING_DAYS,
                 "mean_working_days": round(counts.get("working_days", 0) / taken, 1) if taken else None,
             },
             "hold": stored.quarantines.get(code),
@@ -136,16 +136,16 @@ class FeedReport:
         found: defaultdict[str, list[OpenObjection]] = defaultdict(list)
         for (authority, key), records in events.items():
             for objection in life_of(records, self._working_days).objections:
-                clock = objection_clock(objection.determined_on, self._working_days)
+                deadlines = objection_deadlines(objection.determined_on, self._working_days)
                 found[authority].append(
                     {
                         "listing": key,
                         "objection_no": objection.objection_no,
                         "received_on": objection.determined_on.isoformat(),
-                        "verify_by": clock.verify_by.day.isoformat(),
-                        "answer_by": clock.review_by.day.isoformat(),
-                        "provisional": clock.review_by.provisional,
-                        "overdue": clock.review_by.day < today,
+                        "verify_by": deadlines.verify_by.day.isoformat(),
+                        "answer_by": deadlines.review_by.day.isoformat(),
+                        "provisional": deadlines.review_by.provisional,
+                        "overdue": deadlines.review_by.day < today,
                     }
                 )
         return found

@@ -6,8 +6,8 @@ from datetime import date
 
 from msgspec import Struct
 
-from rules.admission.validator import content_digest
-from rules.listings.filing import Filed
+from rules.admission.feed_event import content_digest
+from rules.listings.indexer import IndexedListing
 from rules.listings.life import Life, State
 from rules.listings.listing import decode_listing, encode_listing
 from rules.policy.decision import may_lock
@@ -77,9 +77,11 @@ def register_change(row: ListingRow) -> RegisterChange:
     return RegisterChange(row.version, row.key, row.listing, places)
 
 
-def computed_row(key: str, events: Sequence[FeedRecord], life: Life, state: State, filed: Filed | None) -> ListingRow:
+def computed_row(
+    key: str, events: Sequence[FeedRecord], life: Life, state: State, indexed: IndexedListing | None
+) -> ListingRow:
     """The row of a listing whose events add up to ``life``; not stored yet (version 0), exclusion not decided."""
-    listing = filed.listing if filed else None
+    listing = indexed.listing if indexed else None
     derived = listing is not None and listing.origin is not None
     return ListingRow(
         key=key,
@@ -87,12 +89,12 @@ def computed_row(key: str, events: Sequence[FeedRecord], life: Life, state: Stat
         authority=events[0].authority,
         record_no=None if derived else events[0].record_no,
         origin_key=listing.origin if listing else None,
-        subject_key=filed.subject_key if filed else None,
-        name_key=filed.name_key if filed else None,
+        subject_key=indexed.subject_key if indexed else None,
+        name_key=indexed.name_key if indexed else None,
         colour=listing.list.value if listing else None,
         first_day=listing.determined_on if listing else None,
         last_day=listing.valid_until if listing else None,
-        decisive=filed.decisive if filed else False,
+        decisive=indexed.excludes_red if indexed else False,
         state=state.value,
         struck=None,
         provisional=life.provisional,

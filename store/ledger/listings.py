@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.listings.filing import ListingIndexer
+from rules.listings.indexer import ListingIndexer
 from rules.listings.life import State, life_of
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from rules.working_days import WorkingDays
@@ -110,10 +110,10 @@ class ListingStore:
         """The rows that the events of one listing add up to, before red is compared with black."""
         life = life_of(events, self.working_days)
         state = life.state(today)
-        filed = self.listing_indexer.file(key, life)
-        if not filed:
+        indexed = self.listing_indexer.index(key, life)
+        if not indexed:
             yield computed_row(key, events, life, state, None)
-        for item in filed:
+        for item in indexed:
             yield computed_row(item.listing.key, events, life, state, item)
 
 

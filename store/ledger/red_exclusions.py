@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.listings.red_against_black import Span, Strike, struck
+from rules.listings.red_against_black import Exclusion, ListingPeriod, excluded_red_listings
 from rules.vocabulary import ListColour
 from store.db.hash_chain import HashChain
 from store.db.schema import notices
 from store.ledger.listing_row import ListingRow
 
-Exclusions = Mapping[str, tuple[Strike, str]]
+Exclusions = Mapping[str, tuple[Exclusion, str]]
 """By key of an excluded red listing: how it is excluded, and the key of the black listing."""
 
 
@@ -28,25 +28,25 @@ def subjects_to_compare(rows: Iterable[ListingRow]) -> set[str]:
 
 def exclude_red(
     rows: Mapping[str, ListingRow], subjects: Collection[str]
-) -> tuple[dict[str, ListingRow], dict[str, tuple[Strike, str]]]:
+) -> tuple[dict[str, ListingRow], dict[str, tuple[Exclusion, str]]]:
     """The rows with ``struck`` set or cleared on all listings of these subjects, and the exclusions found."""
     by_subject: defaultdict[str, list[ListingRow]] = defaultdict(list)
     for row in rows.values():
         if row.subject_key and row.subject_key in subjects and row.listing is not None and row.origin_key is None:
             by_subject[row.subject_key].append(row)
-    result, exclusions = dict(rows), dict[str, tuple[Strike, str]]()
+    result, exclusions = dict(rows), dict[str, tuple[Exclusion, str]]()
     for siblings in by_subject.values():
-        found = struck([_span(row) for row in siblings])
+        found = excluded_red_listings([_period(row) for row in siblings])
         for row in siblings:
             result[row.key] = replace(row, struck=found[row.key][1] if row.key in found else None)
         exclusions |= found
     return result, exclusions
 
 
-def _span(row: ListingRow) -> Span:
+def _period(row: ListingRow) -> ListingPeriod:
     assert row.colour is not None
     assert row.first_day is not None
-    return Span(row.key, ListColour(row.colour), row.first_day, row.last_day, row.decisive)
+    return ListingPeriod(row.key, ListColour(row.colour), row.first_day, row.last_day, row.decisive)
 
 
 async def append_notices(

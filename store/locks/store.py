@@ -47,7 +47,7 @@ class LockStore:
         self.unshown = False
         """Whether Redis does not show a lock that is held; ``show_all`` repairs that."""
 
-    async def decide_and_hold(
+    async def acquire_with_decision(
         self, make_entry: Callable[[Sequence[Lock]], DecisionEntry], requests: Sequence[LockRequest], terms: LockTerms
     ) -> list[Lock]:
         """Acquire locks and write the decision in one transaction; then show the locks in Redis.

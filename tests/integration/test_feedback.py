@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import to_milliseconds
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from store.db.schema import CHAINED
 from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
@@ -54,7 +54,7 @@ async def test_ten_at_once_make_one(book: FeedbackStore) -> None:
     """However many report at the same moment, one stands."""
     found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(item, FeedbackRow) for item in found) == 1
-    assert all(isinstance(item, dict | FeedbackExistsError) for item in found)
+    assert all(isinstance(item, FeedbackRow | FeedbackExistsError) for item in found)
 
 
 async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStore) -> None:
@@ -94,6 +94,6 @@ async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     later = (await freshness.now(NOW + 7 * DAY)).freshness
     assert "court" not in later, "five working days are its rhythm, and not yet over"
     assert (await freshness.now(NOW + 8 * DAY)).freshness["court"].code == "feed_silent"
-    await Quarantine(engine, CHAIN).open("court", Cause.SNAPSHOT_EMPTY, NOW)
+    await Quarantine(engine, CHAIN).open("court", QuarantineCause.SNAPSHOT_EMPTY, NOW)
     held = (await freshness.now(NOW)).freshness["court"]
     assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

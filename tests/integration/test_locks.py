@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.background import keep_locks_shown
-from gateway.checks.lock_planner import held_locks
+from gateway.checks.held_locks import repair_lock_keys
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.vocabulary import LockScope
 from store.db.schema import decisions, lock_changes, locks
@@ -63,7 +63,7 @@ def terms(number: int = 1, now: int = NOW) -> LockTerms:
 
 
 async def held(road: Road, *requests: LockRequest, number: int = 1, now: int = NOW) -> list[Lock]:
-    return await road.locks.decide_and_hold(entries(number), requests, terms(number, now))
+    return await road.locks.acquire_with_decision(entries(number), requests, terms(number, now))
 
 
 async def end(road: Road, lock: Lock, state: LockState = LockState.RELEASED, operator: str = "o") -> Lock | None:
@@ -293,7 +293,7 @@ async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: 
     """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
     with pytest.raises(LockSupportLostError):
-        await road.locks.decide_and_hold(entries(1), [request()], given)
+        await road.locks.acquire_with_decision(entries(1), [request()], given)
     async with road.engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0
 
@@ -305,8 +305,8 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
     (second,) = await held(road, request("bidder-17", TAX), number=2)
     place = register_keys.LOCK + second.target_key
     await road.redis.set(place, first.id)
-    targets = {LockScope.ACCOUNT: second.target_key}
-    found = await held_locks(road.locks, targets, {second.target_key: first.id}, NOW, certain=True)
+    found = await road.locks.held_on([second.target_key], NOW)
+    await repair_lock_keys(road.locks, {second.target_key: first.id}, found)
     assert [lock.id for lock in found] == [second.id]
     assert await road.redis.get(place) == second.id.encode()
 
