@@ -56,7 +56,7 @@ class FeedProcessor:
         for authority, cause in recorded.opened.items():
             FEEDS_HELD.labels(authority, cause.value).inc()
             _log.error("feed_held", authority=authority, cause=cause.value)
-        RED_STRUCK.inc(recorded.struck)
+        RED_STRUCK.inc(recorded.excluded)
         self._count(arrivals, recorded.outcomes)
 
     def _count(self, arrivals: Sequence[ReceivedRecord], outcomes: Sequence[RecordOutcome]) -> None:

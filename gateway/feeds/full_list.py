@@ -70,7 +70,7 @@ class FullListDelivery:
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
                 keys = [item.judged.key for item in chunk if isinstance(item.judged, FeedEvent)]
-                known = await self.book.standing(keys)
+                known = await self.book.recorded(keys)
                 news: list[Judged] = []
                 for item in chunk:
                     assert isinstance(item.judged, FeedEvent)
@@ -89,7 +89,7 @@ class FullListDelivery:
     ) -> int:
         for numbers in _chunks(absent):
             keys = {number: self.desk.keys.listing(reading.authority, number) for number in numbers}
-            known = await self.book.standing(keys.values())
+            known = await self.book.recorded(keys.values())
             judged = []
             for index, number in enumerate(numbers):
                 record = removal_of(

@@ -97,7 +97,7 @@ class DecisionHandlers:
         try:
             given = await self.feedback.give(row.id, report, to_milliseconds(self.clock()))
         except FeedbackExistsError as error:
-            raise ProblemError("feedback_given", f"standing: {error.standing or 'none'}") from None
+            raise ProblemError("feedback_given", f"standing: {error.last_id or 'none'}") from None
         return answer_json(_feedback(given), status=201)
 
     async def _own(self, request: web.Request, client: Client) -> tuple[DecisionRow, dict[str, Any]]:

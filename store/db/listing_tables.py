@@ -2,7 +2,7 @@
 
 ``listings``   one row per listing, and one per person whom a severe listing of an organisation names;
                computed from ``feed_events``, from which it can be rebuilt
-``notices``    what an authority has to be told about its red listings (办法一 Art. 4); chained
+``notices``    messages to an authority about its excluded red listings (办法一 Art. 4); chained
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, String, Table, UniqueConstraint

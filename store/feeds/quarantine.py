@@ -108,7 +108,7 @@ class Quarantine:
         """
         state = QuarantineState.RELEASED if release else QuarantineState.DISCARDED
         async with self._writer.begin() as connection:
-            # Not beside a batch of records, which writes the same counts.
+            # A batch of records writes the same counts: exclude it until this transaction ends.
             await self._chain.lock_appends(connection, feed_events)
             found = (await self._rows.open_ids(connection, [authority])).get(authority)
             if found is None or not await self._rows.close(connection, found, state, now, client, operator, reason):

@@ -39,7 +39,7 @@ class BatchResult:
     """What has to be applied to the register."""
     opened: dict[str, QuarantineCause]
     """Feeds that were put into quarantine."""
-    struck: int
+    excluded: int
     """Red listings newly excluded by a black one."""
     lifted: list[LiftedLock]
 
@@ -82,7 +82,7 @@ class FeedEventStore:
             outcomes=[RecordOutcome(outcomes[record.event_id]) for record in records],
             changes=update.changes,
             opened=screening.opened,
-            struck=update.struck,
+            excluded=update.excluded,
             lifted=update.lifted,
         )
 

@@ -38,7 +38,7 @@ class ListingUpdate:
     """What the register has to hold, also for listings that did not change."""
     listed: Mapping[str, int]
     """By authority, how many more of its own listings are in force than before."""
-    struck: int
+    excluded: int
     """Red listings newly excluded by a black one."""
     lifted: list[LiftedLock]
 
@@ -83,7 +83,7 @@ class ListingStore:
         return ListingUpdate(
             changes=[register_change(row) for row in rows.values()],
             listed=_listed(diff.stored, rows),
-            struck=sum(key not in diff.stored or not diff.stored[key].struck for key in diff.exclusions),
+            excluded=sum(key not in diff.stored or not diff.stored[key].struck for key in diff.exclusions),
             lifted=lifted,
         )
 

@@ -30,7 +30,7 @@ class SnapshotStore:
         async with self._engine.connect() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def standing(self, keys: Collection[str]) -> dict[str, RecordedListing]:
+    async def recorded(self, keys: Collection[str]) -> dict[str, RecordedListing]:
         """By key, the content and the last record of these listings, where there is one. At most hundreds of keys."""
         contents = select(listings.c.key, listings.c.content).where(listings.c.key.in_(keys))
         records = (

@@ -58,11 +58,11 @@ class AwaitedDecision(NamedTuple):
 
 
 class FeedbackExistsError(CreditGateError):
-    """There is a report already; a correction has to name the last one, ``standing`` (empty where unknown)."""
+    """There is a report already; a correction has to name the last one, ``last_id`` (empty where unknown)."""
 
-    def __init__(self, standing: str) -> None:
-        super().__init__(standing)
-        self.standing = standing
+    def __init__(self, last_id: str) -> None:
+        super().__init__(last_id)
+        self.last_id = last_id
 
 
 class FeedbackStore:
@@ -92,9 +92,9 @@ class FeedbackStore:
             async with self._writer.begin() as connection:
                 await self._chain.lock_appends(connection, feedback)
                 query = select(feedback.c.id).where(feedback.c.decision_id == decision_id)
-                standing = (await connection.execute(query.order_by(feedback.c.chain_no))).scalars().all()
-                if standing[-1:] != ([report.corrects] if report.corrects else []):
-                    raise FeedbackExistsError(standing[-1] if standing else "")
+                last_id = (await connection.execute(query.order_by(feedback.c.chain_no.desc()).limit(1))).scalar()
+                if last_id != (report.corrects or None):
+                    raise FeedbackExistsError(last_id or "")
                 await self._chain.append(connection, feedback, [row._asdict()])
         except IntegrityError:
             raise FeedbackExistsError("") from None

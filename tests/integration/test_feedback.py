@@ -40,7 +40,7 @@ async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackStore) 
     first = await book.give("dec_1", DONE, NOW)
     with pytest.raises(FeedbackExistsError) as caught:
         await book.give("dec_1", DONE, NOW)
-    assert caught.value.standing == first.id
+    assert caught.value.last_id == first.id
     with pytest.raises(FeedbackExistsError):
         await book.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
     corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first.id)

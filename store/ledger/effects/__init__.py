@@ -4,7 +4,7 @@
                                              ├─▶ watch_events   clients that watch the subject     ├─▶ outbox
                                              └─▶ corrections    clients whose answer was wrong     ┘
 
-It runs after the rows are written, so that a lock cannot be made beside it on a listing that has just ended
+It runs after the rows are written, so that no concurrent transaction can make a lock on a listing that has just ended
 (``store.locks.support`` locks the rows while it makes a lock).
 
 change         the row of one listing before and after
