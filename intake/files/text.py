@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from intake.faults import FileUnreadableError
 from intake.files.limits import MAX_LINE
-from rules.identity.names import _FROM_2000 as GB18030_2022
+from rules.identity.names import GB18030_2000_TO_2022
 
 _CHUNK_BYTES = 1024 * 1024
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -41,7 +41,7 @@ def text_lines(file: BinaryIO, encoding: str, max_line: int = MAX_LINE) -> Itera
                 raise FileUnreadableError("line_too_long", line=number)
             # Python's codec implements GB18030-2000, which maps a few characters to private-use code points. Names
             # and codes are compared later, so these characters need their code points of 2022.
-            yield line.translate(GB18030_2022) if encoding == _GB18030 else line
+            yield line.translate(GB18030_2000_TO_2022) if encoding == _GB18030 else line
     finally:
         if not file.closed:
             wrapper.detach()
