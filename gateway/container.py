@@ -38,6 +38,7 @@ from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
 from store.register.reader import RegisterReader
+from store.replica.follower import ReplicaFollower
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -59,6 +60,7 @@ class Container:
     departments: Departments
     working_days: WorkingDays
     replica: Replica
+    replica_follower: ReplicaFollower
     reader: ReplicaReader
     locks: LockStore
     freshness: DataFreshness
@@ -79,7 +81,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
+    access, replica = Authenticator(ClientStore(engine)), Replica()
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk = RecordValidator(departments, keys)
     ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
@@ -98,6 +100,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         departments=departments,
         working_days=working_days,
         replica=replica,
+        replica_follower=ReplicaFollower(replica, lambda: _one_connection(settings)),
         reader=reader,
         locks=LockStore(engine, redis, chain),
         freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),

@@ -40,7 +40,7 @@ class Recovery:
             if not await self._writer.is_loaded():
                 await self._fill(0, "whole")
             elif server != self._server:
-                await self._fill(max(0, await self._writer.ledger_mark() - _TAIL), "tail")
+                await self._fill(max(0, await self._writer.highest_ledger_id() - _TAIL), "tail")
             self._server = server
 
     async def apply(self, changes: Sequence[RegisterChange]) -> None:
@@ -65,7 +65,7 @@ class Recovery:
             await until_done(self.make_whole, "register")
             await until_done(self._table.answers, "ledger")
             if hears():
-                await until_done(self._writer.beat, "register")
+                await until_done(self._writer.heartbeat, "register")
             await asyncio.sleep(period)
 
     async def _fill(self, after: int, extent: str) -> None:

@@ -103,7 +103,9 @@ class DecisionService:
         targets = dict.fromkeys(target for question in questions for target in question.targets.values())
         try:
             fresh = any(question.check.max_staleness_ms is not None for question in questions)
-            return await self.reader.look_up(list(keys), list(targets), fresh=fresh, bypass_cache=bypass_cache), ()
+            return await self.reader.look_up(
+                list(keys), list(targets), bypass_replica=fresh, bypass_cache=bypass_cache
+            ), ()
         except RegisterUnavailableError as error:
             return None, (Unknown(error.code),)
 
@@ -192,7 +194,7 @@ class DecisionService:
         else:
             terms = self._terms(client, question, answered, policy)
             for lock in await self.locks.decide_and_hold(entry_with, settled.wanted, terms):
-                self.replica.note_lock(lock.target_key)
+                self.replica.add_lock(lock.target_key)
                 if lock.decision_id == answered.decision_id:
                     LOCKS_HELD.labels(lock.scene, lock.scope).inc()
         _count(answered)

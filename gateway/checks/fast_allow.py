@@ -55,7 +55,7 @@ class FastAllow:
     def _clear(self, question: LookupKeys, policy: Policy) -> RegisterState | None:
         """The state of the register by which it is certain that nothing is there, nor any lock; else None."""
         check, replica = question.check, self.replica
-        state = replica.known()
+        state = replica.current_state()
         if state is None or check.ticket or check.max_staleness_ms is not None:
             return None
         if self.freshness.about(policy.pack.scenes[check.scene], state, None):
@@ -64,7 +64,7 @@ class FastAllow:
             if not isinstance(party.number, Identifier):
                 return None
         for number, name in question.party_keys:
-            if (number and replica.may_hold(number)) or (name and replica.may_hold(name)):
+            if (number and replica.may_have_listing(number)) or (name and replica.may_have_listing(name)):
                 return None
         for target in question.targets.values():
             if replica.may_be_locked(target):

@@ -80,7 +80,7 @@ class Moment:
 
 def allow_body(decision_id: str, check: Check, state: RegisterState, moment: Moment, policy: Policy) -> bytes:
     """The answer, with the members of ``check_answer.answer`` in their order. The register must have been heard."""
-    assert state.age is not None
+    assert state.age_ms is not None
     return _ANSWER % (
         decision_id.encode(),
         orjson.dumps(check.scene),
@@ -88,8 +88,8 @@ def allow_body(decision_id: str, check: Check, state: RegisterState, moment: Mom
         b",".join([_subject(party) for party in check.parties]),
         state.epoch.encode(),
         state.sequence,
-        state.age,
-        state.heard,
+        state.age_ms,
+        state.heard_ms,
         moment.text.encode(),
         policy.named_json,
     )

@@ -151,7 +151,7 @@ class LockStore:
         """Take away the showing of locks, by target key and id; while Redis is away readers meet the table's word."""
         try:
             for target_key, lock_id in gone:
-                await self._redis.eval(_HIDE, 1, register_keys.LOCK + target_key, lock_id)
+                await self._redis.eval(_HIDE, 1, register_keys.lock(target_key), lock_id)
         except (RedisError, OSError):
             return
 
@@ -185,5 +185,5 @@ class LockStore:
         for start in range(0, len(items), _AT_ONCE):
             pipeline = self._redis.pipeline(transaction=True)
             for target, lock_id in items[start : start + _AT_ONCE]:
-                pipeline.eval(_SHOW, 2, register_keys.LOCK + target, register_keys.CHANGES, lock_id, target)
+                pipeline.eval(_SHOW, 2, register_keys.lock(target), register_keys.CHANGE_LOG, lock_id, target)
             await pipeline.execute()

@@ -70,7 +70,7 @@ class Road:
     async def feed(self, *values: Any) -> None:  # noqa: ANN401
         """Carry records in one batch."""
         await self.road.carry([self.message(value) for value in values])
-        await self.writer.beat()
+        await self.writer.heartbeat()
 
     async def advance(self, **duration: float) -> None:
         """Move the clock on, and let upkeep do what is due."""

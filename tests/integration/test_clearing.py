@@ -51,7 +51,7 @@ async def handler(
     road = Road(redis, engine)
     await road.recovery.make_whole()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,
@@ -144,10 +144,10 @@ async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_fr
     with pytest.raises(ProblemError):
         handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.clearing.keys.lock_target(CLIENT.id, "transaction", "T-9")
-    handler.clearing.replica.note_lock(target)
+    handler.clearing.replica.add_lock(target)
     assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.at_once(CLIENT, body()), bytes)
-    handler.clearing.replica._heard -= 10
+    handler.clearing.replica._heard_at -= 10
     assert handler.clearing.replica.state is ReplicaState.STALE
     assert isinstance(handler.at_once(CLIENT, body()), LookupKeys)
 

@@ -111,7 +111,7 @@ class Deployment:
             found = await connection.execute(select(listings).where(standing).order_by(listings.c.key))
             rows = [{name: row[name] for name in row if name != "version"} for row in found.mappings()]
         proof = await Verification(self.engine, self.redis, self.road.book).run(civil_day(self.road.now), pause=0.01)
-        assert proof.clean, proof.named
+        assert proof.clean, proof.examples
         await self.redis.aclose()
         await self.engine.dispose()
         return rows, proof.register.digest

@@ -121,7 +121,7 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     road = Road(redis, engine)
     await road.recovery.make_whole()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,
