@@ -27,7 +27,8 @@ from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
-from store.broker.publisher import Publisher, publisher_for
+from store.broker.publisher import Publisher
+from store.broker.publisher_factory import publisher_for
 from store.db.hash_chain import HashChain
 from store.db.schema import connect
 from store.feeds.health import FeedHealth

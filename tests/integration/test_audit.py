@@ -19,16 +19,11 @@ from config import topics
 from gateway.audit.buffer import AuditBuffer
 from gateway.audit.spool import Spool
 from gateway.web.problems import ProblemError
-from store.broker.publisher import (
-    BrokerUnavailableError,
-    KafkaPublisher,
-    Message,
-    MessageTooLargeError,
-    Publisher,
-    StreamPublisher,
-)
+from store.broker.kafka_publisher import KafkaPublisher
+from store.broker.publisher import BrokerUnavailableError, Message, MessageTooLargeError, Publisher
 from store.broker.stream_entry import TopicPartition
 from store.broker.stream_log import StreamLog
+from store.broker.stream_publisher import StreamPublisher
 from store.db.schema import decisions
 from store.ledger.decisions import DecisionEntry, DecisionStore, decode_entries, encode_entries
 from streams.decision_agent import carry_decisions
