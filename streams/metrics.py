@@ -1,4 +1,4 @@
-"""The closed list of the worker's metrics."""
+"""All metrics of the worker."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -49,7 +49,7 @@ async def handler(
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
     await road.writer.heartbeat()
     settings = Settings(

@@ -67,7 +67,7 @@ async def handler(
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, its replica current over a register in which others are listed."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record())
     settings = Settings(
         pepper="an-invented-pepper-for-tests-only",

@@ -35,7 +35,7 @@ TAXED = {"authority": "taxation", "record_no": "R-2", "category": "C04"}
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with two severe listings of one company: the court's and the taxation bureau's."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(), record(**TAXED))
     return road
 

@@ -34,7 +34,7 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with sixty companies, one of them taken off again, and one of severe listing with a person."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(*(record_of(n) for n in range(MANY)))
     await road.feed(removal(record_no="L-0"))
     return road

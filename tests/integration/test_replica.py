@@ -81,7 +81,7 @@ class Followed:
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with one listing."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(listed(1))
     return road
 
@@ -262,7 +262,7 @@ async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: 
     with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(2)])
     assert caught.value.code == "register_not_loaded"
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await followed.current()
     assert (await followed.reader.look_up([key(1)])).listings[key(1)]
 
@@ -299,7 +299,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
     await asyncio.sleep(0.2)
     assert followed.replica.state is ReplicaState.LOADING
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await followed.current()
     with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(1)])
