@@ -40,7 +40,7 @@ class KeyFilter:
         self._added.update(int(key[:16], 16) for key in keys)
 
     @property
-    def added(self) -> int:
+    def added_count(self) -> int:
         """How many keys were added since the load."""
         return len(self._added)
 

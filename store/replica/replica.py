@@ -182,7 +182,7 @@ class Replica:
             if lock is not None:
                 self._locked_targets.add(lock.decode())
             self.sequence = sequence
-        if self._key_filter.added > _MAX_ADDED_KEYS:
+        if self._key_filter.added_count > _MAX_ADDED_KEYS:
             raise ChangeLogGapError("grown")
 
     def _wake_waiters(self, listing: bytes) -> None:
