@@ -12,7 +12,8 @@ from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from intake.files.tables import Row
 from intake.formats.model import Format
 from intake.rows.pipeline import prepare_row
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import MAX_RECORD_BYTES
@@ -22,7 +23,7 @@ from streams.consumed_record import ConsumedRecord
 _RECEIPT = re.compile(rb"([a-zA-Z0-9_-]{1,40}):([0-9]{1,6})")
 _MILLISECONDS_DIGITS = 13
 _MAX_EVENT_BYTES = 1024 * 1024
-Validated = Claim | InvalidRecordError
+Validated = FeedEvent | InvalidRecordError
 
 
 class MessageValidator(Protocol):
@@ -61,19 +62,19 @@ class FeedRecordValidator:
         ]
 
     def _validate(self, record: ConsumedRecord, accepted_at: int, index: int | None) -> tuple[Any, Validated]:
-        """The decoded value, as far as it can be decoded, and the claim or fault."""
+        """The decoded value, as far as it can be decoded, and the event or fault."""
         value: Any = None
         try:
             value = _decode(record.value, MAX_RECORD_BYTES)
-            claim = self.validator.admit(
+            event = self.validator.validate(
                 value,
                 today=civil_day(self.clock()),
                 default_version=accepted_at,
-                place=place_of(index, record.offset),
+                position=place_of(index, record.offset),
             )
         except InvalidRecordError as fault:
             return value, fault
-        return value, claim
+        return value, event
 
     def _known_authority(self, value: Any) -> str:  # noqa: ANN401
         code = value.get("authority") if isinstance(value, dict) else None
@@ -114,18 +115,18 @@ class ChangeEventValidator:
         found: list[Validated] = []
         for row in prepare_row(self.format, Row(1, value), self.authority):
             try:
-                found.append(row.fault or self._admit(row.record, record))
+                found.append(row.fault or self._validate_row(row.record, record))
             except InvalidRecordError as fault:
                 path = self.format.column_at(fault.path) or fault.path
                 found.append(InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
         return found
 
-    def _admit(self, record: Any, event: ConsumedRecord) -> Claim:  # noqa: ANN401
-        return self.validator.admit(
+    def _validate_row(self, record: Any, message: ConsumedRecord) -> FeedEvent:  # noqa: ANN401
+        return self.validator.validate(
             record,
             today=civil_day(self.clock()),
-            default_version=_timestamp_ms(event),
-            place=place_of(None, event.offset),
+            default_version=_timestamp_ms(message),
+            position=place_of(None, message.offset),
             sender=self.authority,
         )
 
