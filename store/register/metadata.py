@@ -1,14 +1,16 @@
 """The register's metadata hash and the end of its change log, as both readers of the register parse them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from store.register import keys as register_keys
 
 FIELDS = ("epoch", "generation", "listings", "applied", "beat")
 
 
-class RegisterMetadata(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RegisterMetadata:
     """The metadata of a loaded register at the moment of the read."""
 
     epoch: str
