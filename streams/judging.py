@@ -108,8 +108,7 @@ class ChangeJudge:
             try:
                 found.append(row.fault or self._admit(row.record, record))
             except InvalidRecordError as fault:
-                path = self.format.column_at(fault.path) or fault.path
-                found.append(InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
+                found.append(self.format.in_file_terms(fault))
         return found
 
     def _admit(self, record: Any, event: Delivered) -> FeedEvent:  # noqa: ANN401
