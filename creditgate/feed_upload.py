@@ -15,7 +15,7 @@ from typing import Any, NotRequired, TypedDict, cast
 import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from intake.rows.pipeline import Prepared
+from intake.rows.pipeline import PreparedRecord
 from rules.faults import CreditGateError, InvalidRecordError
 
 MAX_REPORTED_ROWS = 10_000
@@ -100,7 +100,7 @@ async def upload(
     url: str,
     key: str,
     authority: str,
-    rows: Iterable[Prepared],
+    rows: Iterable[PreparedRecord],
     *,
     wait: bool = True,
     progress: Callable[[int], None] = lambda _: None,
@@ -138,7 +138,7 @@ async def upload(
     return total
 
 
-def _batches(rows: Iterable[Prepared]) -> Iterator[_Batch]:
+def _batches(rows: Iterable[PreparedRecord]) -> Iterator[_Batch]:
     batch = _Batch()
     for row in rows:
         record = b"" if row.fault is not None else orjson.dumps(row.record)

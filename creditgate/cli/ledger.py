@@ -12,9 +12,9 @@ from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, 
 from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.feed_record import FeedRecord, feed_record_from_json
-from store.db.platform_tables import ALL_CHAINED
-from store.db.schema import feed_events, listings, notices
-from store.ledger.listing_queries import ListingQueries
+from store.db.schema import CHAINED, feed_events, listings, notices
+from store.ledger.listing_queries import ListingEvent, ListingQueries
+from store.ledger.listing_row import ListingRow
 from store.register import keys as register_keys
 
 _LISTING_ID = re.compile(r"[0-9a-f]{32}")
@@ -50,13 +50,13 @@ def verify_ledger(json: JsonOption = False) -> None:
 
 async def _ledger_faults(stores: Stores) -> tuple[dict[str, int], list[str]]:
     chain = stores.listing_store.chain
-    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(stores.engine, table)]
+    faults = [fault for table in CHAINED async for fault in chain.verify(stores.engine, table)]
     checked = {}
     async with stores.engine.connect() as connection:
-        for table in ALL_CHAINED:
+        for table in CHAINED:
             checked[table.name], _ = await chain.head(connection, table)
     # A chain cannot show that its end was cut off; the register keeps the last id that it applied.
-    mark = int(await stores.redis.hget(register_keys.MARKER, "ledger_id") or 0)
+    mark = int(await stores.redis.hget(register_keys.METADATA, "ledger_id") or 0)
     if mark > checked[feed_events.name]:
         faults.append(f"{feed_events.name}: rows {checked[feed_events.name] + 1} to {mark} are missing at the end")
     return checked, faults
@@ -85,14 +85,14 @@ async def _history(stores: Stores, name: str) -> dict[str, Any] | None:
     table = ListingQueries(stores.engine)
     key = name if _LISTING_ID.fullmatch(name) else stores.keys.listing(*name.partition("/")[::2])
     row = await table.find(key)
-    events = await table.events(row["origin_key"] or key if row else key)
+    events = await table.events(row.origin_key or key if row else key)
     if row is None and not events:
         return None
     return {
         "listing": key,
-        "origin": row["origin_key"] if row else None,
-        "authority": (row or events[0])["authority"],
-        "record_no": row["record_no"] if row else None,
+        "origin": row.origin_key if row else None,
+        "authority": (row or events[0]).authority,
+        "record_no": row.record_no if row else None,
         "events": _event_lines(stores, events),
         "now": _now(row) if row else None,
         "follows_from_it": await _derived(stores, key),
@@ -100,21 +100,21 @@ async def _history(stores: Stores, name: str) -> dict[str, Any] | None:
     }
 
 
-def _event_lines(stores: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _event_lines(stores: Stores, events: list[ListingEvent]) -> list[dict[str, Any]]:
     """Each event in the order of arrival, with the state of the listing before and after it."""
     lines, known, before = [], dict[str, FeedRecord](), _state(stores, {})
     for event in events:
-        record = feed_record_from_json(event["record"]) if event["record"] is not None else None
-        if record is not None and event["ordering"] is not None:
-            known[event["ordering"]] = record
+        record = feed_record_from_json(event.record) if event.record is not None else None
+        if record is not None and event.ordering is not None:
+            known[event.ordering] = record
         after = _state(stores, known)
         line = {
-            "number": event["id"],
-            "at": rfc3339(from_milliseconds(event["recorded_at"])),
-            "operation": event["operation"],
-            "outcome": event["outcome"],
-            "client": event["client"] or ("creditgate" if record is None else "topic"),
-            "hold": event["hold_id"],
+            "number": event.id,
+            "at": rfc3339(from_milliseconds(event.recorded_at)),
+            "operation": event.operation,
+            "outcome": event.outcome,
+            "client": event.client or ("creditgate" if record is None else "topic"),
+            "hold": event.hold_id,
             "acted_on": record.determined_on.isoformat() if record is not None else None,
         }
         fields = {name: getattr(record, name, None) for name in _RECORD_FIELDS}
@@ -135,22 +135,22 @@ def _state(stores: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
     }
 
 
-def _now(row: dict[str, Any]) -> dict[str, Any]:
-    shown = orjson.loads(row["listing"]) if row["listing"] is not None else {}
+def _now(row: ListingRow) -> dict[str, Any]:
+    shown = orjson.loads(row.listing) if row.listing is not None else {}
     names = ("list", "category", "severity", "document_no", "determined_on", "valid_until", "pattern", "flags")
     return {
-        "state": row["state"],
-        "struck_by": row["struck"],
-        "provisional": row["provisional"],
-        "open_objections": row["objections"],
+        "state": row.state,
+        "struck_by": row.struck,
+        "provisional": row.provisional,
+        "open_objections": row.objections,
     } | {name: shown[name] for name in names if name in shown}
 
 
 async def _derived(stores: Stores, key: str) -> list[dict[str, Any]]:
     query = select(listings).where(listings.c.origin_key == key).order_by(listings.c.key)
     async with stores.engine.connect() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    return [{"listing": row["key"]} | _now(dict(row)) for row in rows]
+        rows = [ListingRow(*row) for row in await connection.execute(query)]
+    return [{"listing": row.key} | _now(row) for row in rows]
 
 
 async def _notices(stores: Stores, key: str) -> list[dict[str, Any]]:

@@ -19,11 +19,11 @@ from rules.calendar import civil_day, to_milliseconds
 from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.validity import in_force
-from store.db.schema import connect
+from store.db.engine import connect
 from store.ledger.feed_events import record_counts
-from store.register.diff import MOST_NAMED, Comparison
+from store.register.diff import MAX_EXAMPLES, RegisterDiff
 from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
-from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
+from store.register.rebuild import Rebuild, RebuildResult, RebuildRunningError
 from store.register.verify import Verification
 from store.register.writer import RegisterNotLoadedError
 
@@ -104,12 +104,12 @@ def rebuild(json: JsonOption = False) -> None:
         task = progress.add_task("listings / 记录", total=None)
         done = with_stores(settings_or_fail(), lambda b: _rebuild(b, now, lambda n: progress.advance(task, n)))
     if json:
-        print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.told})
+        print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.written})
     else:
-        out.print(f"{done.told} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
+        out.print(f"{done.written} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
 
 
-async def _rebuild(stores: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
+async def _rebuild(stores: Stores, now: datetime, progress: Callable[[int], None]) -> RebuildResult:
     try:
         return await Rebuild(stores.engine, stores.redis, stores.listing_store).run(
             to_milliseconds(now), civil_day(now), progress
@@ -132,31 +132,34 @@ def verify(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _compare(stores: Stores) -> Comparison:
+async def _compare(stores: Stores) -> RegisterDiff:
     try:
         return await Verification(stores.engine, stores.redis, stores.listing_store).run(civil_day(datetime.now(UTC)))
     except RegisterNotLoadedError:
         fail("register_not_loaded")
 
 
-def _comparison_document(found: Comparison) -> dict[str, object]:
+def _comparison_document(found: RegisterDiff) -> dict[str, object]:
     return {
         "clean": found.clean,
         "listings": found.listings,
         "ledger": {"in_force": found.ledger.count, "digest": found.ledger.digest},
         "register": {"in_force": found.register.count, "digest": found.register.digest},
         "replicas": {},
-        "differences": {kind: {"count": count, "listings": found.named[kind]} for kind, count in found.counts.items()},
+        "differences": {
+            kind.value: {"count": count, "listings": found.examples[kind]} for kind, count in found.counts.items()
+        },
     }
 
 
-def _print_comparison(found: Comparison) -> None:
+def _print_comparison(found: RegisterDiff) -> None:
     for name, side in (("ledger / 档案", found.ledger), ("register / 名单库", found.register)):
         out.print(f"{name}: {side.count} in force, {side.digest}", highlight=False, soft_wrap=True)
-    out.print("not compared: each gateway's replica, which follows the register / 未核对：各网关随名单库更新的副本")
+    out.print("replicas of the gateways are not compared: each reloads after a gap in the change log")
+    out.print("不比对网关副本：变更日志出现缺口时，副本自行重新装载")
     for kind, count in found.counts.items():
         out.print(f"{kind}: {count}", style="red", highlight=False)
-        out.print("\n".join(f"  {key}" for key in found.named[kind]), highlight=False)
-        if count > MOST_NAMED:
-            out.print(f"  … and {count - MOST_NAMED} more / 其余未列")
+        out.print("\n".join(f"  {key}" for key in found.examples[kind]), highlight=False)
+        if count > MAX_EXAMPLES:
+            out.print(f"  … and {count - MAX_EXAMPLES} more / 其余未列")
     out.print("clean / 一致" if found.clean else "NOT clean / 不一致")

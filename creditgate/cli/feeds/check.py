@@ -15,7 +15,7 @@ from creditgate.cli.terminal import MISUSE, fail, out, print_json
 from creditgate.feed_upload import MAX_REPORTED_ROWS, RowFault, row_fault
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
-from intake.rows.pipeline import Prepared
+from intake.rows.pipeline import PreparedRecord
 from rules.admission.feed_event import FeedEvent
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
@@ -31,7 +31,7 @@ _COLUMNS = (
 class ValidatedRow(NamedTuple):
     """One row with either ``event``, as the gateway would accept it, or ``fault``."""
 
-    row: Prepared
+    row: PreparedRecord
     event: FeedEvent | None
     fault: InvalidRecordError | None
 
@@ -60,7 +60,7 @@ def throwaway_validator(settings: Settings) -> RecordValidator:
 
 
 def validate_rows(
-    rows: Iterator[Prepared], fmt: Format, validator: RecordValidator, sender: str
+    rows: Iterator[PreparedRecord], fmt: Format, validator: RecordValidator, sender: str
 ) -> Iterator[ValidatedRow]:
     """Each row validated as the gateway would today; faults name the columns of the file."""
     now = datetime.now(UTC)
@@ -73,9 +73,7 @@ def validate_rows(
                 row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender
             )
         except InvalidRecordError as fault:
-            path = fmt.column_at(fault.path) or fault.path
-            in_columns = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
-            yield ValidatedRow(row, None, in_columns)
+            yield ValidatedRow(row, None, fmt.in_file_terms(fault))
         else:
             yield ValidatedRow(row, event, None)
 

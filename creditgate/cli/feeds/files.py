@@ -31,7 +31,7 @@ from creditgate.feed_upload import MAX_REPORTED_ROWS, UploadFailedError, UploadR
 from intake.files.tables import FileUnreadableError, kind_of
 from intake.formats.loader import load_formats
 from intake.formats.model import FEED_RECORD, Format
-from intake.rows.pipeline import Prepared, prepare
+from intake.rows.pipeline import PreparedRecord, prepare
 
 _PRINTED_FAULTS = 20
 app = typer.Typer(no_args_is_help=True, help="Feeds of the departments. / 部门报送。")
@@ -132,7 +132,7 @@ def push(
         raise typer.Exit(REFUSED)
 
 
-def _upload(rows: Iterator[Prepared], url: str, key: str, authority: str, wait: bool) -> UploadReport:
+def _upload(rows: Iterator[PreparedRecord], url: str, key: str, authority: str, wait: bool) -> UploadReport:
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("records / 记录", total=None)
