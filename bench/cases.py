@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from bench import at_a_rate, batches, load_register, overload, parts, report, subjects, tools
+from bench import at_a_rate, batches, load_register, overload, parts, report, road_cost, subjects, tools
 from bench.crowdsec import CrowdSec
 from bench.group import Gateway, ProcessGroup
 from bench.plan import ON_A_GROUP, PAIRS, Plan
@@ -62,6 +62,9 @@ class Bench:
     def _parts(self, requests: Path, group: ProcessGroup | None) -> Iterable[tuple[str, Callable[[], list[Table]]]]:
         plan, here = self._plan, self._directory
         measure = (1 if plan.quick else plan.rounds, plan.seconds, plan.again)
+        if "road" in plan.only:
+            rounds = 2 if plan.quick else road_cost.ROUNDS
+            yield "road", lambda: [road_cost.run(here, plan.listings[0], rounds, road_cost.ROUND_S)]
         if "fresh" in plan.only:
             yield "fresh", lambda: parts.freshness(here, plan.per_second, 50 if plan.quick else 200)
         if group is None:

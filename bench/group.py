@@ -19,6 +19,8 @@ from creditgate.embedded.data_dir import socket_path
 from tests.e2e.program import free_port, http
 
 _PREFIX = "CREDITGATE_"
+CLIENT_RATE = 1_000_000
+"""Checks a second that the benchmarks' client may ask: far more than a gateway answers."""
 _WORTH = 3.0
 _CREDITGATE = [sys.executable, "-m", "creditgate"]
 
@@ -172,7 +174,7 @@ class ProcessGroup:
         return http("POST", f"{gateway.url}/v1/checks", check(who, 0, scene), key=self.key)
 
     def _client(self, name: str = "bench", *more: str) -> str:
-        command = [*_CREDITGATE, "clients", "add", name, "--scene", "*", *more]
+        command = [*_CREDITGATE, "clients", "add", name, "--scene", "*", "--rate", str(CLIENT_RATE), *more]
         environment = self._environment(self.main)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
         return done.stdout.strip()

@@ -91,6 +91,17 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(_times(pid) for pid in pids) * _TICK
 
 
+def user_seconds(pids: Iterable[int]) -> float:
+    """The part of their CPU time in user mode, in the kernel's ticks."""
+    return sum(int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11]) for pid in pids) * _TICK
+
+
+def thread_nanoseconds(pids: Iterable[int]) -> int:
+    """CPU time of the threads that processes have now, to the nanosecond."""
+    threads = [task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads)
+
+
 def resident_bytes(pids: Iterable[int]) -> int:
     """Memory that processes hold, shared pages counted once for each."""
     page = os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
 """All benchmarks in one command: ``python -m bench.run [--quick] [--only aiohttp,lane,nginx] [--listings 100000]``.
 
-Servers: nginx, bare, crowdsec, aiohttp, lane, intercept. Further parts: batch, openloop, overload, fresh, workers,
-listings.
+Servers: nginx, bare, crowdsec, aiohttp, lane, intercept. Further parts: road, batch, openloop, overload, fresh,
+workers, listings.
 """
 
 import argparse

@@ -52,15 +52,16 @@ class Round:
 
 def load(target: Target, seconds: int, connections: int = 16, *, both: bool = False) -> Round:
     """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailedError``."""
-    _wrk(target, _WARM_UP, connections)
+    send(target, _WARM_UP, connections)
     meter = Meter(target.pids, target.beside, both=both)
-    requests, wall, p50 = _wrk(target, seconds, connections)
+    requests, wall, p50 = send(target, seconds, connections)
     time.sleep(_SETTLE)  # for what is sent after the answers
     spent = meter.read(settled=_SETTLE)
     return Round(requests / wall, spent.cpu / requests * 1e6, spent.beside / requests * 1e6, p50, spent)
 
 
-def _wrk(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
+def send(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
+    """Requests that were answered, seconds they took, their median latency in seconds. Raises ``LoadFailedError``."""
     command = ["taskset", "-c", str(OTHER_CORE), find("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--timeout", "30s", "-s", str(_SCRIPT), target.url, "--", str(target.requests)]
     command += [f"{name}: {value}" for name, value in target.headers.items()]
