@@ -18,7 +18,7 @@ _log = logging.getLogger("creditgate_client")
 # A CR at the very end may be half of a CRLF, so its line waits for the next byte. Not str.splitlines: that would
 # also cut at U+2028, which may stand in JSON.
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
-_FIRST_PAUSE = 0.5
+FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE = 30.0
 
 
@@ -53,7 +53,7 @@ class EventFeed:
 
     def __init__(self, last_event_id: str | None) -> None:
         self._last_event_id = last_event_id or ""
-        self._first_pause = _FIRST_PAUSE
+        self._first_pause = FIRST_PAUSE_S
         self._least_pause = 0.0
         self._drops = 0
         self._rest = b""

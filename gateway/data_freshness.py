@@ -26,7 +26,8 @@ class DataFreshness:
     """Feeds in doubt, refreshed from the ledger; the last known ones stay while it is away."""
 
     def __init__(self, feeds: FeedHealth, clock: Callable[[], datetime]) -> None:
-        self._feeds = feeds
+        self.feeds = feeds
+        """Where the reliability of feeds is read."""
         self._clock = clock
         self._known: FeedHealthSnapshot | None = None
         self._looked = 0.0
@@ -44,7 +45,7 @@ class DataFreshness:
     async def refresh(self) -> None:
         """Look once."""
         self._looked = monotonic()
-        self._known = await self._feeds.now(to_milliseconds(self._clock()))
+        self._known = await self.feeds.now(to_milliseconds(self._clock()))
 
     async def look_again(self, scene: Scene) -> None:
         """Before an answer is put in doubt for a feed: it may be in order again by now."""

@@ -359,16 +359,13 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert list(folder.iterdir()) == []
 
 
-def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path) -> None:
     """Two processes of one machine write into one folder: the bound is on both together."""
-    monkeypatch.setattr("gateway.audit.spool._MOST_BYTES", 10)
-    monkeypatch.setattr("gateway.audit.spool._UNCOUNTED_BYTES", 4)
-    folder = tmp_path / "spool"
-    spool = Spool(folder)
-    spool.keep(b"1234")
-    Spool(folder).keep(b"5678")
+    one, other = (Spool(tmp_path / "spool", max_bytes=10, uncounted_bytes=4) for _ in range(2))
+    one.keep(b"1234")
+    other.keep(b"5678")
     with pytest.raises(OSError, match="full"):
-        spool.keep(b"9abc")
+        one.keep(b"9abc")
 
 
 @pytest.mark.kafka
@@ -383,7 +380,7 @@ async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: P
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
             for each in padded:
                 audit.put(each)
-            await until(lambda: not audit._waiting and not spool.waiting())
+            await until(lambda: not audit.pending and not spool.waiting())
             broker.kill()
             for number in range(500, 600):
                 audit.put(entry(number))

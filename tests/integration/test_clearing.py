@@ -3,10 +3,9 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,12 +22,11 @@ from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
 from gateway.checks.request import CheckRequest, check_from, check_request_from
 from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, to_milliseconds
-from rules.policy.unknown import Unknown
-from store.feeds.health import FeedHealthSnapshot
 from store.ledger.lock_states import LockState
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
+from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import PERSON, record
@@ -41,6 +39,12 @@ def body(*subjects: dict[str, Any], **more: Any) -> bytes:  # noqa: ANN401
     parties = subjects or ({"role": "bidder", "id": CLEAR},)
     asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
     return json.dumps(asked | {"subjects": parties} | more).encode()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - another task's state
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -63,9 +67,7 @@ async def handler(
     await runner.setup()
     replica = runner.app[REPLICA]
     try:
-        async with asyncio.timeout(10):
-            while replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - another task's state
-                await asyncio.sleep(0.01)
+        await until(lambda: replica.state is ReplicaState.CURRENT)
         yield runner.app[CHECKS]
     finally:
         await runner.cleanup()
@@ -93,7 +95,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
         answer["as_of"].pop("age_ms")
     assert first == second
     assert list(first) == list(second)
-    one, other = list(handler.clearing.audit._waiting)[-2:]
+    one, other = handler.clearing.audit.pending[-2:]
     assert (one.client, one.scene, one.outcome, one.transaction_id) == (
         other.client,
         other.scene,
@@ -118,7 +120,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
 async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
     assert isinstance(handler.at_once(CLIENT, asked), LookupKeys)
-    assert not handler.clearing.audit._waiting
+    assert not handler.clearing.audit.pending
 
 
 @pytest.mark.parametrize(
@@ -136,10 +138,12 @@ async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler
     with pytest.raises(ProblemError) as told:
         handler.at_once(CLIENT, asked)
     assert told.value.code == code
-    assert not handler.clearing.audit._waiting
+    assert not handler.clearing.audit.pending
 
 
-async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
+async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(
+    handler: CheckHandler, valkey: ValkeyServer
+) -> None:
     """What cannot be ruled out from memory is looked into."""
     with pytest.raises(ProblemError):
         handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
@@ -147,9 +151,12 @@ async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_fr
     handler.clearing.replica.note_lock(target)
     assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.at_once(CLIENT, body()), bytes)
-    handler.clearing.replica._heard -= 10
-    assert handler.clearing.replica.state is ReplicaState.STALE
-    assert isinstance(handler.at_once(CLIENT, body()), LookupKeys)
+    valkey.pause()
+    try:
+        await until(lambda: handler.clearing.replica.state is ReplicaState.STALE)
+        assert isinstance(handler.at_once(CLIENT, body()), LookupKeys)
+    finally:
+        valkey.resume()
 
 
 async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
@@ -186,11 +193,7 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert ended is not None
     freed = await answered(LISTED)
     assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
-    freshness = handler.desk.freshness
-    freshness._known, freshness._looked = (
-        FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {}),
-        monotonic() + 60,
-    )
+    await set_feed_health(handler.desk.freshness, HELD_COURT_FEED)
     doubtful, clean = await answered(LISTED), await answered(CLEAR)
     assert clean["indeterminate"] is doubtful["indeterminate"] is True
     assert clean["outcome"] == doubtful["outcome"] == "review"

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,11 +18,10 @@ from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
 from gateway.fastlane.server import FastLaneServer
 from gateway.web.drain_state import DRAIN_STATE
-from rules.policy.unknown import Unknown
-from store.feeds.health import FeedHealthSnapshot
 from store.platforms.clients import ClientStore, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
+from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import record
@@ -371,10 +369,9 @@ async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doo
 
     assert await verified() == {"holds": True, "reason": None}
     freshness = doors.lanes.checks.desk.freshness
-    freshness._known = FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {})
-    freshness._looked = monotonic() + 60
+    await set_feed_health(freshness, HELD_COURT_FEED)
     assert await verified() == {"holds": False, "reason": "feed_held"}
-    freshness._known = None
+    await set_feed_health(freshness, None)
     assert await verified() == {"holds": False, "reason": "feeds_unknown"}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-import creditgate_client.time_budget
 from creditgate_client import (
     AnswerUnreadable,
     AsyncCreditGate,
@@ -22,12 +21,6 @@ from creditgate_client import (
 )
 from tests.unit.creditgate_client.client_samples import AWAY, DECISION, KEY, NUMBER, REFUSED, SELLER, answering
 from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE", 0.001)
-
 
 # Batches
 

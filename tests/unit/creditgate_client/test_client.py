@@ -9,7 +9,6 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-import creditgate_client.time_budget
 from creditgate_client import (
     AnswerUnreadable,
     Check,
@@ -21,6 +20,7 @@ from creditgate_client import (
     Subject,
     Watch,
 )
+from creditgate_client.connection import Connection
 from tests.unit.creditgate_client.client_samples import (
     AWAY,
     DECISION,
@@ -35,12 +35,6 @@ from tests.unit.creditgate_client.client_samples import (
 )
 from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
 from tests.unit.test_import_rule import ROOMS, ROOT, imports_of
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE", 0.001)
-
 
 # What is asked and answered
 
@@ -287,7 +281,7 @@ def test_numbers_and_names_are_not_shown() -> None:
 def test_the_key_is_not_shown() -> None:
     """Neither by the client, nor by anything it raises, however deep the chain of causes."""
     client = CreditGate("http://127.0.0.1:1", KEY, transport=httpx.HTTPTransport())
-    assert KEY not in repr(client) + repr(client._connection)
+    assert KEY not in repr(client) + repr(Connection("http://127.0.0.1:1", KEY, 2.0, 0))
     with pytest.raises(GatewayUnavailable) as caught:
         ask(client)
     client.close()
