@@ -26,8 +26,8 @@ from streams.delivered import Delivered
 from streams.feed_agent import FeedProcessor
 from streams.judging import RecordJudge
 from streams.recovery import Recovery
-from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
+from tests.unit.validator import DEPARTMENTS, KEYS, WORKING_DAYS
 
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 CHAIN = HashChain(KEYS)

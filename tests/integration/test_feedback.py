@@ -14,8 +14,8 @@ from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.feedback import FeedbackExistsError, FeedbackStore, Report
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import record
+from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
 NOW = to_milliseconds(NOON)
 DAY = 86_400_000

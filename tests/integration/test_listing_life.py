@@ -24,8 +24,8 @@ from store.ledger.feed_events import record_counts
 from store.ledger.feed_report import FeedReport
 from tests.e2e.program import credit_code
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import OTHER_ORGANISATION, PERSON, record, removal
+from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
 LISTED = {key: value for key, value in record().items() if key != "version"}
 

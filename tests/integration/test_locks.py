@@ -22,8 +22,8 @@ from store.locks.rows import Lock, LockRequest, LockSupportLostError, LockTerms
 from store.platforms.outbox import EventStore
 from store.register import keys as register_keys
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import KEYS
 from tests.unit.records import record, removal
+from tests.unit.validator import KEYS
 
 DAY = 86_400_000
 NOW = to_milliseconds(NOON)

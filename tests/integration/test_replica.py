@@ -28,8 +28,8 @@ from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.test_locks import held, request
 from tests.integration.valkey_server import ValkeyServer
-from tests.unit.desk import KEYS
 from tests.unit.records import record, removal
+from tests.unit.validator import KEYS
 
 
 def key(number: int) -> str:

@@ -18,7 +18,7 @@ from store.platforms.webhooks import BACKOFF, LEASE, WebhookStore
 from streams.webhook_task import WebhookCaller
 from tests.e2e.program import free_port
 from tests.integration.feeding import CHAIN
-from tests.unit.desk import KEYS
+from tests.unit.validator import KEYS
 
 
 class Receiver:

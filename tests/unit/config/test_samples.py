@@ -23,8 +23,8 @@ from rules.listings.validity import in_force
 from rules.records.feed_record import ListRecord, NaturalPerson, RemoveRecord
 from rules.vocabulary import BLACK_CATEGORIES, RED_CATEGORIES, DataClass, Determination, ListColour, Severity
 from scripts.make_samples import SAMPLES, sample_files
-from tests.unit.desk import DESK, WORKING_DAYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON
+from tests.unit.validator import VALIDATOR, WORKING_DAYS
 
 TODAY = date(2026, 11, 23)
 FEED_RECORDS = load_formats(Settings().formats)[FEED_RECORD]
@@ -47,7 +47,7 @@ class Sample(NamedTuple):
 
     @property
     def filed(self) -> Filed:
-        return DESK.listing_indexer.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
+        return VALIDATOR.listing_indexer.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
 
 
 @cache

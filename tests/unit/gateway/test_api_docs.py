@@ -44,14 +44,14 @@ from store.locks.rows import Lock
 from store.platforms.clients import Client, Grants
 from store.platforms.outbox import EventType
 from store.register.reader import CAUSES, RegisterState
-from tests.unit.desk import filed
 from tests.unit.records import record
+from tests.unit.validator import filed
 
 TODAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 SETTINGS = Settings.model_validate({"pepper": "0123456789abcdef"})
 POLICY, DEPARTMENTS = load_policy(SETTINGS.policy), load_departments(SETTINGS.departments)
-DESK = RecordValidator(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
+VALIDATOR = RecordValidator(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
 CLIENT = Client("demo", Grants(scenes=frozenset({"*"}), classes=frozenset(DataClass)), 0)
 
 DOCUMENT: dict[str, Any] = orjson.loads(openapi_document())
@@ -235,7 +235,7 @@ def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
 def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
-    judged = judge_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
+    judged = judge_delivery(body, media_type, "court", VALIDATOR, today=TODAY, now=1)
     assert [item.judged for item in judged if not isinstance(item.judged, Claim)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
@@ -294,7 +294,7 @@ def test_a_decision_has_the_described_form() -> None:
 def test_results_of_a_delivery_have_the_described_form() -> None:
     """Queued and rejected records are told as RecordResult says."""
     lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
-    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", DESK, today=TODAY, now=1)
+    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", VALIDATOR, today=TODAY, now=1)
     results = [item.result() for item in judged]
     assert [result["status"] for result in results] == ["queued", *["rejected"] * 3]
     for result in results:

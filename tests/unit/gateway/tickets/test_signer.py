@@ -17,12 +17,12 @@ from rules.listings.listing import Listing
 from rules.policy.pack import Policy
 from rules.vocabulary import DataClass
 from store.register.reader import LookUp, RegisterState
-from tests.unit.desk import KEYS, filed
 from tests.unit.records import record
+from tests.unit.validator import KEYS, filed
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
-DESK = TicketSigner(KEYS)
+SIGNER = TicketSigner(KEYS)
 ALL = frozenset(DataClass)
 NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI)
 MINUTES = POLICY.pack.scenes["bidding.qualification"].ticket_minutes
@@ -63,18 +63,18 @@ def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **chang
 def test_a_ticket_says_what_it_said() -> None:
     """Read back whole, by the deployment that made it."""
     made = clearance(looked_up())
-    assert DESK.read(DESK.make(made)["token"]) == made
+    assert SIGNER.read(SIGNER.make(made)["token"]) == made
 
 
 @given(st.data())
 def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
     """Any character changed, dropped or added, and any other deployment's: none is ours."""
-    token = DESK.make(clearance(looked_up()))["token"]
+    token = SIGNER.make(clearance(looked_up()))["token"]
     at = data.draw(st.integers(0, len(token) - 1))
     with_other = token[:at] + data.draw(st.sampled_from("AZaz09-_.=")) + token[at + 1 :]
     for bent in (with_other, token[:at] + token[at + 1 :], token[:at]):
         if bent != token:
-            found = DESK.read(bent)
+            found = SIGNER.read(bent)
             assert found is None or bent.rstrip("=") == token
     assert TicketSigner(SubjectKeys(b"q" * 32)).read(token) is None
 
@@ -82,7 +82,7 @@ def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
 @pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])
 def test_what_is_no_ticket_is_none(token: str) -> None:
     """Nothing a stranger sends is an error of ours."""
-    assert DESK.read(token) is None
+    assert SIGNER.read(token) is None
 
 
 def test_it_holds_while_nothing_arrives() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rules.admission.validator import Claim
 from rules.listings.life import Life, State, life_of
-from tests.unit.desk import DESK, TODAY, WORKING_DAYS, life
 from tests.unit.records import OTHER_ORGANISATION, record, removal
+from tests.unit.validator import TODAY, VALIDATOR, WORKING_DAYS, life
 
 Event = dict[str, Any]
 
@@ -279,7 +279,7 @@ ANY_EVENT: st.SearchStrategy[Event] = st.builds(
 
 def arrive(events: Sequence[Event]) -> list[Claim]:
     """Each event as it was accepted: with the moment and the place that it keeps in every later delivery."""
-    return [DESK.admit(event, today=TODAY, default_version=n // 2, place=n) for n, event in enumerate(events)]
+    return [VALIDATOR.admit(event, today=TODAY, default_version=n // 2, place=n) for n, event in enumerate(events)]
 
 
 def folded(claims: Sequence[Claim]) -> Life:

@@ -15,8 +15,8 @@ from rules.policy.decision import decide as decide_with
 from rules.policy.pack import Policy, Transaction
 from rules.policy.unknown import under_doubt
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
-from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, person, record
+from tests.unit.validator import filed
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)

@@ -15,8 +15,8 @@ from store.platforms.clients import ClientStore, Grants
 from store.platforms.outbox import ClientEvent, EventStore
 from store.platforms.watches import WatchStore
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, record, removal
+from tests.unit.validator import KEYS
 
 NOW = to_milliseconds(NOON)
 COURT = KEYS.listing("court", "R-1")

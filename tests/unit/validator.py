@@ -1,4 +1,4 @@
-"""One desk for tests: the shipped authorities and working days, and keys of no deployment."""
+"""The validator of records for tests: the shipped authorities and working days, and keys of no deployment."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,12 +14,12 @@ from rules.listings.life import Life, life_of
 TODAY = date(2026, 11, 23)
 KEYS = SubjectKeys(b"p" * 32)
 DEPARTMENTS = load_departments(Settings().departments)
-DESK = RecordValidator(DEPARTMENTS, KEYS)
+VALIDATOR = RecordValidator(DEPARTMENTS, KEYS)
 WORKING_DAYS = load_working_days(Settings().holidays)
 
 
 def admit(value: Any, sender: str | None = None, today: date = TODAY) -> Claim:  # noqa: ANN401
-    return DESK.admit(value, today=today, default_version=1_700_000_000_000, sender=sender)
+    return VALIDATOR.admit(value, today=today, default_version=1_700_000_000_000, sender=sender)
 
 
 def life(*values: dict[str, Any], today: date = TODAY) -> Life:
@@ -30,4 +30,4 @@ def life(*values: dict[str, Any], today: date = TODAY) -> Life:
 
 def filed(*values: dict[str, Any]) -> Sequence[Filed]:
     """What the register holds for these records about one listing: the listing first."""
-    return DESK.listing_indexer.file(admit(values[0]).key, life(*values))
+    return VALIDATOR.listing_indexer.file(admit(values[0]).key, life(*values))

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.ledger.feed_events import record_counts
 from tests.integration.feeding import Road
-from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, record, removal
+from tests.unit.validator import KEYS
 
 SUBJECT = KEYS.subject(f"org:{ORGANISATION[8:17]}")
 
