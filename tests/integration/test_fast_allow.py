@@ -141,6 +141,16 @@ async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler
     assert not handler.clearing.audit.pending
 
 
+async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
+    """Neither Redis nor the ledger is asked: the coroutine ends at its first step."""
+    with pytest.raises(StopIteration) as ended:
+        handler.reply_to_check(CLIENT, body()).send(None)
+    assert json.loads(ended.value.value.body)["outcome"] == "allow"
+    listed = handler.reply_to_check(CLIENT, body({"role": "bidder", "id": LISTED}))
+    assert listed.send(None) is not None
+    listed.close()
+
+
 async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(
     handler: CheckHandler, valkey: ValkeyServer
 ) -> None:
