@@ -82,7 +82,7 @@ async def handler(
         body(account_id="店铺-1"),
     ],
 )
-async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
+async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
     """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
     at_once = handler.at_once(CLIENT, asked)
     assert isinstance(at_once, bytes)
@@ -117,7 +117,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
         body(max_staleness_ms=5),
     ],
 )
-async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
+async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
     assert isinstance(handler.at_once(CLIENT, asked), LookupKeys)
     assert not handler.clearing.audit.pending
@@ -133,7 +133,7 @@ async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes
         (b"", "json_invalid"),
     ],
 )
-async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler, asked: bytes, code: str) -> None:
+async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler, asked: bytes, code: str) -> None:
     """By the same codes as anywhere."""
     with pytest.raises(ProblemError) as told:
         handler.at_once(CLIENT, asked)
@@ -151,9 +151,7 @@ async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
     listed.close()
 
 
-async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(
-    handler: CheckHandler, valkey: ValkeyServer
-) -> None:
+async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckHandler, valkey: ValkeyServer) -> None:
     """What cannot be ruled out from memory is looked into."""
     with pytest.raises(ProblemError):
         handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
@@ -169,7 +167,7 @@ async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_fr
         valkey.resume()
 
 
-async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
+async def test_rate_limit_counts_fast_allows(handler: CheckHandler) -> None:
     """The bucket counts what is cleared at once too."""
     slow = Client("slow", Grants(scenes=frozenset("*"), rate=1.0), 0)
     asked, problems = body(), 0
@@ -181,7 +179,7 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
     assert problems == 3
 
 
-async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: CheckHandler) -> None:
+async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) -> None:
     """Locked, released, then a warning with its note; while the court's feed is held, no less than anybody else."""
 
     async def answered(number: str) -> dict[str, Any]:
@@ -210,7 +208,7 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert "lock_released" in doubtful["subjects"][0]["notes"]
 
 
-async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHandler, redis: "Redis") -> None:
+async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -> None:
     """A warning may rest on what is remembered; a denial is made of what the register holds now."""
 
     async def outcome(scene: str, role: str, number: int) -> str:
@@ -226,7 +224,7 @@ async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHand
     assert await outcome("bidding.qualification", "bidder", 4) == "allow"
 
 
-async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> None:
+async def test_concurrent_batches_yield_to_the_event_loop(handler: CheckHandler) -> None:
     """Whoever else is due waits for a part of one of them at a time, however many there are."""
     turn, taken, own = 0, Counter[int](), handler.clearing.at_once
 

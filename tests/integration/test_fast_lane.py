@@ -289,7 +289,7 @@ async def test_bad_http_is_refused_as_aiohttp_refuses_it(doors: Doors) -> None:
             assert lane.closed == plain.closed, name
 
 
-async def test_however_the_bytes_arrive(doors: Doors) -> None:
+async def test_split_requests_are_answered_alike(doors: Doors) -> None:
     """Pipelined, in pieces, byte by byte at the seams: as many answers as requests, in their order."""
     five = b"".join(doors.check(transaction_id=f"T-{n}") for n in range(40))
     head, body = doors.check().split(b"\r\n\r\n")
@@ -352,7 +352,7 @@ async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) 
             assert lane.closed == plain.closed, request
 
 
-async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doors) -> None:
+async def test_unreliable_feed_voids_a_ticket(doors: Doors) -> None:
     """What a check would say now, the ticket says too."""
     asked = json.loads(doors.check(ticket=True).split(b"\r\n\r\n")[1])
     (_, _, answer), *_ = (await exchange(doors.lane, (doors.post(json.dumps(asked).encode()),), QUIET)).answers
@@ -375,7 +375,7 @@ async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doo
     assert await verified() == {"holds": False, "reason": "feeds_unknown"}
 
 
-async def test_a_batch_does_not_forget_what_it_locked(doors: Doors) -> None:
+async def test_batch_sees_its_own_locks(doors: Doors) -> None:
     """A listed seller's account is locked; the clean check of the same account behind it sees the lock."""
     listed = json.loads(doors.check({"role": "bidder", "id": LISTED}, account_id="A").split(b"\r\n\r\n")[1])
     clean = json.loads(doors.check(account_id="A", transaction_id="T-2").split(b"\r\n\r\n")[1])

@@ -114,7 +114,7 @@ async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
-def test_presence_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
+def test_key_filter_holds_exactly_its_keys(loaded: set[int], added: set[int]) -> None:
     """Loaded or added, at any place of the number line: there; anything else: not there."""
     presence = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
     presence.add(f"{number:016x}{'0' * 16}" for number in added)
@@ -134,7 +134,7 @@ def test_keys_are_packed_by_their_first_eight_bytes() -> None:
 # ---------------------------------------------------------------- following
 
 
-async def test_what_is_not_listed_costs_no_round_trip(road: Road, followed: Followed) -> None:
+async def test_unlisted_keys_cost_no_round_trip(road: Road, followed: Followed) -> None:
     """A miss is answered from memory with the sequence it rests on; a hit is confirmed by the register itself."""
     found = None
 
@@ -160,7 +160,7 @@ async def test_listed_and_taken_off_while_it_follows(road: Road, followed: Follo
     assert (await followed.reader.look_up([key(3)])).listings[key(3)] == []
 
 
-async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed: Followed) -> None:
+async def test_listings_are_cached_until_they_change(road: Road, followed: Followed) -> None:
     """The second time costs no round trip, unless it is wanted anew; any change of it is seen in what follows."""
 
     async def numbers(*, bypass_cache: bool = False) -> list[str]:
@@ -179,7 +179,7 @@ async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed
     assert await numbers() == ["（2026）苏0811执99号"]
 
 
-async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, followed: Followed) -> None:
+async def test_listings_changed_during_a_read_are_not_cached(road: Road, followed: Followed) -> None:
     """The change came to the replica before the answer did, and would never be told again."""
     direct = RegisterReader(followed.direct, 1)
 
@@ -196,7 +196,7 @@ async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, foll
     assert (await followed.reader.look_up([key(1)])).listings[key(1)] == []
 
 
-async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road, followed: Followed) -> None:
+async def test_cache_is_dropped_on_reload(road: Road, followed: Followed) -> None:
     """Another register may be in its place."""
     await followed.reader.look_up([key(1)])
     assert len(followed.replica.from_cache) == 1
@@ -230,9 +230,7 @@ async def test_everything_there_before_the_load_is_known(road: Road, valkey: Val
     await late.stop()
 
 
-async def test_a_register_made_anew_is_loaded_anew(
-    road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_new_register_is_reloaded(road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The swap stands in the log: from there on nothing is answered from the old knowledge."""
     monkeypatch.setattr(rebuild, "GRACE", 0.05)
     await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
@@ -251,7 +249,7 @@ async def test_a_register_made_anew_is_loaded_anew(
         (lambda redis: redis.delete(register_keys.CHANGES), "log_shorter"),
     ],
 )
-async def test_a_hole_is_noticed_and_answered_by_a_load(
+async def test_gap_in_the_change_log_causes_a_reload(
     road: Road, followed: Followed, harm: Callable[["Redis"], Awaitable[Any]], cause: str
 ) -> None:
     """A missing change, another epoch, a log that lost its end: lost, loaded aside, current again."""
@@ -275,7 +273,7 @@ async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: 
     assert (await followed.reader.look_up([key(1)])).listings[key(1)]
 
 
-async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(tmp_path: Path) -> None:
+async def test_outage_makes_stale_and_restart_reloads(tmp_path: Path) -> None:
     """Silence is stale within a second, and asked for; the server that comes back is another one: loaded anew."""
     server = ValkeyServer(tmp_path)
     server.start()
@@ -318,7 +316,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
     await followed.stop()
 
 
-async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) -> None:
+async def test_fresh_reads_bypass_the_replica(road: Road, followed: Followed) -> None:
     """A caller who wants it fresher than a replica can promise gets the register's own word."""
 
     async def miss() -> None:
@@ -330,7 +328,7 @@ async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) ->
 # ---------------------------------------------------------------- one round trip for many
 
 
-async def test_many_hits_share_round_trips_and_get_their_own_answers(road: Road) -> None:
+async def test_concurrent_reads_share_round_trips(road: Road) -> None:
     """A hundred look-ups at once take a few round trips; each gets exactly what it asked for."""
     await road.feed(*(listed(n) for n in range(10, 60)))
     reader = CoalescedReader(RegisterReader(road.redis, 1))
@@ -343,7 +341,7 @@ async def test_many_hits_share_round_trips_and_get_their_own_answers(road: Road)
         assert len(answer.listings[key(number)]) == (number < 60)
 
 
-async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
+async def test_broken_register_fails_every_reader(redis: "Redis") -> None:
     """Nobody waits for ever: each look-up of a round trip that failed is told so, and the next ones are asked anew."""
     reader = CoalescedReader(RegisterReader(redis, 1))
     found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(5)), return_exceptions=True)
@@ -355,9 +353,7 @@ async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
         await reader.look_up([key(2)], [])
 
 
-async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
-    road: Road, valkey: ValkeyServer
-) -> None:
+async def test_replica_is_current_only_after_catching_up(road: Road, valkey: ValkeyServer) -> None:
     """What was listed while it was away is known at the first moment at which it calls itself current again."""
     followed = Followed(valkey.url)
     await followed.current()
@@ -373,9 +369,7 @@ async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
     await followed.stop()
 
 
-async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
-    road: Road, redis: "Redis", valkey: ValkeyServer
-) -> None:
+async def test_failover_causes_a_reload(road: Road, redis: "Redis", valkey: ValkeyServer) -> None:
     """The same process, epoch and a log that is not shorter: after a failover its history may be another's."""
     followed = Followed(valkey.url)
     await followed.current()
@@ -386,7 +380,7 @@ async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
     await followed.stop()
 
 
-async def test_whatever_a_round_trip_raises_nobody_is_left_waiting(road: Road) -> None:
+async def test_failed_round_trip_wakes_every_reader(road: Road) -> None:
     """A listing that cannot be read makes the register unavailable to all who asked with it, at once."""
 
     class Broken:

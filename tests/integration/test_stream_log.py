@@ -85,7 +85,7 @@ async def test_records_come_back_as_they_were(valkey: ValkeyServer, log: StreamL
 @pytest.mark.parametrize(
     "record", [{"key": "text"}, {"value": "text"}, {"headers": [("a", "text")]}, {"headers": [("a", None)]}]
 )
-def test_what_could_not_be_read_again_is_not_written(record: dict[str, object]) -> None:
+def test_unreadable_records_are_not_written(record: dict[str, object]) -> None:
     """One such entry would stop every reader for good."""
     with pytest.raises(TypeError):
         Record(**{"topic": "one", "value": b"", **record})  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ async def test_commits_are_kept_by_group(log: StreamLog) -> None:
     assert await log.committed("b") == {}
 
 
-async def test_restarted_server_takes_no_commit_meant_for_the_old_one(valkey: ValkeyServer, log: StreamLog) -> None:
+async def test_restarted_server_refuses_old_commits(valkey: ValkeyServer, log: StreamLog) -> None:
     """It may have lost its tail and given the same offsets to other records."""
     server = await log.server()
     assert await log.commit("a", {ONE: 1}, server)
@@ -303,6 +303,6 @@ async def test_url_gives_host_password_and_database(tmp_path: Path) -> None:
         (ValueError(), False),
     ],
 )
-def test_outages_are_told_from_mistakes(error: Exception, passes: bool) -> None:
+def test_outages_are_distinguished_from_mistakes(error: Exception, passes: bool) -> None:
     """Outages are waited for; a mistake must come to light."""
     assert is_outage(error) is passes

@@ -83,7 +83,7 @@ def test_every_authority_sends_enough() -> None:
     assert counts.total() >= 330
 
 
-def test_everything_that_a_record_can_say_is_said() -> None:
+def test_samples_cover_every_field_of_a_record() -> None:
     """Each category, colour, severity, class, kind of act and kind of subject occurs."""
     records = [sample.listed for sample in listed()]
     assert {r.category for r in records} == set(BLACK_CATEGORIES) | set(RED_CATEGORIES)
@@ -116,7 +116,7 @@ def test_numbers_are_marked_as_invented() -> None:
     assert all(number is None or number.startswith("320899") for number in answerable)
 
 
-def test_most_count_for_another_year_and_some_no_longer() -> None:
+def test_most_samples_are_valid_for_a_year() -> None:
     """The samples do not go stale soon, and the expired are there from the start."""
     ends = [sample.listing.valid_until for sample in listed()]
     assert sum(in_force(end, date(2027, 11, 23)) for end in ends) > 0.6 * len(ends)

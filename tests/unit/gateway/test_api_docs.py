@@ -153,7 +153,7 @@ def test_every_problem_code_is_in_the_enumeration() -> None:
     assert SCHEMAS["Problem"]["properties"]["code"]["enum"] == list(PROBLEMS)
 
 
-def test_each_problem_is_told_where_it_can_happen_with_its_status() -> None:
+def test_problems_are_documented_with_their_status() -> None:
     """An operation's answers name the codes of their own status; each code is told somewhere."""
     told: set[str] = set()
     for operation, body in operations():
@@ -210,7 +210,7 @@ def test_basic_is_for_pages_only() -> None:
         (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseRequest.__struct_fields__)),
     ],
 )
-def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
+def test_enumerations_match_the_code(shown: set[str], meant: set[str]) -> None:
     """The closed words and the members of requests are the ones that the code knows."""
     assert shown == meant
 
@@ -347,7 +347,7 @@ def test_the_page_names_no_other_host(name: str) -> None:
     assert re.findall(r"""(?:[a-z]+:)?//[\w.-]+\.\w+|["'(]//""", (STATIC / name).read_text()) == []
 
 
-def test_what_the_page_loads_and_links_to_is_here() -> None:
+def test_page_resources_and_links_exist() -> None:
     """Each file is in static/ and under its address, each link is a described GET; no script is inline (CSP)."""
     files = [address.removeprefix("/docs/") for address in PAGE.loads if address != "data:,"]
     assert sorted(files) == ["docs.js", "swagger-ui-bundle.js", "swagger-ui.css"]
@@ -366,7 +366,7 @@ def test_the_page_says_its_language_and_fits_a_phone() -> None:
     assert {"#api", "/v1/schemas/feed-record"} <= set(PAGE.links)
 
 
-def test_the_vendored_script_comes_with_its_licence_and_without_maps() -> None:
+def test_vendored_script_has_its_licence() -> None:
     """What is not ours is named, with its licence and notice."""
     licence = (STATIC / "LICENSE.swagger-ui.txt").read_text()
     assert "Apache License" in licence

@@ -60,14 +60,14 @@ def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **chang
     return why_void(clearance(then, **changes), seen(PARTY, now, visible, TODAY), now, POLICY, TODAY)
 
 
-def test_a_ticket_says_what_it_said() -> None:
+def test_ticket_round_trips() -> None:
     """Read back whole, by the deployment that made it."""
     made = clearance(looked_up())
     assert SIGNER.read(SIGNER.make(made)["token"]) == made
 
 
 @given(st.data())
-def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
+def test_altered_ticket_is_refused(data: st.DataObject) -> None:
     """Any character changed, dropped or added, and any other deployment's: none is ours."""
     token = SIGNER.make(clearance(looked_up()))["token"]
     at = data.draw(st.integers(0, len(token) - 1))
@@ -80,12 +80,12 @@ def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])
-def test_what_is_no_ticket_is_none(token: str) -> None:
+def test_invalid_ticket_is_none(token: str) -> None:
     """Nothing a stranger sends is an error of ours."""
     assert SIGNER.read(token) is None
 
 
-def test_it_holds_while_nothing_arrives() -> None:
+def test_ticket_is_valid_without_changes() -> None:
     """The same listings, fewer, or none: it holds."""
     warned = looked_up(listing(severity="general"))
     assert void(looked_up(), looked_up()) is None
@@ -102,7 +102,7 @@ def test_it_holds_while_nothing_arrives() -> None:
         (looked_up(locks=1), "lock_held"),
     ],
 )
-def test_what_came_in_between_voids_it(now: LookUp, reason: str) -> None:
+def test_later_listing_voids_the_ticket(now: LookUp, reason: str) -> None:
     """A listing under the number or possibly under the name, a register made anew, a lock."""
     assert void(looked_up(), now) == reason
 
@@ -112,7 +112,7 @@ def test_a_changed_listing_is_another_one() -> None:
     assert void(looked_up(listing(severity="general")), looked_up(listing())) == "listing_arrived"
 
 
-def test_a_namesake_with_a_number_of_its_own_voids_nothing() -> None:
+def test_numbered_namesake_voids_nothing() -> None:
     """Somebody else of that name was listed: not this party."""
     assert void(looked_up(), looked_up(by_name=(listing(),))) is None
 
@@ -131,7 +131,7 @@ def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
 
 
 @pytest.mark.parametrize(("begins", "reason"), [(22, None), (23, None), (24, "policy_changed"), (25, None)])
-def test_a_rule_that_begins_to_hold_voids_what_rested_on_a_listing(begins: int, reason: str | None) -> None:
+def test_newly_effective_rule_voids_a_ticket(begins: int, reason: str | None) -> None:
     """At midnight in Beijing, with no file changed: a ticket of the day before was given without that rule."""
     pack, (first, *others) = POLICY.pack, POLICY.rules_of("bidding.qualification")
     begun = msgspec.structs.replace(first, from_day=date(2026, 11, begins))

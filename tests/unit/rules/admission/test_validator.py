@@ -90,7 +90,7 @@ def test_order_is_total_and_independent_of_arrival() -> None:
         assert sorted(admit(event).order for event in arrival) == expected
 
 
-def test_a_record_without_a_version_takes_the_time_of_arrival() -> None:
+def test_version_defaults_to_the_time_of_arrival() -> None:
     """An authority that keeps no versions is ordered by when its records came in."""
     bare = record(version=None)
     early = VALIDATOR.admit(bare, today=TODAY, default_version=1, sender=None)
