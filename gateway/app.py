@@ -17,7 +17,7 @@ from gateway.checks.handler import CheckHandler
 from gateway.container import Container, build_container
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
 from gateway.web.auth import Authenticator
-from gateway.web.drain_state import DRAIN_STATE, DrainState, count_in_hand
+from gateway.web.drain_state import DRAIN_STATE, count_in_hand
 from gateway.web.problems import answer_problems
 from gateway.web.request_body import DEADLINE
 from store.locks.queries import LockQueries
@@ -35,7 +35,7 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     """The application. Raises ``ConfigError`` or ``ValueError`` rather than start half ready."""
     common = build_container(settings, clock)
     app = web.Application(middlewares=[count_in_hand, answer_problems], client_max_size=settings.body_limit)
-    app[DRAIN_STATE], app[DEADLINE] = DrainState(), settings.body_deadline
+    app[DRAIN_STATE], app[DEADLINE] = common.drain_state, settings.body_deadline
     app[AUTHENTICATOR], app[REPLICA] = common.access, common.replica
     app.on_response_prepare.append(app[DRAIN_STATE].send_elsewhere)
     app[DRAIN_STATE].idlers.append(common.hub.close)
@@ -69,7 +69,7 @@ async def _life(common: Container) -> AsyncIterator[None]:
         "overdue": count_overdue(LockQueries(common.engine), common.clock),
         "policy": common.policy_store.keep_fresh(),
         "doubts": common.freshness.keep_fresh(),
-        "tally": common.metrics_batch.keep_telling(),
+        "tally": common.metrics_batch.keep_flushing(),
         "canary": common.canary.keep_flying(),
         "events": common.hub.keep_looking(),
         "loop": watch_loop(),

@@ -18,11 +18,13 @@ from gateway.checks.metrics_batch import MetricsBatch
 from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
 from gateway.feeds.publish import FeedPublisher
+from gateway.overload.admission_control import AdmissionControl
 from gateway.overload.concurrency_limit import ConcurrencyLimits
 from gateway.overload.rate_limit import RateLimiter
 from gateway.platform.events import EventHub
 from gateway.policy_store import PolicyStore
 from gateway.web.auth import Authenticator
+from gateway.web.drain_state import DrainState
 from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
@@ -62,7 +64,8 @@ class Container:
     reader: ReplicaReader
     locks: LockStore
     freshness: DataFreshness
-    limits: RateLimiter
+    admission: AdmissionControl
+    drain_state: DrainState
     gates: ConcurrencyLimits
     hub: EventHub
     metrics_batch: MetricsBatch
@@ -84,6 +87,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     desk = RecordValidator(departments, keys)
     ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
     door = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    gates, drain_state = ConcurrencyLimits(settings, access), DrainState()
     return Container(
         settings=settings,
         clock=clock,
@@ -101,8 +105,9 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         reader=reader,
         locks=LockStore(engine, redis, chain),
         freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
-        limits=RateLimiter(settings.rate_limit, settings.rate_burst),
-        gates=ConcurrencyLimits(settings, access),
+        admission=AdmissionControl(RateLimiter(settings.rate_limit, settings.rate_burst), gates.checks, drain_state),
+        drain_state=drain_state,
+        gates=gates,
         hub=EventHub(EventStore(engine)),
         metrics_batch=MetricsBatch(),
         desk=desk,

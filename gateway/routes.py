@@ -3,10 +3,13 @@
 from aiohttp import web
 
 from gateway.api_docs import ApiDocs
+from gateway.checks.batch import BatchService
 from gateway.checks.decision_service import DecisionService
 from gateway.checks.fast_allow import FastAllow
 from gateway.checks.handler import CheckHandler
 from gateway.checks.proxy_auth import HeaderNames, ProxyAuthHandler
+from gateway.checks.recorder import DecisionRecorder
+from gateway.checks.service import CheckService
 from gateway.container import Container
 from gateway.feeds.full_list import FullListDelivery
 from gateway.feeds.handlers import FeedHandlers
@@ -63,32 +66,27 @@ def open_routes(common: Container, drain_state: DrainState) -> list[web.RouteDef
 
 
 def check_routes(common: Container) -> tuple[CheckHandler, list[web.RouteDef]]:
-    """The platform asks; and what answers checks, for whichever server they come by."""
-    access, policy_store, clock, gate, limits = (
-        common.access,
-        common.policy_store,
-        common.clock,
-        common.gates.checks,
-        common.limits,
+    """Checks, by body, by headers and again by ticket; and the handler, for the fast lane."""
+    policy_store, freshness, clock = common.policy_store, common.freshness, common.clock
+    tickets, working_days = TicketSigner(common.keys), common.working_days
+    recorder = DecisionRecorder(common.locks, common.replica, common.audit, common.departments, working_days)
+    decision_service = DecisionService(
+        common.reader, common.locks, recorder, policy_store, freshness, tickets, working_days, clock
     )
-    tickets = TicketSigner(common.keys)
-    desk = DecisionService(
-        common.reader,
-        common.replica,
-        common.locks,
-        common.audit,
-        policy_store,
-        common.departments,
-        common.freshness,
-        tickets,
-        common.working_days,
-        clock,
-    )
-    clearing = FastAllow(common.replica, common.freshness, common.keys, policy_store, common.audit, clock)
-    checks = CheckHandler(access, clearing, desk, limits, gate, common.metrics_batch)
-    authz = ProxyAuthHandler(access, checks, HeaderNames.of(common.settings))
+    fast_allow = FastAllow(common.replica, freshness, common.keys, policy_store, common.audit, clock)
+    service = CheckService(fast_allow, decision_service, common.admission, common.metrics_batch)
+    checks = CheckHandler(common.access, service, BatchService(service))
+    authz = ProxyAuthHandler(common.access, service, HeaderNames.of(common.settings))
     verifier = TicketHandler(
-        access, tickets, common.reader, common.keys, policy_store, common.audit, common.freshness, limits, gate, clock
+        common.access,
+        tickets,
+        common.reader,
+        common.keys,
+        policy_store,
+        common.audit,
+        freshness,
+        common.admission,
+        clock,
     )
     return checks, [
         web.post("/v1/checks", checks.post),
@@ -130,7 +128,7 @@ def platform_routes(common: Container) -> list[web.RouteDef]:
     decisions = DecisionHandlers(
         access, DecisionStore(engine, common.chain), FeedbackStore(engine, common.chain), clock
     )
-    watches = WatchHandlers(access, WatchStore(engine), keys, common.audit, common.limits, clock)
+    watches = WatchHandlers(access, WatchStore(engine), keys, common.audit, common.admission, clock)
     hooks = WebhookHandlers(access, WebhookStore(engine), keys, common.settings.webhook_private, clock)
     stream = EventStream(access, EventStore(engine), common.hub)
     holds = LockHandlers(access, common.locks, LockQueries(engine), clock)

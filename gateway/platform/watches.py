@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from gateway.audit.buffer import AuditBuffer
 from gateway.checks.request import identifier_problem
-from gateway.overload.rate_limit import RateLimiter
+from gateway.overload.admission_control import AdmissionControl
 from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import body_as, operator_of
 from gateway.web.problems import ProblemError
@@ -55,14 +55,14 @@ class WatchHandlers:
     book: WatchStore
     keys: SubjectKeys
     audit: AuditBuffer
-    limits: RateLimiter
+    admission: AdmissionControl
     clock: Callable[[], datetime]
 
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; a number that is not valid harms no other."""
         client = await self.access.client_of(request)
         asked = body_as(WatchesRequest, await read_body(request))
-        self.limits.take(client, max(1, len(asked.watches) + len(asked.remove)))
+        self.admission.take_tokens(client, max(1, len(asked.watches) + len(asked.remove)))
         operator = operator_of(asked.operator, client)
         purpose = (asked.purpose or client.grants.purpose or "").strip()
         if not purpose:
@@ -76,7 +76,7 @@ class WatchHandlers:
     async def get(self, request: web.Request) -> web.Response:
         """A page of the client's references, and how many there are."""
         client = await self.access.client_of(request)
-        self.limits.take(client)
+        self.admission.take_tokens(client)
         limit, place = page_size(request.query), place_in(request.query, str)
         rows = await self.book.page(client.id, place[0] if place else "", limit)
         watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]

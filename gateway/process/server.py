@@ -14,6 +14,7 @@ from aiohttp import web
 from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.process.drain import leave
 from gateway.process.listener import BACKLOG, ConnectionLimit, Listener, bound, listen, room_for_connections
@@ -54,17 +55,20 @@ async def _serve(settings: Settings, door: Listener) -> None:
     assert server is not None
 
     lanes = FastLaneServer(
-        app[CHECKS],
-        app[AUTHENTICATOR],
-        app[DRAIN_STATE],
-        server,
-        settings.body_limit,
-        settings.keep_alive,
-        settings.body_deadline,
+        FastLaneContext(
+            app[CHECKS].service,
+            app[CHECKS].batches,
+            app[AUTHENTICATOR],
+            app[DRAIN_STATE],
+            server,
+            settings.body_limit,
+            settings.keep_alive,
+            settings.body_deadline,
+        )
     )
 
     def open_now() -> int:
-        return len(server.connections) + len(lanes.open)
+        return len(server.connections) + lanes.open_connections
 
     bouncer = ConnectionLimit(room_for_connections(settings.max_connections), open_now)
     protocol: Callable[[], asyncio.BaseProtocol] = lanes if settings.fast_lane else server

@@ -22,10 +22,10 @@ def test_full_concurrency_limit_refuses_until_released() -> None:
     with gate, gate:
         with pytest.raises(ProblemError, match="overloaded"), gate:
             pass
-        assert gate.in_hand == 2
+        assert gate.in_progress == 2
     with pytest.raises(ZeroDivisionError), gate:
         raise ZeroDivisionError
-    assert gate.in_hand == 0
+    assert gate.in_progress == 0
 
 
 async def test_waiting_streams_get_slots_one_by_one() -> None:
@@ -36,7 +36,7 @@ async def test_waiting_streams_get_slots_one_by_one() -> None:
         nonlocal most, done
         await gate.has_room()
         with gate:
-            most = max(most, gate.in_hand)
+            most = max(most, gate.in_progress)
             await asyncio.sleep(0)
         done += 1
 
