@@ -293,8 +293,8 @@ async def test_bad_http_is_refused_as_aiohttp_refuses_it(doors: Doors) -> None:
     """Each case alone, and behind a good request of the same connection: the very answers that aiohttp gives."""
     cases = [(name, make(doors)) for name, make in BAD.items()]
     cases += [(f"{name}, behind a good one", doors.check() + request) for name, request in cases]
-    for start in range(0, len(cases), 40):
-        part = cases[start : start + 40]
+    for start in range(0, len(cases), 80):
+        part = cases[start : start + 80]
         for (name, _), (lane, plain) in zip(part, await asyncio.gather(*(doors.both(r) for _, r in part)), strict=True):
             assert lane.statuses == plain.statuses, name
             assert lane.answers == plain.answers, name
@@ -357,8 +357,8 @@ async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) 
         return request
 
     requests = [mutated() for _ in range(360)]
-    for start in range(0, len(requests), 60):
-        part = requests[start : start + 60]
+    for start in range(0, len(requests), 120):
+        part = requests[start : start + 120]
         for request, (lane, plain) in zip(part, await asyncio.gather(*map(doors.both, part)), strict=True):
             assert lane.statuses == plain.statuses, request
             assert lane.closed == plain.closed, request
