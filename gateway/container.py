@@ -30,12 +30,12 @@ from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
 from store.broker.publisher import Publisher, publisher_for
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.feeds.health import FeedHealth
+from store.feeds.stats import FeedStatsStore
 from store.ledger.decisions import DecisionStore
-from store.ledger.feed_events import Ledger
-from store.ledger.listings import ListingStore
+from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
@@ -70,7 +70,7 @@ class Container:
     hub: EventHub
     metrics_batch: MetricsBatch
     desk: RecordValidator
-    ledger: Ledger
+    receipts: ReceiptStore
     door: FeedPublisher
     canary: Canary
 
@@ -85,8 +85,8 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk = RecordValidator(departments, keys)
-    ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
-    door = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    receipts = ReceiptStore(engine, chain, FeedStatsStore(desk.departments, working_days))
+    door = FeedPublisher(receipts, publisher, settings.durable_deadline, clock)
     gates, drain_state = ConcurrencyLimits(settings, access), DrainState()
     return Container(
         settings=settings,
@@ -111,7 +111,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         hub=EventHub(EventStore(engine)),
         metrics_batch=MetricsBatch(),
         desk=desk,
-        ledger=ledger,
+        receipts=receipts,
         door=door,
         canary=Canary(door, desk, keys, replica, reader, settings.canary_seconds, clock),
     )

@@ -206,5 +206,5 @@ async def test_watches_store_no_number(road: Road) -> None:
     assert counts == {"set": 1, "removed": 0, "total": 1}
     await road.feed(record())
     assert await types(road, "shop") == []
-    assert [row["reference"] for row in await book.page("shop", "", 10)] == ["shop-17"]
+    assert [row.reference for row in await book.page("shop", "", 10)] == ["shop-17"]
     assert (await book.put("shop", {}, ["shop-17"], NOW))["total"] == 0

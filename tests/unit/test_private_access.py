@@ -13,11 +13,13 @@ ALLOWED = {
     "integration/valkey_server.py": {"_binary"},
 }
 """Names of other projects: Faust's, which the transport rests on, and the package that carries Valkey's binary."""
+OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
+"""Python's own interface of every named tuple."""
 PRIVATE_IN_PATH = re.compile(r"(?:^|\.)_(?!_)\w+$")
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.startswith("__") and name not in OF_NAMED_TUPLES
 
 
 def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
