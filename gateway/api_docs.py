@@ -1,6 +1,7 @@
 """The API described: OpenAPI 3.1, and a page that renders it from scripts kept here (no CDN)."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -12,6 +13,8 @@ from gateway.web.problems import ProblemError
 from rules.records.feed_record import feed_record_schema
 
 _HERE = Path(__file__).parent
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: the document is long, and each process reads it when it starts."""
 _TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -23,9 +26,10 @@ _POLICY = (
 )
 
 
+@cache
 def openapi_document() -> bytes:
     """The OpenAPI document as JSON, with the feed record's schema put in from its classes."""
-    document = yaml.safe_load((_HERE / "openapi.yaml").read_text())
+    document = yaml.load((_HERE / "openapi.yaml").read_text(), Loader=_LOADER)  # noqa: S506 - a safe loader
     record = feed_record_schema()
     for name, schema in record.pop("$defs").items():
         document["components"]["schemas"][name] = schema

@@ -57,6 +57,11 @@ class AuditBuffer:
             raise ProblemError("audit_unavailable")
         self._waiting.append(entry)
 
+    @property
+    def pending(self) -> tuple[DecisionEntry, ...]:
+        """Decisions that are in memory only, the oldest first."""
+        return tuple(self._waiting)
+
     async def keep_sending(self) -> None:
         """Send for as long as the process runs."""
         delay = _PERIOD

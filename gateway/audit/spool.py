@@ -16,9 +16,9 @@ from uuid import uuid4
 
 import structlog
 
-_MOST_BYTES = 1024 * 1024 * 1024
-_UNCOUNTED_BYTES = 64 * 1024 * 1024
-"""What a process writes before it looks again at how much there is; others write and remove there, too."""
+MAX_SPOOL_BYTES = 1024 * 1024 * 1024
+UNCOUNTED_BYTES = 64 * 1024 * 1024
+"""What a process writes before it measures the folder again; other processes write and remove there, too."""
 _ABANDONED = 60.0
 """Seconds after which a file that was not finished is nobody's."""
 _EACH = 1.0
@@ -32,8 +32,10 @@ _log = structlog.get_logger("gateway.spool")
 class Spool:
     """The batches that wait in a folder. Its methods touch the disk: not for the loop that answers checks."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, *, max_bytes: int = MAX_SPOOL_BYTES, uncounted_bytes: int = UNCOUNTED_BYTES
+    ) -> None:
+        self._folder, self._max_bytes, self._uncounted_bytes = folder, max_bytes, uncounted_bytes
         self._room = 0
         """Bytes that may be written before the folder is measured again."""
         self._found: deque[Path] = deque()
@@ -43,7 +45,7 @@ class Spool:
     def keep(self, batch: bytes) -> None:
         """Write a batch; it is on the disk when this returns. Raises ``OSError``, leaving nothing behind."""
         if len(batch) > self._room:
-            self._room = min(max(_UNCOUNTED_BYTES, len(batch)), _MOST_BYTES - self._measure())
+            self._room = min(max(self._uncounted_bytes, len(batch)), self._max_bytes - self._measure())
             if len(batch) > self._room:
                 raise OSError(errno.EDQUOT, "the spool is full")
         name = f"{time_ns():020d}-{uuid4().hex}"

@@ -36,7 +36,7 @@ def page(program: Program) -> Iterator[Page]:
         browser.close()
 
 
-def test_the_page_renders_and_stays_at_home(page: Page, program: Program, tmp_path: Path) -> None:
+def test_api_page_renders_without_foreign_hosts(page: Page, program: Program, tmp_path: Path) -> None:
     """Every operation is shown, in both languages, with no error and no request to another host."""
     errors: list[str] = []
     hosts: set[str] = set()

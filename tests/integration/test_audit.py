@@ -118,7 +118,7 @@ async def on_topic(server: ValkeyServer) -> list[str]:
     return [made.id for message in messages for made in decode_entries(message) or []]
 
 
-async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp_path: Path) -> None:
     """While the broker is away nothing stays in memory; when it is back everything arrives, once the files are gone."""
     spool = Spool(tmp_path / "spool")
     async with sending_audit(server, spool) as audit:
@@ -139,7 +139,7 @@ async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_pa
     assert set(await on_topic(server)) == {f"dec_{number}" for number in range(900)}
 
 
-async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: Path) -> None:
     """A decision that can be kept nowhere is not made."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
     audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
@@ -156,7 +156,7 @@ async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -
     await publisher.stop()
 
 
-async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(engine: AsyncEngine) -> None:
+async def test_ledger_gets_batches_and_single_entries(engine: AsyncEngine) -> None:
     """A batch, a decision in its older form, the same again, and bytes of nobody's: each decision once."""
     batch = encode_entries([entry(n) for n in range(5)])
     older = msgspec.json.encode(entry(9))
@@ -168,7 +168,7 @@ async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(e
     assert decode_entries(batch) == [entry(n) for n in range(5)]
 
 
-async def test_what_is_too_much_for_one_message_is_sent_as_several(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path: Path) -> None:
     """By number and by size, from the buffer and from the spool: each message is below what a broker takes."""
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
@@ -189,7 +189,7 @@ async def test_what_is_too_much_for_one_message_is_sent_as_several(server: Valke
     assert [made.id for message in messages for made in decode_entries(message) or []] == [one.id for one in entries]
 
 
-async def test_new_decisions_do_not_wait_for_a_long_outages_files(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_new_decisions_precede_spooled_files(server: ValkeyServer, tmp_path: Path) -> None:
     """Hundreds of spooled batches: what is decided now is on the topic before they are all sent."""
     spool = Spool(tmp_path / "spool")
     for number in range(300):
@@ -206,7 +206,7 @@ async def test_new_decisions_do_not_wait_for_a_long_outages_files(server: Valkey
     assert sorted(ids) == sorted({f"dec_{n}" for n in [*range(300), 5000]})
 
 
-def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: Path) -> None:
+def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
     """Taken by one process, another passes it by; unreadable is kept aside; what failed or was abandoned is removed."""
     folder = tmp_path / "spool"
     spool, other = Spool(folder), Spool(folder)
@@ -243,7 +243,7 @@ def spooled(spool: Spool) -> list[str]:
     return [made.id for batch in batches for made in decode_entries(batch) or []]
 
 
-async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: Path) -> None:
+async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
     """No error, no answer: what waits, and what is being sent, is on the disk; then all is sent."""
     broker, spool = Broker(silent=True), Spool(tmp_path / "spool")
     ids = [f"dec_{number}" for number in range(600)]
@@ -256,7 +256,7 @@ async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: P
     assert set(broker.ids) == set(ids)
 
 
-async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path) -> None:
+async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> None:
     """The process may be killed while it still hopes: what it has is on the disk by then."""
     spool = Spool(tmp_path / "spool")
     audit = AuditBuffer(Broker(silent=True), spool, Straight().record)
@@ -267,7 +267,7 @@ async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path)
     await asyncio.gather(closing, return_exceptions=True)
 
 
-async def test_under_unbroken_load_what_was_spooled_is_sent_too(tmp_path: Path) -> None:
+async def test_spooled_files_are_sent_under_load(tmp_path: Path) -> None:
     """Each message that is sent finds another decision waiting."""
     spool = Spool(tmp_path / "spool")
     spool.keep(encode_entries([entry(1)]))
@@ -286,7 +286,7 @@ async def test_under_unbroken_load_what_was_spooled_is_sent_too(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("from_spool", [False, True])
-async def test_one_decision_that_no_message_holds_goes_into_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
+async def test_oversized_decision_is_written_to_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
     """The broker takes less than was thought: what can be cut is cut, the rest waits for nobody, and nothing for it."""
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     entries = [entry(number) for number in range(40)]
@@ -302,7 +302,7 @@ async def test_one_decision_that_no_message_holds_goes_into_the_ledger(tmp_path:
     assert broker.ids == [each.id for each in entries if each is not large]
 
 
-async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
+async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
     """A file that gives an error, one of rubbish, one for which the ledger is away: the next is sent all the same."""
     folder = tmp_path / "spool"
     spool, broker, straight = Spool(folder), Broker(largest=500), Straight(away=True)
@@ -321,7 +321,7 @@ async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
     assert (folder / "2-large.decisions").exists()
 
 
-async def test_very_many_files_are_found_once_and_not_for_each_turn(tmp_path: Path) -> None:
+async def test_spool_folder_is_read_once_per_backlog(tmp_path: Path) -> None:
     """Reading a folder of a day's files takes longer than sending twenty of them."""
     readings = 0
 
@@ -354,20 +354,17 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert list(folder.iterdir()) == []
 
 
-def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
     """Two processes of one machine write into one folder: the bound is on both together."""
-    monkeypatch.setattr("gateway.audit.spool._MOST_BYTES", 10)
-    monkeypatch.setattr("gateway.audit.spool._UNCOUNTED_BYTES", 4)
-    folder = tmp_path / "spool"
-    spool = Spool(folder)
-    spool.keep(b"1234")
-    Spool(folder).keep(b"5678")
+    one, other = (Spool(tmp_path / "spool", max_bytes=10, uncounted_bytes=4) for _ in range(2))
+    one.keep(b"1234")
+    other.keep(b"5678")
     with pytest.raises(OSError, match="full"):
-        spool.keep(b"9abc")
+        one.keep(b"9abc")
 
 
 @pytest.mark.kafka
-async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: Path) -> None:
+async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> None:
     """On a topic of 1 MiB: 1.5 MB in one go, a decision of 2 MB, then a killed broker, and the next process."""
     require(KafkaBroker.available())
     spool, straight = Spool(tmp_path / "spool"), Straight()
@@ -378,7 +375,7 @@ async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: P
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
             for each in padded:
                 audit.put(each)
-            await until(lambda: not audit._waiting and not spool.waiting())
+            await until(lambda: not audit.pending and not spool.waiting())
             broker.kill()
             for number in range(500, 600):
                 audit.put(entry(number))

@@ -11,8 +11,8 @@ import pytest
 from intake.files.tables import FileKind
 from intake.formats.loader import load_formats
 from intake.rows.pipeline import prepare
-from tests.unit.desk import DESK
 from tests.unit.intake.sample_files import csv_file
+from tests.unit.validator import VALIDATOR
 
 DOCS = Path(__file__).parents[3] / "docs"
 GUIDE = (DOCS / "feeds.md").read_text()
@@ -25,7 +25,7 @@ def blocks(text: str, kind: str) -> list[str]:
 @pytest.mark.parametrize("example", [block for block in blocks(GUIDE, "json") if '"operation"' in block])
 def test_each_record_is_admitted(example: str) -> None:
     """Copied from the guide, it passes the door without a warning that something was dropped."""
-    claim = DESK.validate(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
+    claim = VALIDATOR.validate(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
     assert claim.dropped == ()
 
 
@@ -51,7 +51,7 @@ def test_the_format_reads_a_file(tmp_path: Path) -> None:
     rows = list(prepare(io.BytesIO(csv_file([header, row])), FileKind.CSV, fmt, "environment"))
     assert [prepared.fault for prepared in rows] == [None, None]
     claims = [
-        DESK.validate(prepared.record, today=date(2026, 11, 23), default_version=1, sender="environment")
+        VALIDATOR.validate(prepared.record, today=date(2026, 11, 23), default_version=1, sender="environment")
         for prepared in rows
     ]
     assert [claim.operation for claim in claims] == ["list", "remove"]

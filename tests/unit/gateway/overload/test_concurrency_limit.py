@@ -16,7 +16,7 @@ from gateway.web.problems import ProblemError, answer_problems
 from gateway.web.request_body import DEADLINE, in_good_time, read_body
 
 
-def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
+def test_full_concurrency_limit_refuses_until_released() -> None:
     """At most so many at once; what goes wrong inside gives its place back as well."""
     gate = ConcurrencyLimit("checks", 2)
     with gate, gate:
@@ -28,7 +28,7 @@ def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
     assert gate.in_progress == 0
 
 
-async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
+async def test_waiting_streams_get_slots_one_by_one() -> None:
     """Many wait for one place: all come to their turn, never two at once."""
     gate, most, done = ConcurrencyLimit("checks", 1), 0, 0
 
@@ -77,7 +77,7 @@ async def pieces(count: int, pause: float) -> AsyncIterator[bytes]:
         await asyncio.sleep(pause)
 
 
-async def test_a_body_has_its_time_and_no_more() -> None:
+async def test_body_has_a_read_deadline() -> None:
     """One that comes in pieces in good time is read; one that trickles is 408 and its connection is closed."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(url, data=pieces(4, 0.01)) as answer:
@@ -88,7 +88,7 @@ async def test_a_body_has_its_time_and_no_more() -> None:
             assert (await answer.json(content_type=None))["code"] == "body_too_slow"
 
 
-async def test_patience_is_renewed_by_progress() -> None:
+async def test_read_deadline_is_renewed_by_progress() -> None:
     """A body without an end may take longer than the deadline while its next piece comes within it."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(f"{url}lines", data=pieces(12, 0.1)) as answer:
@@ -109,7 +109,7 @@ def test_a_port_is_shared_only_when_asked_for() -> None:
             listen("127.0.0.1", port, share_port=False, reading_deadline=7)
 
 
-def test_what_is_bound_draws_nobody_until_it_listens() -> None:
+def test_bound_socket_accepts_only_when_listening() -> None:
     """Of two sockets at one port, all connections go to the one that listens."""
     (listener,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=1)
     (idle,) = bound("127.0.0.1", listener.getsockname()[1], share_port=True)
@@ -145,7 +145,7 @@ def soft_limit() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("soft_limit")
-def test_room_is_what_files_allow() -> None:
+def test_connection_limit_follows_the_file_limit() -> None:
     """The soft limit is raised as needed, never lowered; beyond the hard one there is less room."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
@@ -158,7 +158,7 @@ def test_room_is_what_files_allow() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
 
 
-async def test_beyond_the_room_it_is_said_politely() -> None:
+async def test_connections_over_the_limit_get_503() -> None:
     """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
     loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
     bouncer = ConnectionLimit(most=0, open_now=lambda: 0)

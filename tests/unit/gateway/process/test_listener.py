@@ -26,7 +26,7 @@ def address(door: Listener) -> tuple[str, int]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a packet filter of Linux")
-def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Listener) -> None:
+def test_stopped_listener_keeps_waiting_connections(door: Listener) -> None:
     """After it, who is in the queue is accepted and can talk; who knocks gets no connection, then a plain refusal."""
     listener = door.listeners[0]
     with socket.create_connection(address(door), timeout=10) as waiting:
@@ -48,7 +48,7 @@ def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Listener) -> None
             socket.create_connection(where, timeout=10)
 
 
-def test_a_lent_door_is_shut_only_when_the_parent_says_so_or_is_gone() -> None:
+def test_lent_socket_closes_with_its_parent() -> None:
     """One's own may always be shut."""
     assert Listener([]).is_to_be_shut()
     parents, ours = multiprocessing.Pipe()
@@ -60,7 +60,7 @@ def test_a_lent_door_is_shut_only_when_the_parent_says_so_or_is_gone() -> None:
     assert door.is_to_be_shut()
 
 
-def test_serving_is_told_once_and_never_by_silence_or_an_end() -> None:
+def test_readiness_is_reported_once() -> None:
     """A parent hears it also after the process has ended; an end alone says nothing."""
     parents, ours = multiprocessing.Pipe()
     assert not says_serving(parents)
@@ -72,7 +72,7 @@ def test_serving_is_told_once_and_never_by_silence_or_an_end() -> None:
     Listener([], ours).tell_serving()  # to nobody: no fault of this process
 
 
-def test_where_the_limit_is_hard_fewer_are_let_in() -> None:
+def test_hard_file_limit_lowers_the_connection_limit() -> None:
     """The bound is what can be served, not what was wished for: running out of files would harm everybody."""
     ask = "from gateway.process.listener import room_for_connections as room; print(room(10_000), room(100))"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 600));"
