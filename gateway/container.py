@@ -29,7 +29,8 @@ from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
-from store.broker.publisher import Publisher, publisher_for
+from store.broker.publisher import Publisher
+from store.broker.publisher_factory import publisher_for
 from store.db.engine import connect
 from store.db.hash_chain import HashChain
 from store.feeds.health import FeedHealth
@@ -40,6 +41,7 @@ from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
 from store.register.reader import RegisterReader
+from store.replica.follower import ReplicaFollower
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -61,6 +63,7 @@ class Container:
     departments: Departments
     working_days: WorkingDays
     replica: Replica
+    replica_follower: ReplicaFollower
     reader: ReplicaReader
     locks: LockStore
     freshness: DataFreshness
@@ -82,7 +85,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
+    access, replica = Authenticator(ClientStore(engine)), Replica()
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk = RecordValidator(departments, keys)
     receipts = ReceiptStore(engine, chain, FeedStatsStore(desk.departments, working_days))
@@ -102,6 +105,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         departments=departments,
         working_days=working_days,
         replica=replica,
+        replica_follower=ReplicaFollower(replica, lambda: _one_connection(settings)),
         reader=reader,
         locks=LockStore(engine, redis, chain),
         freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),

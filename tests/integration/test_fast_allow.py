@@ -54,9 +54,9 @@ async def handler(
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,
@@ -159,7 +159,7 @@ async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckH
     with pytest.raises(ProblemError):
         handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.service.fast_allow.keys.lock_target(CLIENT.id, "transaction", "T-9")
-    handler.service.fast_allow.replica.note_lock(target)
+    handler.service.fast_allow.replica.add_lock(target)
     assert isinstance(handler.service.try_allow(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.service.try_allow(CLIENT, body()), bytes)
     valkey.pause()
