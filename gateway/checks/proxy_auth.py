@@ -16,7 +16,8 @@ from config.settings import Settings
 from gateway.checks.handler import CheckHandler
 from gateway.checks.request import CheckRequest, check_request_from
 from gateway.web.auth import Authenticator
-from gateway.web.problems import PROBLEMS, ProblemError
+from gateway.web.problem_codes import PROBLEMS
+from gateway.web.problems import ProblemError
 from gateway.web.responses import answer_json
 from rules.vocabulary import Outcome
 

@@ -1,27 +1,14 @@
-"""The door of a gateway process: where it listens, how many may come in, and how it closes without losing anybody."""
+"""The sockets of a gateway process: where it listens, and how it stops without losing a connection."""
 
-import asyncio
 import ctypes
-import resource
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import cast
-from uuid import uuid4
-
-import orjson
-
-from gateway.metrics import REFUSED
-from gateway.web.problems import ProblemError
 
 BACKLOG = 1024
-_FOR_ITSELF = 256
-"""Files that a process needs beside its connections."""
-_LINGER = 1.0
-_MOST_LINGERING = 64
 _SERVING, _CLOSING = b"serving", b"closing"
 _SO_ATTACH_FILTER = 26
 _NO_SYN = (
@@ -118,61 +105,3 @@ def bound(host: str, port: int, *, share_port: bool, reading_deadline: float = 0
                 each.close()
             raise
     return listeners
-
-
-def room_for_connections(wanted: int) -> int:
-    """Raise this process's limit of open files as far as it may and needs; how many connections that leaves."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _FOR_ITSELF
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _FOR_ITSELF))
-
-
-@dataclass(slots=True)
-class ConnectionLimit:
-    """Refuses connections politely beyond ``most``; ``open_now`` counts those that are open."""
-
-    most: int
-    open_now: Callable[[], int]
-    lingering: int = 0
-
-    def guard(self, make: Callable[[], asyncio.BaseProtocol]) -> Callable[[], asyncio.BaseProtocol]:
-        """The protocol of each new connection: ``make``'s, or a refusal."""
-
-        def next_one() -> asyncio.BaseProtocol:
-            if self.open_now() < self.most:
-                return make()
-            REFUSED.labels("connections").inc()
-            return _Refusal(self)
-
-        return next_one
-
-
-class _Refusal(asyncio.Protocol):
-    """Says 503 and goes. It stays for a moment: closed at once, what was sent unread would take the answer along."""
-
-    def __init__(self, bouncer: ConnectionLimit) -> None:
-        self._bouncer = bouncer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._bouncer.lingering += 1
-        sender = cast(asyncio.Transport, transport)
-        sender.write(_refusal())
-        if self._bouncer.lingering > _MOST_LINGERING:
-            sender.close()
-        else:
-            sender.write_eof()
-            asyncio.get_running_loop().call_later(_LINGER, sender.close)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._bouncer.lingering -= 1
-
-
-def _refusal() -> bytes:
-    problem = ProblemError("overloaded")
-    body = orjson.dumps(problem.document(str(uuid4())))
-    headers = problem.header_fields() | {"Content-Length": str(len(body)), "Connection": "close"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 503 Service Unavailable\r\n{head}\r\n".encode() + body

@@ -15,8 +15,9 @@ from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
 from gateway.fastlane.server import FastLaneServer
+from gateway.process.connection_limit import ConnectionLimit, room_for_connections
 from gateway.process.drain import leave
-from gateway.process.listener import BACKLOG, ConnectionLimit, Listener, bound, listen, room_for_connections
+from gateway.process.listener import BACKLOG, Listener, bound, listen
 from gateway.web.drain_state import DRAIN_STATE
 
 _TO_CLOSE = 2.0

@@ -29,7 +29,8 @@ from gateway.platform.watches import WatchesRequest, WatchRequest
 from gateway.platform.webhooks import WebhookRequest
 from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
-from gateway.web.problems import PROBLEMS, ProblemError
+from gateway.web.problem_codes import PROBLEMS
+from gateway.web.problems import ProblemError
 from rules.admission.validator import Claim, RecordValidator
 from rules.faults import RECORD_FAULTS
 from rules.identity.faults import FAULTS

@@ -11,7 +11,8 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.overload.concurrency_limit import ConcurrencyLimit
-from gateway.process.listener import ConnectionLimit, bound, listen, room_for_connections
+from gateway.process.connection_limit import ConnectionLimit, room_for_connections
+from gateway.process.listener import bound, listen
 from gateway.web.problems import ProblemError, answer_problems
 from gateway.web.request_body import DEADLINE, in_good_time, read_body
 

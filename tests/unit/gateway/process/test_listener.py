@@ -74,7 +74,7 @@ def test_serving_is_told_once_and_never_by_silence_or_an_end() -> None:
 
 def test_where_the_limit_is_hard_fewer_are_let_in() -> None:
     """The bound is what can be served, not what was wished for: running out of files would harm everybody."""
-    ask = "from gateway.process.listener import room_for_connections as room; print(room(10_000), room(100))"
+    ask = "from gateway.process.connection_limit import room_for_connections as room; print(room(10_000), room(100))"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 600));"
     done = subprocess.run([sys.executable, "-c", limit + ask], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [str(600 - 256), "100"]
