@@ -43,17 +43,17 @@ class ApiDocs:
 
     async def openapi(self, request: web.Request) -> web.Response:
         """The OpenAPI document."""
-        await self.access.reader_of(request)
+        await self.access.browser_client_of(request)
         return web.Response(body=self.document, headers={"Content-Type": "application/json"})
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page that renders it."""
-        await self.access.reader_of(request)
+        await self.access.browser_client_of(request)
         return self._file("docs.html")
 
     async def static(self, request: web.Request) -> web.Response:
         """A script or style of the page."""
-        await self.access.reader_of(request)
+        await self.access.browser_client_of(request)
         return self._file(request.match_info["file"])
 
     def _file(self, name: str) -> web.Response:

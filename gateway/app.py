@@ -17,9 +17,9 @@ from gateway.checks.handler import CheckHandler
 from gateway.container import Container, build_container
 from gateway.routes import check_routes, feed_routes, open_routes, platform_routes
 from gateway.web.auth import Authenticator
-from gateway.web.drain_state import DRAIN_STATE, DrainState, count_in_hand
-from gateway.web.problems import answer_problems
-from gateway.web.request_body import DEADLINE
+from gateway.web.drain_state import DRAIN_STATE, DrainState, count_in_flight
+from gateway.web.problems import problem_middleware
+from gateway.web.request_body import BODY_DEADLINE
 from store.locks.queries import LockQueries
 from store.replica.replica import Replica
 
@@ -34,11 +34,11 @@ _FIRST_LOOK = 2.0
 def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Application:
     """The application. Raises ``ConfigError`` or ``ValueError`` rather than start half ready."""
     common = build_container(settings, clock)
-    app = web.Application(middlewares=[count_in_hand, answer_problems], client_max_size=settings.body_limit)
-    app[DRAIN_STATE], app[DEADLINE] = DrainState(), settings.body_deadline
+    app = web.Application(middlewares=[count_in_flight, problem_middleware], client_max_size=settings.body_limit)
+    app[DRAIN_STATE], app[BODY_DEADLINE] = DrainState(), settings.body_deadline
     app[AUTHENTICATOR], app[REPLICA] = common.access, common.replica
-    app.on_response_prepare.append(app[DRAIN_STATE].send_elsewhere)
-    app[DRAIN_STATE].idlers.append(common.hub.close)
+    app.on_response_prepare.append(app[DRAIN_STATE].add_headers)
+    app[DRAIN_STATE].stream_closers.append(common.hub.close)
     app[CHECKS], routes = check_routes(common)
     routes += open_routes(common, app[DRAIN_STATE]) + feed_routes(common) + platform_routes(common)
     common.gates.add_routes(app, routes)

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
@@ -18,6 +17,7 @@ from gateway.policy_store import PolicyStore
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DrainState
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica, ReplicaState
@@ -40,7 +40,7 @@ class HealthHandlers:
 
     async def livez(self, _request: web.Request) -> web.Response:
         """The process answers."""
-        return _json({"status": "alive"}, 200)
+        return json_response({"status": "alive"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """503 with the components that are not ready, or because this process is about to leave."""
@@ -61,11 +61,11 @@ class HealthHandlers:
         status = "not_ready" if failing else "ready"
         status = "draining" if self.drain_state.draining else status
         document: dict[str, object] = {"status": status, "failing": failing, "components": components}
-        return _json(document, 200 if status == "ready" else 503)
+        return json_response(document, status=200 if status == "ready" else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus metrics, for clients that may inspect."""
-        client = await self.access.reader_of(request)
+        client = await self.access.browser_client_of(request)
         if not client.grants.inspect:
             raise ProblemError("inspect_not_granted", "missing: inspect")
         await self._register()
@@ -90,8 +90,3 @@ class HealthHandlers:
         except (SQLAlchemyError, OSError, TimeoutError):
             return "ledger_unavailable"
         return "ready"
-
-
-def _json(document: dict[str, object], status: int) -> web.Response:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return web.Response(body=orjson.dumps(document), status=status, headers=headers)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Annotated, Any, NamedTuple
-from uuid import uuid4
 
 import msgspec
 import orjson
@@ -16,13 +15,14 @@ from gateway.checks.decision_service import DecisionResult, DecisionService
 from gateway.checks.fast_allow import FastAllow
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.metrics_batch import MetricsBatch
-from gateway.checks.request import CheckRequest, check_request_from, decoded
+from gateway.checks.request import CheckRequest, check_request_from
 from gateway.overload.concurrency_limit import ConcurrencyLimit
 from gateway.overload.rate_limit import RateLimiter
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DRAIN_STATE
+from gateway.web.json_body import FieldFault, decode_json
 from gateway.web.problems import ProblemError
-from gateway.web.request_body import NDJSON, in_good_time, read_body
+from gateway.web.request_body import NDJSON, read_body, read_deadline
 from rules.vocabulary import Outcome
 from store.platforms.clients import Client
 
@@ -131,7 +131,7 @@ class CheckHandler:
         index = 0
         try:
             async for lines in _pages(request):
-                if request.app[DRAIN_STATE].last_call:
+                if request.app[DRAIN_STATE].end_streams:
                     raise ProblemError("overloaded", *_ABOUT_TO_END)
                 results = await self._in_its_turn(client, lines, index)
                 index += len(lines)
@@ -199,20 +199,19 @@ def _sent(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
+_batch_decoder = msgspec.json.Decoder(BatchRequest)
+
+
 def _batch(body: bytes) -> BatchRequest:
     try:
-        return msgspec.json.decode(body, type=BatchRequest)
+        return decode_json(_batch_decoder, body)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `")
-        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "$") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded(body)
-        raise ProblemError("json_invalid") from None
+        raise FieldFault.of(error).problem() from None
 
 
 def _result(index: int, found: bytes | DecisionResult | ProblemError) -> dict[str, Any]:
     if isinstance(found, ProblemError):
-        document = found.document(str(uuid4()))
+        document = found.document()
         return {"index": index, "status": document["status"], "problem": document}
     body = found if isinstance(found, bytes) else found.body
     return {"index": index, "status": 200, "decision": orjson.Fragment(body)}
@@ -226,7 +225,7 @@ async def _pages(request: web.Request) -> AsyncIterator[list[bytes]]:
     """Lines as they come in, at most a hundred at once; blank ones are passed over. Raises ``ProblemError`` 408."""
     rest, lines, ended = b"", list[bytes](), False
     while not ended:
-        async with in_good_time(request):  # for the next whole line, not for time that answers take
+        async with read_deadline(request):  # for the next whole line, not for time that answers take
             while not lines and not ended:
                 chunk = await request.content.readany()
                 *whole, rest = (rest + chunk).split(b"\n")

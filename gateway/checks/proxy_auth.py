@@ -17,8 +17,8 @@ from gateway.checks.handler import CheckHandler
 from gateway.checks.request import CheckRequest, check_request_from
 from gateway.web.auth import Authenticator
 from gateway.web.problem_codes import PROBLEMS
-from gateway.web.problems import ProblemError
-from gateway.web.responses import answer_json
+from gateway.web.problems import ProblemError, serialise
+from gateway.web.responses import json_response
 from rules.vocabulary import Outcome
 
 DECISION = "X-CreditGate-Decision"
@@ -67,7 +67,7 @@ class ProxyAuthHandler:
         document, outcome = orjson.loads(decided.body), decided.outcome
         may_go_on = outcome.rank <= Outcome.WARN.rank
         short = {name: document[name] for name in ("decision_id", "outcome", "indeterminate", "messages", "remedy")}
-        response = answer_json(short, status=200 if may_go_on else 403)
+        response = json_response(short, status=200 if may_go_on else 403)
         response.headers[DECISION] = document["decision_id"]
         response.headers[OUTCOME] = outcome
         return response
@@ -97,8 +97,6 @@ def _refused(problem: ProblemError) -> web.Response:
     else:
         status = max(500, status)
         _log.error("authz_unusable", code=problem.code, path=problem.more.get("path"))
-    response = answer_json(problem.document(str(uuid4())) | {"status": status}, status=status)
-    response.content_type = "application/problem+json"
-    response.headers.update({"Retry-After": "1"} if status == 503 else {})
-    response.headers.update(problem.headers | {PROBLEM: problem.code})
+    response = serialise(problem, status).response()
+    response.headers[PROBLEM] = problem.code
     return response

@@ -21,7 +21,7 @@ from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.request_head import LONGEST_HEAD, Head
 from gateway.fastlane.responses import problem_bytes
 from gateway.fastlane.shared import FastLaneShared
-from gateway.web.problems import ProblemError, note_problem, problem_of
+from gateway.web.problems import ProblemError, problem_of, record_problem
 
 _PLAIN = b"POST /v1/checks"
 _END = b"\r\n\r\n"
@@ -192,8 +192,8 @@ class FastLaneConnection(asyncio.Protocol):
         if problem is None:
             _log.error("internal_error", error=type(error).__name__, exc_info=error)
             problem = ProblemError("internal_error")
-        note_problem(problem, route)
-        self._write(problem_bytes(problem, self._last_words()))
+        record_problem(problem, route)
+        self._write(problem_bytes(problem, closing=self._lanes.drain_state.draining))
 
     def _last_words(self) -> bytes:
         """Before the end of an answer's head: while draining, that the connection goes elsewhere."""

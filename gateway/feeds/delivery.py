@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.web.json_body import parse_json
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import NDJSON
 from rules.admission.validator import Claim, RecordValidator
@@ -55,10 +56,7 @@ def _records(body: bytes, content_type: str) -> Iterator[tuple[int | None, Any]]
             if line.strip():
                 yield number, _line(line)
     elif content_type in _JSON:
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
+        value = parse_json(body)
         yield from ((None, item) for item in (value if isinstance(value, list) else [value]))
     else:
         raise ProblemError("media_type_unsupported")

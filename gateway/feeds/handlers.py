@@ -13,6 +13,7 @@ from gateway.feeds.publish import FeedPublisher
 from gateway.web.auth import Authenticator
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
+from gateway.web.responses import json_response
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.records.feed_record import feed_record_schema
@@ -50,7 +51,7 @@ class FeedHandlers:
             raise ProblemError("records_refused", results=results)
         document = _receipt(receipt, authority, rfc3339(now), results)
         location = f"/v1/feeds/receipts/{receipt}"
-        return web.Response(status=202, body=orjson.dumps(document), headers=_JSON | {"Location": location})
+        return json_response(document, status=202, headers={"Location": location})
 
     async def get_receipt(self, request: web.Request) -> web.Response:
         """What became of a delivery, record by record."""
@@ -60,17 +61,14 @@ class FeedHandlers:
             raise ProblemError("receipt_unknown")
         created = rfc3339(from_milliseconds(found["created_at"]))
         document = _receipt(found["id"], found["authority"], created, found["results"])
-        return web.Response(body=orjson.dumps(document), headers=_JSON)
+        return json_response(document)
 
     async def get_schema(self, request: web.Request) -> web.Response:
         """The JSON Schema of feed record v1."""
-        await self.access.reader_of(request)
+        await self.access.browser_client_of(request)
         if request.match_info["schema"] != "feed-record":
             raise ProblemError("schema_unknown")
         return web.Response(body=_SCHEMA, headers={"Content-Type": "application/schema+json"})
-
-
-_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def fed_authority(request: web.Request, client: Client, desk: RecordValidator) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import orjson
 from aiohttp import web
 
 from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import reason_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
+from gateway.web.responses import json_response
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.records.departments import Departments
 from store.feeds.quarantine import Quarantine
@@ -40,7 +40,7 @@ class FeedOperationHandlers:
             raise ProblemError("inspect_not_granted", "missing: inspect, or a feed")
         now = self.clock()
         feeds = await self.overview.of(seen, to_milliseconds(now))
-        return _answer({"as_of": rfc3339(now), "feeds": feeds})
+        return json_response({"as_of": rfc3339(now), "feeds": feeds})
 
     async def release(self, request: web.Request) -> web.Response:
         """Let what is held go its way."""
@@ -71,7 +71,7 @@ class FeedOperationHandlers:
             }
             for row in rows
         ]
-        return _answer({"authority": authority, "notices": notices})
+        return json_response({"authority": authority, "notices": notices})
 
     async def _decide(self, request: web.Request, *, release: bool) -> web.Response:
         client = await self.access.client_of(request)
@@ -90,7 +90,9 @@ class FeedOperationHandlers:
         )
         if hold is None:
             raise ProblemError("feed_not_held")
-        return _answer({"authority": authority, "hold": hold["id"], "cause": hold["cause"], "state": hold["state"]})
+        return json_response(
+            {"authority": authority, "hold": hold["id"], "cause": hold["cause"], "state": hold["state"]}
+        )
 
     def _authority(self, request: web.Request) -> str:
         authority = request.match_info["authority"]
@@ -101,9 +103,3 @@ class FeedOperationHandlers:
     def _seen(self, client: Client) -> frozenset[str]:
         everything = client.grants.inspect or client.grants.quarantine
         return frozenset(self.departments.departments) if everything else client.grants.feeds
-
-
-def _answer(document: object) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
-    )

@@ -11,7 +11,9 @@ from aiohttp import web
 
 from gateway.audit.buffer import AuditBuffer
 from gateway.web.auth import Authenticator
+from gateway.web.json_body import FieldFault
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from rules.calendar import civil_day, to_milliseconds
 from rules.listings.listing import decode_listing
 from rules.repair.answer import repair_answer
@@ -56,9 +58,7 @@ class RepairHandler:
         answer = repair_answer(case, regime=self.regime, today=civil_day(now))
         self.audit.put(_entry(client, operator, purpose, row["key"], answer, to_milliseconds(now)))
         document = {"listing": row["key"], "state": row["state"]} | answer.as_dict()
-        return web.Response(
-            body=orjson.dumps(document), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
-        )
+        return json_response(document)
 
 
 def _said(text: str | None, code: str) -> str:
@@ -78,8 +78,8 @@ def _facts(asked: dict[str, str]) -> StatedFacts:
     try:
         return msgspec.convert(asked, StatedFacts, strict=False)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$.")
-        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "query") from None
+        fault = FieldFault.of(error)
+        raise ProblemError("request_invalid", fault.detail, path=fault.path.removeprefix("$.") or "query") from None
 
 
 def _may_see(client: Client, authority: str, listing: bytes | None) -> bool:

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 from aiohttp import BodyPartReader, StreamReader, web
 
 from gateway.web.problems import ProblemError
-from gateway.web.request_body import Patience, in_good_time
+from gateway.web.request_body import ReadDeadline, read_deadline
 from intake.files.tables import FileKind, FileUnreadableError, kind_of
 
 _PIECE = 256 * 1024
@@ -33,7 +33,7 @@ async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[Uploa
     name: str | None
     source: StreamReader | BodyPartReader
     if request.content_type == "multipart/form-data":
-        async with in_good_time(request):
+        async with read_deadline(request):
             source = await _file_field(request)
         name = source.filename
     else:
@@ -47,8 +47,8 @@ async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[Uploa
         raise ProblemError("file_kind_unsupported", error.text.en, error.text.zh) from None
     # In memory, like the rest of this: no call that waits for a disk.
     with open(os.memfd_create("feed"), "w+b") as file:  # noqa: ASYNC230
-        async with in_good_time(request) as patience:
-            await _fill(file, source, limit, patience)
+        async with read_deadline(request) as deadline:
+            await _fill(file, source, limit, deadline)
         file.seek(0)
         yield UploadedFile(file, kind)
 
@@ -66,14 +66,14 @@ def _name_of(disposition: str) -> str | None:
     return rest.split(";")[0].strip().strip('"') if found else None
 
 
-async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: int, patience: Patience) -> None:
+async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: int, deadline: ReadDeadline) -> None:
     size = 0
     while True:
         piece = await (source.read_chunk(_PIECE) if isinstance(source, BodyPartReader) else source.read(_PIECE))
         if not piece:
             break
         if size // _PACE < (size + len(piece)) // _PACE:
-            patience.renew()
+            deadline.restart()
         size += len(piece)
         if size > limit:
             raise ProblemError("file_too_large", f"at most {limit} bytes", f"上限 {limit} 字节")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from gateway.feeds.full_list import FullListDelivery
@@ -17,6 +16,7 @@ from gateway.feeds.upload import uploaded_file
 from gateway.feeds.upload_rows import UploadRows
 from gateway.web.auth import Authenticator
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from intake.files.tables import FileUnreadableError
 from intake.formats.model import FEED_RECORD, Format
 from rules.admission.validator import RecordValidator
@@ -97,16 +97,13 @@ class UploadHandlers:
         document = _document(answer, reading, mode, now) | more
         if not answer.receipts and mode == "incremental":
             raise ProblemError("records_refused" if answer.rows else "body_empty", rejected=answer.rejected)
-        return web.Response(status=202, body=orjson.dumps(document), headers=_JSON)
+        return json_response(document, status=202)
 
     async def _take(self, client: str, reading: UploadRows, answer: UploadResponse) -> None:
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
                 answer.rows += len(chunk)
                 answer.add(*await self.door.let_in(client, reading.authority, chunk))
-
-
-_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def _document(answer: UploadResponse, reading: UploadRows, mode: str, now: datetime) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.web.auth import Authenticator
-from gateway.web.officer_reason import body_as, operator_of
+from gateway.web.json_body import parse_json_as
+from gateway.web.officer_reason import operator_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from gateway.web.responses import cursor_position, json_response, next_cursor, page_size
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from store.ledger.decisions import DecisionStore
 from store.platforms.clients import Client
@@ -56,7 +57,7 @@ class DecisionHandlers:
         row, detail = await self._own(request, client)
         given = await self.feedback.of(row["id"])
         due = row["feedback_due"]
-        return answer_json(
+        return json_response(
             {
                 "decision": detail["answer"],
                 "client": row["client"],
@@ -74,16 +75,16 @@ class DecisionHandlers:
         client = await self.access.client_of(request)
         if request.query.get("feedback") != "overdue":
             raise ProblemError("request_invalid", "feedback: overdue", path="feedback")
-        limit, place = page_size(request.query), place_in(request.query, int, str)
+        limit, place = page_size(request.query), cursor_position(request.query, int, str)
         owner = None if client.grants.inspect else client.id
         rows = await self.feedback.waiting(owner, to_milliseconds(self.clock()), place, limit)
-        following = cursor_to(rows, limit, rows[-1]["feedback_due"], rows[-1]["id"]) if rows else None
-        return answer_json({"decisions": [_overdue(row) for row in rows], "next": following})
+        following = next_cursor(rows, limit, rows[-1]["feedback_due"], rows[-1]["id"]) if rows else None
+        return json_response({"decisions": [_overdue(row) for row in rows], "next": following})
 
     async def post_feedback(self, request: web.Request) -> web.Response:
         """Report what was done, once or corrected; it stays in the ledger."""
         client = await self.access.client_of(request)
-        asked = body_as(FeedbackRequest, await read_body(request))
+        asked = parse_json_as(FeedbackRequest, await read_body(request))
         row, detail = await self._own(request, client)
         known = {measure["code"] for measure in detail["answer"]["measures"]}
         unasked = sorted(set(asked.measures) - known)
@@ -98,7 +99,7 @@ class DecisionHandlers:
             given = await self.feedback.give(row["id"], report, to_milliseconds(self.clock()))
         except FeedbackExistsError as error:
             raise ProblemError("feedback_given", f"standing: {error.standing or 'none'}") from None
-        return answer_json(_feedback(given), status=201)
+        return json_response(_feedback(given), status=201)
 
     async def _own(self, request: web.Request, client: Client) -> tuple[Mapping[str, Any], dict[str, Any]]:
         """The decision and its detail. One just made may still be on its way to the ledger."""

@@ -12,7 +12,7 @@ from gateway.web.auth import Authenticator
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest, reason_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from gateway.web.responses import cursor_position, json_response, next_cursor, page_size
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.vocabulary import LockScope
 from store.ledger.lock_states import LockState
@@ -48,12 +48,12 @@ class LockHandlers:
     async def get_many(self, request: web.Request) -> web.Response:
         """A page of locks: the client's own, or all for one that may release."""
         client = await self.access.client_of(request)
-        limit, place = page_size(request.query), place_in(request.query, int, str)
+        limit, place = page_size(request.query), cursor_position(request.query, int, str)
         wanted = _filter(request.query, None if client.grants.release else client.id)
         now = to_milliseconds(self.clock())
         found = await self.pages.page(wanted, now, place, limit)
-        following = cursor_to(found, limit, found[-1].created_at, found[-1].id) if found else None
-        return answer_json({"locks": [self._document(lock) for lock in found], "next": following})
+        following = next_cursor(found, limit, found[-1].created_at, found[-1].id) if found else None
+        return json_response({"locks": [self._document(lock) for lock in found], "next": following})
 
     async def release(self, request: web.Request) -> web.Response:
         """Release a held lock; the reason, the document and the person stay in the ledger."""
@@ -111,7 +111,7 @@ class LockHandlers:
             {"at": rfc3339(from_milliseconds(change["changed_at"]))} | {name: change[name] for name in names}
             for change in lock.changes
         ]
-        answer = answer_json(self._document(lock) | {"history": history})
+        answer = json_response(self._document(lock) | {"history": history})
         answer.etag = lock.version
         return answer
 

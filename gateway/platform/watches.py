@@ -14,10 +14,11 @@ from gateway.audit.buffer import AuditBuffer
 from gateway.checks.request import identifier_problem
 from gateway.overload.rate_limit import RateLimiter
 from gateway.web.auth import Authenticator
-from gateway.web.officer_reason import body_as, operator_of
+from gateway.web.json_body import parse_json_as
+from gateway.web.officer_reason import operator_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from gateway.web.responses import cursor_position, json_response, next_cursor, page_size
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
@@ -61,7 +62,7 @@ class WatchHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; a number that is not valid harms no other."""
         client = await self.access.client_of(request)
-        asked = body_as(WatchesRequest, await read_body(request))
+        asked = parse_json_as(WatchesRequest, await read_body(request))
         self.limits.take(client, max(1, len(asked.watches) + len(asked.remove)))
         operator = operator_of(asked.operator, client)
         purpose = (asked.purpose or client.grants.purpose or "").strip()
@@ -71,17 +72,17 @@ class WatchHandlers:
         wanted, refused = self._wanted(asked, civil_day(now))
         counts = await self.book.put(client.id, wanted, asked.remove, to_milliseconds(now))
         self.audit.put(_entry(client, operator, purpose, counts, now))
-        return answer_json(counts | {"refused": refused})
+        return json_response(counts | {"refused": refused})
 
     async def get(self, request: web.Request) -> web.Response:
         """A page of the client's references, and how many there are."""
         client = await self.access.client_of(request)
         self.limits.take(client)
-        limit, place = page_size(request.query), place_in(request.query, str)
+        limit, place = page_size(request.query), cursor_position(request.query, str)
         rows = await self.book.page(client.id, place[0] if place else "", limit)
         watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]
-        following = cursor_to(rows, limit, rows[-1]["reference"]) if rows else None
-        return answer_json({"watches": watches, "total": await self.book.count(client.id), "next": following})
+        following = next_cursor(rows, limit, rows[-1]["reference"]) if rows else None
+        return json_response({"watches": watches, "total": await self.book.count(client.id), "next": following})
 
     def _wanted(self, asked: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
         wanted: dict[str, str] = {}
@@ -93,9 +94,7 @@ class WatchHandlers:
                     raise InvalidIdentifierError("identifier_masked_whole")  # names nobody
             except InvalidIdentifierError as fault:
                 problem = identifier_problem(fault, f"$.watches[{index}].id")
-                refused.append(
-                    {"index": index, "reference": watch.reference, "problem": problem.document(str(uuid4()))}
-                )
+                refused.append({"index": index, "reference": watch.reference, "problem": problem.document()})
             else:
                 wanted[watch.reference] = self.keys.subject(number.canonical)
         return wanted, refused

@@ -10,10 +10,10 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.web.auth import Authenticator
-from gateway.web.officer_reason import body_as
+from gateway.web.json_body import parse_json_as
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from gateway.web.responses import cursor_position, json_response, next_cursor, page_size
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from store.platforms.ssrf_guard import refusal
@@ -41,17 +41,17 @@ class WebhookHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set where the client is called; 201 with the secret when it is new."""
         client = await self.access.client_of(request)
-        asked = body_as(WebhookRequest, await read_body(request))
+        asked = parse_json_as(WebhookRequest, await read_body(request))
         why = refusal(asked.url, private_allowed=self.private_allowed)
         if why is not None:
             raise ProblemError("webhook_url_refused", why, path="$.url")
         webhook, new = await self.book.put(client.id, asked.url, self._now())
-        return answer_json(_document(webhook) | (self._secret(webhook) if new else {}), status=201 if new else 200)
+        return json_response(_document(webhook) | (self._secret(webhook) if new else {}), status=201 if new else 200)
 
     async def get(self, request: web.Request) -> web.Response:
         """Where the client is called."""
         client = await self.access.client_of(request)
-        return answer_json(_document(_known(await self.book.find(client.id))))
+        return json_response(_document(_known(await self.book.find(client.id))))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Call the client no more."""
@@ -64,7 +64,7 @@ class WebhookHandlers:
         """A new secret; the one before signs beside it for a day."""
         client = await self.access.client_of(request)
         webhook = _known(await self.book.rotate(client.id, self._now()))
-        return answer_json(_document(webhook) | self._secret(webhook))
+        return json_response(_document(webhook) | self._secret(webhook))
 
     async def get_deliveries(self, request: web.Request) -> web.Response:
         """A page of the calls, those of one state where it is named."""
@@ -72,10 +72,10 @@ class WebhookHandlers:
         state = request.query.get("state")
         if state is not None and state not in _STATES:
             raise ProblemError("request_invalid", f"state: one of {', '.join(_STATES)}", path="state")
-        limit, place = page_size(request.query), place_in(request.query, int)
+        limit, place = page_size(request.query), cursor_position(request.query, int)
         rows = await self.book.page(client.id, state, place[0] if place else 0, limit)
-        following = cursor_to(rows, limit, rows[-1]["event_id"]) if rows else None
-        return answer_json({"deliveries": [_delivery(row) for row in rows], "next": following})
+        following = next_cursor(rows, limit, rows[-1]["event_id"]) if rows else None
+        return json_response({"deliveries": [_delivery(row) for row in rows], "next": following})
 
     async def replay(self, request: web.Request) -> web.Response:
         """Call again for one event, whatever became of it."""
@@ -84,7 +84,7 @@ class WebhookHandlers:
         known = event.isascii() and event.isdigit() and len(event) < 19
         if not known or not await self.book.replay(client.id, int(event), self._now()):
             raise ProblemError("delivery_unknown")
-        return answer_json({"event": int(event), "state": "pending"}, status=202)
+        return json_response({"event": int(event), "state": "pending"}, status=202)
 
     def _secret(self, webhook: Webhook) -> dict[str, str]:
         secret = self.keys.webhook_secret(webhook.client, webhook.generation)

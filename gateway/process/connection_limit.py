@@ -5,12 +5,9 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
-from uuid import uuid4
-
-import orjson
 
 from gateway.metrics import REFUSED
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, serialise
 
 _FOR_ITSELF = 256
 """Files that a process needs beside its connections."""
@@ -69,8 +66,4 @@ class _Refusal(asyncio.Protocol):
 
 
 def _refusal() -> bytes:
-    problem = ProblemError("overloaded")
-    body = orjson.dumps(problem.document(str(uuid4())))
-    headers = problem.header_fields() | {"Content-Length": str(len(body)), "Connection": "close"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 503 Service Unavailable\r\n{head}\r\n".encode() + body
+    return serialise(ProblemError("overloaded")).http11_message({"Connection": "close"})

@@ -39,7 +39,7 @@ async def leave(
         await asyncio.sleep(_QUEUE)
     for server in servers:
         server.close()
-    for end in drain_state.idlers:
+    for end in drain_state.stream_closers:
         await end()
     await _until(lambda: not open_now(), _LAST_REQUESTS)
     await asyncio.gather(_finish(drain_state), close_lanes(2 * _TO_FINISH))
@@ -47,9 +47,9 @@ async def leave(
 
 async def _finish(drain_state: DrainState) -> None:
     """Not left to the server's own shutdown: that stops to read, and so cuts off whoever is still sending a body."""
-    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
-    drain_state.last_call = True
-    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
+    await _until(lambda: not drain_state.in_flight, _TO_FINISH)
+    drain_state.end_streams = True
+    await _until(lambda: not drain_state.in_flight, _TO_FINISH)
 
 
 async def _until(done: Callable[[], bool], seconds: float) -> None:

@@ -1,7 +1,12 @@
-"""Every error this service answers, as RFC 9457 problem+json."""
+"""Errors as RFC 9457 problem+json: raised anywhere, serialised in one place, sent by whichever server.
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+exception ─▶ problem_of ─▶ ProblemError ─▶ serialise ─▶ response()         aiohttp
+                                                    └▶ http11_message()   fast lane, connection limit
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -18,7 +23,8 @@ from store.broker.publisher import BrokerUnavailableError
 from store.register.reader import RegisterUnavailableError
 
 _log = structlog.get_logger("gateway")
-_COME_BACK = (429, 503)
+_RETRYABLE = (429, 503)
+_RETRY_AFTER_S = "1"
 
 
 class ProblemError(CreditGateError):
@@ -32,51 +38,65 @@ class ProblemError(CreditGateError):
         self.more = more
         self.challenge = 'Bearer realm="CreditGate"'
         self.headers: dict[str, str] = {}
-        """Headers of its own, before those that its status promises."""
+        """Headers of this problem; they replace those that its status implies."""
 
     @property
     def status(self) -> int:
         """Its HTTP status."""
         return PROBLEMS[self.code].status
 
-    def document(self, request_id: str) -> dict[str, Any]:
-        """The problem as a document."""
+    def document(self, status: int | None = None) -> dict[str, Any]:
+        """The problem as a JSON document; ``status`` replaces the code's own."""
         kind = PROBLEMS[self.code]
         document: dict[str, Any] = {
             "type": f"urn:creditgate:problem:{self.code}",
             "title": kind.text.en,
             "title_zh": kind.text.zh,
-            "status": kind.status,
+            "status": status or kind.status,
             "code": self.code,
-            "instance": f"urn:uuid:{request_id}",
+            "instance": uuid4().urn,
         }
         document |= {"detail": self.detail} if self.detail else {}
         document |= {"detail_zh": self.detail_zh} if self.detail_zh else {}
         return document | self.more
 
-    def header_fields(self) -> dict[str, str]:
-        """The headers of the answer, whichever server sends it."""
-        status = self.status
-        headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-        if status == 401:
-            headers["WWW-Authenticate"] = self.challenge
-        if status in _COME_BACK:
-            headers["Retry-After"] = "1"
-        if status == 408:
-            headers["Connection"] = "close"  # what is left of the body would be read as the next request
-        return headers | self.headers
 
-    def response(self, request_id: str) -> web.Response:
-        """The problem as an answer."""
-        body = orjson.dumps(self.document(request_id))
-        response = web.Response(status=self.status, body=body, headers=self.header_fields())
-        if response.headers.get("Connection") == "close":
-            response.force_close()  # the header alone does not tell aiohttp
+class SerialisedProblem(NamedTuple):
+    """A problem before any HTTP server: status, header fields and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def response(self) -> web.Response:
+        """As a response of aiohttp."""
+        response = web.Response(status=self.status, body=self.body, headers=self.headers)
+        if self.headers.get("Connection") == "close":
+            response.force_close()  # aiohttp does not act on the header alone
         return response
+
+    def http11_message(self, headers: Mapping[str, str]) -> bytes:
+        """As a whole HTTP/1.1 message, with ``headers`` besides its own."""
+        fields = {**self.headers, **headers, "Content-Length": str(len(self.body))}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{head}\r\n".encode() + self.body
+
+
+def serialise(problem: ProblemError, status: int | None = None) -> SerialisedProblem:
+    """A problem with the headers that its status requires; ``status`` replaces the code's own."""
+    status = status or problem.status
+    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = problem.challenge
+    if status in _RETRYABLE:
+        headers["Retry-After"] = _RETRY_AFTER_S
+    if status == 408:
+        headers["Connection"] = "close"  # the rest of the body would be read as the next request
+    return SerialisedProblem(status, headers | problem.headers, orjson.dumps(problem.document(status)))
 
 
 def problem_of(error: Exception) -> ProblemError | None:
-    """What went wrong as a problem to be answered; None for what is a bug. Told by the kind of the error."""
+    """The problem that answers an exception, by the exception's type; None for a bug."""
     match error:
         case ProblemError():
             return error
@@ -98,12 +118,12 @@ def problem_of(error: Exception) -> ProblemError | None:
 
 
 @web.middleware
-async def answer_problems(
+async def problem_middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn whatever a handler raises into a problem document; log what is our fault, without the body."""
+    """Turn every exception of a handler into a problem; log faults of ours, without the request's body."""
     try:
-        # No database keeps a NUL, and nobody's id has one.
+        # PostgreSQL stores no NUL, and no identifier contains one.
         if any("\x00" in part for part in request.match_info.values()):
             raise ProblemError("not_found")
         if any("\x00" in value for value in request.query.values()):
@@ -124,18 +144,18 @@ async def answer_problems(
 
 
 def _answer(request: web.Request, problem: ProblemError) -> web.Response:
-    note_problem(problem, _route(request))
-    return problem.response(str(uuid4()))
+    record_problem(problem, _route(request))
+    return serialise(problem).response()
 
 
-def note_problem(problem: ProblemError, route: str) -> None:
-    """Count a problem that is answered, and log what is our fault."""
+def record_problem(problem: ProblemError, route: str) -> None:
+    """Count a problem that is answered, and log it when the fault is ours."""
     PROBLEMS_ANSWERED.labels(problem.code).inc()
     if problem.status >= 500 and problem.code != "overloaded":  # a line for each of these would add to the load
         _log.error("problem", code=problem.code, route=route)
 
 
 def _route(request: web.Request) -> str:
-    """The route's pattern, never the path that was asked for: that may hold anything."""
+    """The route's pattern, never the requested path, which may contain personal data."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"

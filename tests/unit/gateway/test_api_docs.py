@@ -30,7 +30,7 @@ from gateway.platform.webhooks import WebhookRequest
 from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
 from gateway.web.problem_codes import PROBLEMS
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, serialise
 from rules.admission.validator import Claim, RecordValidator
 from rules.faults import RECORD_FAULTS
 from rules.identity.faults import FAULTS
@@ -306,7 +306,7 @@ def test_results_of_a_delivery_have_the_described_form() -> None:
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_problem_has_the_described_form(code: str) -> None:
     """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
-    response = ProblemError(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
+    response = serialise(ProblemError(code, "detail", "说明", path="$")).response()
     assert isinstance(response.body, bytes)
     assert faults(orjson.loads(response.body), named("Problem")) == []
     assert ("WWW-Authenticate" in response.headers) is (response.status == 401)

@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestServer
 from gateway.overload.concurrency_limit import ConcurrencyLimit
 from gateway.process.connection_limit import ConnectionLimit, room_for_connections
 from gateway.process.listener import bound, listen
-from gateway.web.problems import ProblemError, answer_problems
-from gateway.web.request_body import DEADLINE, in_good_time, read_body
+from gateway.web.problems import ProblemError, problem_middleware
+from gateway.web.request_body import BODY_DEADLINE, read_body, read_deadline
 
 
 def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
@@ -52,21 +52,21 @@ async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
 
 @asynccontextmanager
 async def serving(deadline: float) -> AsyncIterator[str]:
-    """A server that says how long the body was; at /lines each line renews its patience."""
+    """A server that says how long the body was; at /lines each line restarts the deadline."""
 
     async def length(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await read_body(request))))
 
     async def lines(request: web.Request) -> web.Response:
         count = 0
-        async with in_good_time(request) as patience:
+        async with read_deadline(request) as reading:
             async for _ in request.content:
                 count += 1
-                patience.renew()
+                reading.restart()
         return web.Response(text=str(count))
 
-    app = web.Application(middlewares=[answer_problems])
-    app[DEADLINE] = deadline
+    app = web.Application(middlewares=[problem_middleware])
+    app[BODY_DEADLINE] = deadline
     app.add_routes([web.post("/", length), web.post("/lines", lines)])
     async with TestServer(app) as server:
         yield str(server.make_url("/"))
