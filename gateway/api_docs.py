@@ -38,22 +38,22 @@ def openapi_document() -> bytes:
 class ApiDocs:
     """Pages for people; a browser gives the key as the password of HTTP Basic."""
 
-    access: Authenticator
+    authenticator: Authenticator
     document: bytes = field(default_factory=openapi_document)
 
     async def openapi(self, request: web.Request) -> web.Response:
         """The OpenAPI document."""
-        await self.access.browser_client_of(request)
+        await self.authenticator.browser_client_of(request)
         return web.Response(body=self.document, headers={"Content-Type": "application/json"})
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page that renders it."""
-        await self.access.browser_client_of(request)
+        await self.authenticator.browser_client_of(request)
         return self._file("docs.html")
 
     async def static(self, request: web.Request) -> web.Response:
         """A script or style of the page."""
-        await self.access.browser_client_of(request)
+        await self.authenticator.browser_client_of(request)
         return self._file(request.match_info["file"])
 
     def _file(self, name: str) -> web.Response:

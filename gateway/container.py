@@ -1,4 +1,4 @@
-"""What more than one room of the gateway is made of."""
+"""The composition root: every service that lives as long as the process, made once from the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ from gateway.audit.spool import Spool
 from gateway.checks.metrics_batch import MetricsBatch
 from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
+from gateway.feeds.format_store import FormatStore
 from gateway.feeds.publish import FeedPublisher
 from gateway.overload.concurrency_limit import ConcurrencyLimits
 from gateway.overload.rate_limit import RateLimiter
 from gateway.platform.events import EventHub
 from gateway.policy_store import PolicyStore
 from gateway.web.auth import Authenticator
+from gateway.web.drain_state import DrainState
 from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
@@ -44,75 +46,79 @@ from store.replica.replica import Replica
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What more than one room of the gateway needs."""
+    """Services that several handlers or background tasks share."""
 
     settings: Settings
     clock: Callable[[], datetime]
     engine: AsyncEngine
     redis: "Redis"
     publisher: Publisher
-    keys: SubjectKeys
-    chain: HashChain
-    access: Authenticator
-    audit: AuditBuffer
-    policy_store: PolicyStore
+    subject_keys: SubjectKeys
+    hash_chain: HashChain
     departments: Departments
     working_days: WorkingDays
+    authenticator: Authenticator
+    drain_state: DrainState
+    rate_limiter: RateLimiter
+    concurrency_limits: ConcurrencyLimits
+    audit_buffer: AuditBuffer
+    policy_store: PolicyStore
+    format_store: FormatStore
+    data_freshness: DataFreshness
+    metrics_batch: MetricsBatch
     replica: Replica
     reader: ReplicaReader
     locks: LockStore
-    freshness: DataFreshness
-    limits: RateLimiter
-    gates: ConcurrencyLimits
-    hub: EventHub
-    metrics_batch: MetricsBatch
-    desk: RecordValidator
     ledger: Ledger
-    door: FeedPublisher
+    validator: RecordValidator
+    feed_publisher: FeedPublisher
     canary: Canary
+    event_hub: EventHub
 
 
 def build_container(settings: Settings, clock: Callable[[], datetime]) -> Container:
-    """Made from settings; nothing is connected yet. Raises ``ConfigError`` or ``ValueError``."""
+    """Services made from settings; nothing is connected yet. Raises ``ConfigError`` or ``ValueError``."""
     departments, working_days = load_departments(settings.departments), load_working_days(settings.holidays)
-    keys = SubjectKeys(settings.pepper_bytes())
+    subject_keys = SubjectKeys(settings.pepper_bytes())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
+    engine, hash_chain = connect(settings.ledger_url.get_secret_value()), HashChain(subject_keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
+    authenticator, replica = Authenticator(ClientStore(engine)), Replica(lambda: _single_connection(settings))
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
-    desk = RecordValidator(departments, keys)
-    ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
-    door = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    validator = RecordValidator(departments, subject_keys)
+    ledger = Ledger(engine, ListingStore(validator.listing_indexer, working_days, hash_chain))
+    feed_publisher = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
     return Container(
         settings=settings,
         clock=clock,
         engine=engine,
         redis=redis,
         publisher=publisher,
-        keys=keys,
-        chain=chain,
-        access=access,
-        audit=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, chain).record),
-        policy_store=PolicyStore(settings.policy),
+        subject_keys=subject_keys,
+        hash_chain=hash_chain,
         departments=departments,
         working_days=working_days,
+        authenticator=authenticator,
+        drain_state=DrainState(),
+        rate_limiter=RateLimiter(settings.rate_limit, settings.rate_burst),
+        concurrency_limits=ConcurrencyLimits(settings, authenticator),
+        audit_buffer=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, hash_chain).record),
+        policy_store=PolicyStore(settings.policy),
+        format_store=FormatStore(settings.formats),
+        data_freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
+        metrics_batch=MetricsBatch(),
         replica=replica,
         reader=reader,
-        locks=LockStore(engine, redis, chain),
-        freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
-        limits=RateLimiter(settings.rate_limit, settings.rate_burst),
-        gates=ConcurrencyLimits(settings, access),
-        hub=EventHub(EventStore(engine)),
-        metrics_batch=MetricsBatch(),
-        desk=desk,
+        locks=LockStore(engine, redis, hash_chain),
         ledger=ledger,
-        door=door,
-        canary=Canary(door, desk, keys, replica, reader, settings.canary_seconds, clock),
+        validator=validator,
+        feed_publisher=feed_publisher,
+        canary=Canary(feed_publisher, validator, subject_keys, replica, reader, settings.canary_seconds, clock),
+        event_hub=EventHub(EventStore(engine)),
     )
 
 
-def _one_connection(settings: Settings) -> "Redis":
-    """A client that fails when its connection does."""
+def _single_connection(settings: Settings) -> "Redis":
+    """A Redis client that raises when its one connection fails, without retries: the replica handles that itself."""
     url = settings.redis_url.get_secret_value()
     return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))

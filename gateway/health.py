@@ -29,7 +29,7 @@ _LEDGER_DEADLINE = 2.0
 class HealthHandlers:
     """Health and metrics of one gateway process."""
 
-    access: Authenticator
+    authenticator: Authenticator
     reader: ReplicaReader
     replica: Replica
     engine: AsyncEngine
@@ -65,7 +65,7 @@ class HealthHandlers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus metrics, for clients that may inspect."""
-        client = await self.access.browser_client_of(request)
+        client = await self.authenticator.browser_client_of(request)
         if not client.grants.inspect:
             raise ProblemError("inspect_not_granted", "missing: inspect")
         await self._register()

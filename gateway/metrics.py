@@ -56,6 +56,14 @@ POLICY_REFUSED = Gauge(
     "1 while the policy file on disk is refused and the one before it stands.",
     multiprocess_mode="livemax",
 )
+FORMAT_RELOADS = Counter(
+    "creditgate_format_reloads", "Times changed format files were taken up or refused.", ["result"]
+)
+FORMATS_REFUSED = Gauge(
+    "creditgate_formats_refused",
+    "1 while the format files on disk are refused and those before them are in force.",
+    multiprocess_mode="livemax",
+)
 REPLICA_STATE = Gauge(
     "creditgate_replica_state", "Processes whose replica is in that state.", ["state"], multiprocess_mode="livesum"
 )

@@ -23,7 +23,7 @@ from gateway.app import build_app
 from gateway.checks.handler import BatchRequest
 from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
 from gateway.checks.response import DecisionContext, answer
-from gateway.feeds.delivery import judge_delivery
+from gateway.feeds.delivery import validate_delivery
 from gateway.platform.decisions import FeedbackRequest
 from gateway.platform.watches import WatchesRequest, WatchRequest
 from gateway.platform.webhooks import WebhookRequest
@@ -236,8 +236,8 @@ def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
 def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
-    judged = judge_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
-    assert [item.judged for item in judged if not isinstance(item.judged, Claim)] == []
+    judged = validate_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
+    assert [item.verdict for item in judged if not isinstance(item.verdict, Claim)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
 
@@ -295,7 +295,7 @@ def test_a_decision_has_the_described_form() -> None:
 def test_results_of_a_delivery_have_the_described_form() -> None:
     """Queued and rejected records are told as RecordResult says."""
     lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
-    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", DESK, today=TODAY, now=1)
+    judged = validate_delivery(b"\n".join(lines), "application/x-ndjson", "court", DESK, today=TODAY, now=1)
     results = [item.result() for item in judged]
     assert [result["status"] for result in results] == ["queued", *["rejected"] * 3]
     for result in results:
