@@ -1,4 +1,4 @@
-"""How many connections one process may hold open; beyond it a prompt 503."""
+"""How many connections one process may hold open; further ones are answered 503 at once."""
 
 import asyncio
 import resource
@@ -9,61 +9,61 @@ from typing import cast
 from gateway.metrics import REFUSED
 from gateway.web.problems import ProblemError, serialise
 
-_FOR_ITSELF = 256
-"""Files that a process needs beside its connections."""
-_LINGER = 1.0
-_MOST_LINGERING = 64
+_RESERVED_FILES = 256
+"""Open files that a process needs besides its connections."""
+_LINGER_S = 1.0
+_MAX_LINGERING = 64
 
 
 def room_for_connections(wanted: int) -> int:
-    """Raise this process's limit of open files as far as it may and needs; how many connections that leaves."""
+    """Raise this process's limit of open files as far as needed and allowed; how many connections that leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _FOR_ITSELF
+    needed = wanted + _RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _FOR_ITSELF))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _RESERVED_FILES))
 
 
 @dataclass(slots=True)
 class ConnectionLimit:
-    """Refuses connections politely beyond ``most``; ``open_now`` counts those that are open."""
+    """Refuses connections beyond ``most``; ``open_connections`` counts those that are open."""
 
     most: int
-    open_now: Callable[[], int]
+    open_connections: Callable[[], int]
     lingering: int = 0
+    """Refused connections that are still open."""
 
-    def guard(self, make: Callable[[], asyncio.BaseProtocol]) -> Callable[[], asyncio.BaseProtocol]:
-        """The protocol of each new connection: ``make``'s, or a refusal."""
+    def guard(self, factory: Callable[[], asyncio.BaseProtocol]) -> Callable[[], asyncio.BaseProtocol]:
+        """A protocol factory for new connections: as ``factory`` makes it, or a refusal."""
 
-        def next_one() -> asyncio.BaseProtocol:
-            if self.open_now() < self.most:
-                return make()
+        def guarded() -> asyncio.BaseProtocol:
+            if self.open_connections() < self.most:
+                return factory()
             REFUSED.labels("connections").inc()
             return _Refusal(self)
 
-        return next_one
+        return guarded
 
 
 class _Refusal(asyncio.Protocol):
-    """Says 503 and goes. It stays for a moment: closed at once, what was sent unread would take the answer along."""
+    """Answers 503 and closes.
 
-    def __init__(self, bouncer: ConnectionLimit) -> None:
-        self._bouncer = bouncer
+    It lingers for a moment: closed at once, a connection with unread data is reset, and the client loses the answer.
+    """
+
+    def __init__(self, limit: ConnectionLimit) -> None:
+        self._limit = limit
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._bouncer.lingering += 1
-        sender = cast(asyncio.Transport, transport)
-        sender.write(_refusal())
-        if self._bouncer.lingering > _MOST_LINGERING:
-            sender.close()
+        self._limit.lingering += 1
+        writer = cast(asyncio.Transport, transport)
+        writer.write(serialise(ProblemError("overloaded")).http11_message({"Connection": "close"}))
+        if self._limit.lingering > _MAX_LINGERING:
+            writer.close()
         else:
-            sender.write_eof()
-            asyncio.get_running_loop().call_later(_LINGER, sender.close)
+            writer.write_eof()
+            asyncio.get_running_loop().call_later(_LINGER_S, writer.close)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._bouncer.lingering -= 1
-
-
-def _refusal() -> bytes:
-    return serialise(ProblemError("overloaded")).http11_message({"Connection": "close"})
+        self._limit.lingering -= 1

@@ -1,4 +1,4 @@
-"""The bound on work in hand, bodies that come too slowly, and the door: how it listens and how many it lets in."""
+"""The bound on work in hand, bodies that come too slowly, listening sockets, and the bound on connections."""
 
 import asyncio
 import resource
@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway.overload.concurrency_limit import ConcurrencyLimit
 from gateway.process.connection_limit import ConnectionLimit, room_for_connections
-from gateway.process.listener import bound, listen
+from gateway.process.listener import bound_sockets, listening_sockets
 from gateway.web.problems import ProblemError, problem_middleware
 from gateway.web.request_body import BODY_DEADLINE, read_body, read_deadline
 
@@ -100,20 +100,20 @@ async def test_patience_is_renewed_by_progress() -> None:
 
 def test_a_port_is_shared_only_when_asked_for() -> None:
     """With ``share_port`` another may listen there too; else it is refused, and the sockets are closed again."""
-    (first,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=7)
+    (first,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=7)
     port = first.getsockname()[1]
     with first:
         assert first.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
-        (second,) = listen("127.0.0.1", port, share_port=True, reading_deadline=7)
+        (second,) = listening_sockets("127.0.0.1", port, share_port=True, write_deadline=7)
         second.close()
         with pytest.raises(OSError, match="in use"):
-            listen("127.0.0.1", port, share_port=False, reading_deadline=7)
+            listening_sockets("127.0.0.1", port, share_port=False, write_deadline=7)
 
 
 def test_what_is_bound_draws_nobody_until_it_listens() -> None:
     """Of two sockets at one port, all connections go to the one that listens."""
-    (listener,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=1)
-    (idle,) = bound("127.0.0.1", listener.getsockname()[1], share_port=True)
+    (listener,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=1)
+    (idle,) = bound_sockets("127.0.0.1", listener.getsockname()[1], share_port=True)
     with listener, idle:
         for _ in range(20):
             with socket.create_connection(listener.getsockname(), timeout=5):
@@ -161,9 +161,12 @@ def test_room_is_what_files_allow() -> None:
 
 async def test_beyond_the_room_it_is_said_politely() -> None:
     """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
-    loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
-    bouncer = ConnectionLimit(most=0, open_now=lambda: 0)
-    server = await loop.create_server(bouncer.guard(asyncio.Protocol), sock=listener)
+    loop, (listener,) = (
+        asyncio.get_running_loop(),
+        listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=1),
+    )
+    limit = ConnectionLimit(most=0, open_connections=lambda: 0)
+    server = await loop.create_server(limit.guard(asyncio.Protocol), sock=listener)
     async with server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"POST /v1/checks HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000)
