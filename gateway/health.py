@@ -1,4 +1,4 @@
-"""To be seen: alive, ready (component by component), and measured."""
+"""Health and metrics: /livez, /readyz (component by component), /metrics."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica, ReplicaState
 
-_LEDGER_DEADLINE = 2.0
+_LEDGER_DEADLINE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class HealthHandlers:
     drain_state: DrainState
 
     async def livez(self, _request: web.Request) -> web.Response:
-        """The process answers."""
+        """200 while the event loop runs."""
         return json_response({"status": "alive"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """503 with the components that are not ready, or because this process is about to leave."""
+        """200 when checks can be decided; 503 with the failing components, or while this process drains."""
         policy = self.policy_store.current
         components = {
             "register": await self._register(),
@@ -51,12 +51,12 @@ class HealthHandlers:
             "canary": self.canary.state,
             "ledger": await self._ledger(),
             "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
-            # A refused file stops nothing: the policy before it stands.
+            # A refused file does not make it unready: the policy before it stays in force.
             "policy_file": "refused" if self.policy_store.refused else "ready",
         }
-        # A register that waits for its first feed takes feeds in; its checks say that they do not know.
+        # With an empty register the gateway receives feeds, and its checks answer `indeterminate`.
         failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
-        # Only a replica that never was is waited for: without a current one checks ask the register itself.
+        # A replica is waited for only until its first load: checks read the register itself while it is stale.
         failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
         status = "not_ready" if failing else "ready"
         status = "draining" if self.drain_state.draining else status
@@ -64,7 +64,7 @@ class HealthHandlers:
         return json_response(document, status=200 if status == "ready" else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Prometheus metrics, for clients that may inspect."""
+        """Prometheus metrics, for clients with ``inspect``."""
         client = await self.authenticator.browser_client_of(request)
         if not client.grants.inspect:
             raise ProblemError("inspect_not_granted", "missing: inspect")
@@ -85,7 +85,7 @@ class HealthHandlers:
 
     async def _ledger(self) -> str:
         try:
-            async with asyncio.timeout(_LEDGER_DEADLINE), self.engine.connect() as connection:
+            async with asyncio.timeout(_LEDGER_DEADLINE_S), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1 FROM clients"))
         except (SQLAlchemyError, OSError, TimeoutError):
             return "ledger_unavailable"

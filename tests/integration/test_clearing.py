@@ -93,7 +93,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
         answer["as_of"].pop("age_ms")
     assert first == second
     assert list(first) == list(second)
-    one, other = list(handler.clearing.audit._waiting)[-2:]
+    one, other = list(handler.clearing.audit._queue)[-2:]
     assert (one.client, one.scene, one.outcome, one.transaction_id) == (
         other.client,
         other.scene,
@@ -118,7 +118,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
 async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
     assert isinstance(handler.at_once(CLIENT, asked), LookupKeys)
-    assert not handler.clearing.audit._waiting
+    assert not handler.clearing.audit._queue
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler
     with pytest.raises(ProblemError) as told:
         handler.at_once(CLIENT, asked)
     assert told.value.code == code
-    assert not handler.clearing.audit._waiting
+    assert not handler.clearing.audit._queue
 
 
 async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
