@@ -38,7 +38,7 @@ def start_background_tasks(container: Container) -> list[asyncio.Task[None]]:
         "policy": container.policy_store.keep_fresh(),
         "formats": container.format_store.keep_fresh(),
         "data_freshness": container.data_freshness.keep_fresh(),
-        "metrics_batch": container.metrics_batch.keep_telling(),
+        "metrics_batch": container.metrics_batch.keep_flushing(),
         "canary": container.canary.keep_running(),
         "events": container.event_hub.keep_polling(),
         "event_loop": probe_event_loop(),

@@ -19,6 +19,7 @@ from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
 from gateway.feeds.format_store import FormatStore
 from gateway.feeds.publish import FeedPublisher
+from gateway.overload.admission_control import AdmissionControl
 from gateway.overload.concurrency_limit import ConcurrencyLimits
 from gateway.overload.rate_limit import RateLimiter
 from gateway.platform.events import EventHub
@@ -59,8 +60,8 @@ class Container:
     working_days: WorkingDays
     authenticator: Authenticator
     drain_state: DrainState
-    rate_limiter: RateLimiter
     concurrency_limits: ConcurrencyLimits
+    admission_control: AdmissionControl
     audit_buffer: AuditBuffer
     policy_store: PolicyStore
     format_store: FormatStore
@@ -88,6 +89,8 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     validator = RecordValidator(departments, subject_keys)
     ledger = Ledger(engine, ListingStore(validator.listing_indexer, working_days, hash_chain))
     feed_publisher = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    drain_state, rate_limiter = DrainState(), RateLimiter(settings.rate_limit, settings.rate_burst)
+    concurrency_limits = ConcurrencyLimits(settings, authenticator)
     return Container(
         settings=settings,
         clock=clock,
@@ -99,9 +102,9 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         departments=departments,
         working_days=working_days,
         authenticator=authenticator,
-        drain_state=DrainState(),
-        rate_limiter=RateLimiter(settings.rate_limit, settings.rate_burst),
-        concurrency_limits=ConcurrencyLimits(settings, authenticator),
+        drain_state=drain_state,
+        concurrency_limits=concurrency_limits,
+        admission_control=AdmissionControl(rate_limiter, concurrency_limits.checks, drain_state),
         audit_buffer=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, hash_chain).record),
         policy_store=PolicyStore(settings.policy),
         format_store=FormatStore(settings.formats),

@@ -1,4 +1,4 @@
-"""What this process knows of what it may not know: how old the register is, and which feeds are in doubt."""
+"""Register age and unreliable feeds: why an answer may lack something."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -16,14 +16,14 @@ from rules.policy.unknown import Unknown
 from store.feeds.health import FeedHealth, FeedHealthSnapshot
 from store.register.reader import RegisterState
 
-_PERIOD = 2.0
-_SOONEST = 0.1
-"""Seconds between looks that checks cause, so that many of them in doubt cost the ledger little."""
-_log = structlog.get_logger("gateway.doubts")
+_REFRESH_INTERVAL_S = 2.0
+_MIN_INTERVAL_S = 0.1
+"""Between refreshes that checks cause, so that many checks cost the ledger little."""
+_log = structlog.get_logger("gateway.freshness")
 
 
 class DataFreshness:
-    """Feeds in doubt, refreshed from the ledger; the last known ones stay while it is away."""
+    """The unreliable feeds, refreshed from the ledger; the last known ones stay while it is unavailable."""
 
     def __init__(self, feeds: FeedHealth, clock: Callable[[], datetime]) -> None:
         self._feeds = feeds
@@ -38,33 +38,33 @@ class DataFreshness:
             try:
                 await self.refresh()
             except (SQLAlchemyError, OSError) as error:
-                _log.warning("feed_doubts_not_refreshed", error=type(error).__name__)
-            await asyncio.sleep(_PERIOD)
+                _log.warning("feed_health_not_refreshed", error=type(error).__name__)
+            await asyncio.sleep(_REFRESH_INTERVAL_S)
 
     async def refresh(self) -> None:
-        """Look once."""
+        """Read the ledger once. Raises ``SQLAlchemyError`` and ``OSError``."""
         self._looked = monotonic()
         self._known = await self._feeds.now(to_milliseconds(self._clock()))
 
-    async def look_again(self, scene: Scene) -> None:
-        """Before an answer is put in doubt for a feed: it may be in order again by now."""
+    async def refresh_if_unreliable(self, scene: Scene) -> None:
+        """Read again before a feed makes an answer indeterminate: it may be reliable by now."""
         known = self._known
         if known is not None and not any(code in known.freshness for code in scene.relies_on):
             return
         async with self._looking:
-            if monotonic() - self._looked >= _SOONEST:
+            if monotonic() - self._looked >= _MIN_INTERVAL_S:
                 with suppress(SQLAlchemyError, OSError):
                     await self.refresh()
 
     def watermarks(self, authorities: Iterable[str]) -> dict[str, int]:
-        """When each of these authorities was last heard, in milliseconds; those never heard are left out."""
+        """When each of these authorities was last heard, in milliseconds; those never heard are omitted."""
         heard = self._known.heard if self._known else {}
         return {code: heard[code] for code in dict.fromkeys(authorities) if heard.get(code)}
 
-    def about(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
-        """Why an answer in that scene may not be all; nothing when it is.
+    def unknowns(self, scene: Scene, state: RegisterState, max_staleness_ms: int | None) -> tuple[Unknown, ...]:
+        """Why an answer in that scene may lack something; empty when it does not.
 
-        The caller may ask for fresher data than the scene does, never for older.
+        The caller may require fresher data than the scene does, never accept older.
         """
         known = self._known
         if known is None:
@@ -79,7 +79,7 @@ class DataFreshness:
 
 
 def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """How old the data was: by the register's own clock, by this process, and by the authorities that counted."""
+    """How old the data was: by the register's clock, by this process, and by the authorities that counted."""
     heard = {code: rfc3339(from_milliseconds(at)) for code, at in (watermarks or {}).items()}
     when = {"read_at": rfc3339(now), "watermarks": heard}
     if state is None:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from gateway.api_docs import ApiDocs
+from gateway.checks.batch import BatchService
 from gateway.checks.decision_service import DecisionService
 from gateway.checks.fast_allow import FastAllow
 from gateway.checks.handler import CheckHandler
 from gateway.checks.proxy_auth import HeaderNames, ProxyAuthHandler
+from gateway.checks.recorder import DecisionRecorder
+from gateway.checks.service import CheckService
 from gateway.container import Container
 from gateway.feeds.full_list import FullListDelivery
 from gateway.feeds.handlers import FeedHandlers
@@ -97,39 +100,39 @@ def build_handlers(container: Container) -> Handlers:
 
 
 def _check_room(container: Container) -> CheckRoom:
-    authenticator, policy_store, clock = container.authenticator, container.policy_store, container.clock
-    audit_buffer, data_freshness = container.audit_buffer, container.data_freshness
-    rate_limiter, concurrency_limit = container.rate_limiter, container.concurrency_limits.checks
-    ticket_signer = TicketSigner(container.subject_keys)
+    authenticator, admission_control = container.authenticator, container.admission_control
+    policy_store, data_freshness, clock = container.policy_store, container.data_freshness, container.clock
+    replica, subject_keys, audit_buffer = container.replica, container.subject_keys, container.audit_buffer
+    ticket_signer = TicketSigner(subject_keys)
+    recorder = DecisionRecorder(container.locks, replica, audit_buffer, container.departments, container.working_days)
     decision_service = DecisionService(
         container.reader,
-        container.replica,
         container.locks,
-        audit_buffer,
+        recorder,
         policy_store,
-        container.departments,
         data_freshness,
         ticket_signer,
         container.working_days,
         clock,
     )
-    fast_allow = FastAllow(container.replica, data_freshness, container.subject_keys, policy_store, audit_buffer, clock)
-    checks = CheckHandler(
-        authenticator, fast_allow, decision_service, rate_limiter, concurrency_limit, container.metrics_batch
-    )
+    fast_allow = FastAllow(replica, data_freshness, subject_keys, policy_store, audit_buffer, clock)
+    check_service = CheckService(fast_allow, decision_service, admission_control, container.metrics_batch)
     tickets = TicketHandler(
         authenticator,
         ticket_signer,
         container.reader,
-        container.subject_keys,
+        subject_keys,
         policy_store,
         audit_buffer,
         data_freshness,
-        rate_limiter,
-        concurrency_limit,
+        admission_control,
         clock,
     )
-    return CheckRoom(checks, ProxyAuthHandler(authenticator, checks, HeaderNames.of(container.settings)), tickets)
+    return CheckRoom(
+        CheckHandler(authenticator, check_service, BatchService(check_service)),
+        ProxyAuthHandler(authenticator, check_service, HeaderNames.of(container.settings)),
+        tickets,
+    )
 
 
 def _feed_room(container: Container) -> FeedRoom:
@@ -155,7 +158,9 @@ def _platform_room(container: Container) -> PlatformRoom:
     keys, chain = container.subject_keys, container.hash_chain
     return PlatformRoom(
         DecisionHandlers(authenticator, DecisionStore(engine, chain), FeedbackStore(engine, chain), clock),
-        WatchHandlers(authenticator, WatchStore(engine), keys, container.audit_buffer, container.rate_limiter, clock),
+        WatchHandlers(
+            authenticator, WatchStore(engine), keys, container.audit_buffer, container.admission_control, clock
+        ),
         WebhookHandlers(authenticator, WebhookStore(engine), keys, container.settings.webhook_private, clock),
         EventStreamHandler(authenticator, EventStore(engine), container.event_hub),
         LockHandlers(authenticator, container.locks, LockQueries(engine), clock),

@@ -69,7 +69,7 @@ class HealthHandlers:
         if not client.grants.inspect:
             raise ProblemError("inspect_not_granted", "missing: inspect")
         await self._register()
-        self.metrics_batch.tell()
+        self.metrics_batch.flush()
         return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _register(self) -> str:

@@ -1,1 +1,21 @@
-"""From the bytes of a check to its decision."""
+"""The road of a check, from its bytes to its answer.
+
+    handler (aiohttp)   gateway.fastlane   proxy_auth (headers)
+            └─────────────────┼──────────────────┘
+                       service, batch               admission, metrics; no HTTP
+                              │
+    request ──▶ lookup_keys ──▶ fast_allow ───────────────────────▶ fast_allow_response ─▶ audit
+    bytes ─▶ Check  keys of its   no listing, no lock possible          prepared bytes
+                    parties       │ else
+                                  ▼
+                          decision_service          look up ─▶ judge ─▶ plan locks ─▶ record ─▶ response
+                             judge                  pure: listings ─▶ verdict
+                             lock_planner           pure: verdict + locks ─▶ LockPlan
+                             held_locks             locks that hold the targets, and what keeps them true
+                             recorder               ledger or audit, with audit_entry and response
+
+    metrics_batch counts answers and writes them to the metrics four times a second.
+
+Imports ``gateway.web``, ``policy_store``, ``data_freshness``, ``overload``, ``audit`` and ``tickets``. Only ``handler``
+and ``proxy_auth`` know aiohttp.
+"""

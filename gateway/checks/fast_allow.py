@@ -1,8 +1,8 @@
-"""Cleared at once: a check whose parties are under nothing is answered from memory, without waiting for anything.
+"""The fast allow: a check whose parties have no listing is answered from memory, without waiting for anything.
 
-form ─▶ question ─▶ register current? feeds in order? ─▶ no listing, no lock possible ─▶ on record ─▶ answer
+form ─▶ keys ─▶ register current? feeds reliable? ─▶ no listing, no lock possible ─▶ audit ─▶ response
 
-Whatever is not plainly so is not for here: the question comes back, with nothing done about it, for the desk.
+Any other check is returned as its lookup keys, with nothing done about it, for the full decision.
 """
 
 from collections.abc import Callable, Set
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.audit.buffer import AuditBuffer
-from gateway.checks.fast_allow_response import DecisionIds, Moment, allow_audit_entry, allow_body
+from gateway.checks.fast_allow_response import DecisionIds, DecisionTime, allow_audit_entry, allow_body
 from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
 from gateway.checks.request import CheckRequest, check_from
 from gateway.data_freshness import DataFreshness
@@ -25,7 +25,7 @@ from store.replica.replica import Replica
 
 @dataclass(frozen=True, slots=True)
 class FastAllow:
-    """Clears what is plainly clear. ``clock`` gives the moment, with its zone."""
+    """Allows what certainly has no listing and no lock. ``clock`` gives the current time, with its zone."""
 
     replica: Replica
     freshness: DataFreshness
@@ -33,40 +33,43 @@ class FastAllow:
     policy_store: PolicyStore
     audit: AuditBuffer
     clock: Callable[[], datetime]
-    _moment: Moment = field(default_factory=Moment)
+    _time: DecisionTime = field(default_factory=DecisionTime)
     _ids: DecisionIds = field(default_factory=DecisionIds)
 
-    def at_once(self, client: Client, asked: CheckRequest, open_targets: Set[str] = frozenset()) -> bytes | LookupKeys:
-        """The answer, put on record; or the question where it takes more, or touches an open target.
+    def try_allow(
+        self, client: Client, request: CheckRequest, open_targets: Set[str] = frozenset()
+    ) -> bytes | LookupKeys:
+        """The answer, recorded; or the lookup keys where a full decision is needed.
 
-        Raises ``ProblemError`` saying what is wrong with the form, or when the audit is full.
+        ``open_targets`` are lock targets of earlier checks that are not decided yet. Raises ``ProblemError`` when
+        the form is invalid or the audit is full.
         """
-        self._moment.be(self.clock())
+        self._time.set(self.clock())
         policy = self.policy_store.current
-        question = lookup_keys_of(self.keys, client, check_from(asked, client, policy, self._moment.day))
-        state = self._clear(question, policy)
-        if state is None or (open_targets and not open_targets.isdisjoint(question.targets.values())):
-            return question
+        lookup = lookup_keys_of(self.keys, client, check_from(request, client, policy, self._time.today))
+        state = self._state_without_listings(lookup, policy)
+        if state is None or (open_targets and not open_targets.isdisjoint(lookup.targets.values())):
+            return lookup
         decision_id = self._ids.next()
-        body = allow_body(decision_id, question.check, state, self._moment, policy)
-        self.audit.put(allow_audit_entry(client, question, decision_id, body, self._moment))
+        body = allow_body(decision_id, lookup.check, state, self._time, policy)
+        self.audit.put(allow_audit_entry(client, lookup, decision_id, body, self._time))
         return body
 
-    def _clear(self, question: LookupKeys, policy: Policy) -> RegisterState | None:
-        """The state of the register by which it is certain that nothing is there, nor any lock; else None."""
-        check, replica = question.check, self.replica
+    def _state_without_listings(self, lookup: LookupKeys, policy: Policy) -> RegisterState | None:
+        """The register's state where it certainly has no listing of a party and no lock of a target; else None."""
+        check, replica = lookup.check, self.replica
         state = replica.known()
         if state is None or check.ticket or check.max_staleness_ms is not None:
             return None
-        if self.freshness.about(policy.pack.scenes[check.scene], state, None):
+        if self.freshness.unknowns(policy.pack.scenes[check.scene], state, None):
             return None
         for party in check.parties:
             if not isinstance(party.number, Identifier):
                 return None
-        for number, name in question.party_keys:
+        for number, name in lookup.party_keys:
             if (number and replica.may_hold(number)) or (name and replica.may_hold(name)):
                 return None
-        for target in question.targets.values():
+        for target in lookup.targets.values():
             if replica.may_be_locked(target):
                 return None
         return state

@@ -1,6 +1,6 @@
-"""The common answer and its entry in the ledger, prepared: nobody is under anything, and nothing is locked.
+"""The answer and the ledger entry of a fast allow, from templates: no listing, no lock, no measure.
 
-Byte for byte what ``check_answer`` and ``check_record`` make of the same (a test holds that), for less.
+Byte for byte what ``response`` and ``audit_entry`` make of the same decision (a test holds that), at less cost.
 """
 
 import os
@@ -12,7 +12,7 @@ from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.request import Check
 from rules.calendar import SHANGHAI
 from rules.identity.identifiers import Identifier
-from rules.policy.decision import Party
+from rules.policy.matching import Party
 from rules.policy.pack import Policy
 from rules.policy.replay import PastCheck, PastParty, encode_check
 from rules.vocabulary import Outcome
@@ -28,58 +28,58 @@ _ANSWER = (
     b'"watermarks":{}},"policy":%b}'
 )
 _SUBJECT = b'{"role":"%b","masked_id":"%b","outcome":"allow","counts_as":"allow","notes":[],"listings":[]}'
-_RANDOM = 16
-_AT_ONCE = 256
+_ID_BYTES = 16
+_IDS_PER_DRAW = 256
 
 
 class DecisionIds:
-    """Ids that nobody can guess: 128 bits of the system's random source, taken many at a time."""
+    """Ids that cannot be guessed: 128 random bits each, drawn from the operating system many at a time."""
 
     def __init__(self) -> None:
         self._ready: list[str] = []
 
     def next(self) -> str:
-        """One that was never given."""
+        """A new id."""
         if not self._ready:
-            drawn = os.urandom(_RANDOM * _AT_ONCE).hex()
-            width = 2 * _RANDOM
+            drawn = os.urandom(_ID_BYTES * _IDS_PER_DRAW).hex()
+            width = 2 * _ID_BYTES
             self._ready = ["dec_" + drawn[at : at + width] for at in range(0, len(drawn), width)]
         return self._ready.pop()
 
 
-class Moment:
-    """Now, as answers and the ledger write it; what changes once a second is made once a second."""
+class DecisionTime:
+    """The time of a decision, in the forms that answers and the ledger need; formatted once per second."""
 
     def __init__(self) -> None:
         self._second = -1
-        self._written = ""
-        self._at = 0.0
-        self._micro = 0
-        self.day = date.min
-        """The civil day in Beijing."""
+        self._formatted = ""
+        self._timestamp = 0.0
+        self._microsecond = 0
+        self.today = date.min
+        """The civil day in Asia/Shanghai."""
 
-    def be(self, now: datetime) -> None:
-        """Stand for that moment."""
-        self._at, self._micro = now.timestamp(), now.microsecond
-        second = int(self._at)
+    def set(self, now: datetime) -> None:
+        """Take the time of the next decision."""
+        self._timestamp, self._microsecond = now.timestamp(), now.microsecond
+        second = int(self._timestamp)
         if second != self._second:
-            there = now.astimezone(SHANGHAI)
-            self._second, self.day = second, there.date()
-            self._written = there.isoformat(timespec="seconds")
+            local = now.astimezone(SHANGHAI)
+            self._second, self.today = second, local.date()
+            self._formatted = local.isoformat(timespec="seconds")
 
     @property
     def milliseconds(self) -> int:
         """As ``to_milliseconds``."""
-        return round(self._at * 1000)
+        return round(self._timestamp * 1000)
 
     @property
-    def text(self) -> str:
-        """As ``rfc3339``."""
-        return f"{self._written[:19]}.{self._micro // 1000:03d}{self._written[19:]}"
+    def rfc3339(self) -> str:
+        """As ``rules.calendar.rfc3339``."""
+        return f"{self._formatted[:19]}.{self._microsecond // 1000:03d}{self._formatted[19:]}"
 
 
-def allow_body(decision_id: str, check: Check, state: RegisterState, moment: Moment, policy: Policy) -> bytes:
-    """The answer, with the members of ``check_answer.answer`` in their order. The register must have been heard."""
+def allow_body(decision_id: str, check: Check, state: RegisterState, time: DecisionTime, policy: Policy) -> bytes:
+    """The answer, with the members of ``response.decision_body`` in their order. The state must have an age."""
     assert state.age is not None
     return _ANSWER % (
         decision_id.encode(),
@@ -90,8 +90,8 @@ def allow_body(decision_id: str, check: Check, state: RegisterState, moment: Mom
         state.sequence,
         state.age,
         state.heard,
-        moment.text.encode(),
-        policy.named_json,
+        time.rfc3339.encode(),
+        policy.reference_json,
     )
 
 
@@ -101,18 +101,18 @@ def _subject(party: Party) -> bytes:
 
 
 def allow_audit_entry(
-    client: Client, question: LookupKeys, decision_id: str, body: bytes, moment: Moment
+    client: Client, lookup: LookupKeys, decision_id: str, body: bytes, time: DecisionTime
 ) -> DecisionEntry:
-    """What the ledger keeps of it, as ``check_record.decision_entry`` would."""
-    check, parties = question.check, []
-    for party, keys in zip(check.parties, question.party_keys, strict=True):
-        standing = party.standing
+    """Its ledger entry, as ``audit_entry.decision_entry`` would make it."""
+    check, parties = lookup.check, []
+    for party, keys in zip(check.parties, lookup.party_keys, strict=True):
+        standing = party.profile
         parties.append(PastParty(standing.role, standing.kind, True, *keys))
     past = encode_check(PastCheck(check.scene, Outcome.ALLOW, tuple(parties), check.amount, check.region))
     account = orjson.dumps(check.account_id)
     return DecisionEntry(
         decision_id,
-        moment.milliseconds,
+        time.milliseconds,
         client.id,
         check.operator,
         check.purpose,

@@ -1,87 +1,60 @@
-"""How locks and a verdict bear on each other: held ones count, released ones are remembered, new ones are wanted."""
+"""How locks and a verdict bear on each other: held locks count, released listings lock no more, new locks are wanted.
 
-from collections.abc import Callable, Mapping, Sequence
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.request import Check
-from rules.policy.decision import Verdict
+from rules.policy.verdict import Verdict
 from rules.vocabulary import LockScope, Outcome, strictest
-from store.ledger.lock_states import LockState
 from store.locks.rows import Lock, LockRequest
-from store.locks.store import LockStore
 
 
 @dataclass(frozen=True, slots=True)
 class LockPlan:
-    """The verdict with held locks counted in, and the locks still to be made."""
+    """The verdict with held and released locks counted in, and the locks to take."""
 
     verdict: Verdict
     wanted: Sequence[LockRequest]
 
 
-async def held_locks(
-    book: LockStore, targets: Mapping[LockScope, str], shown: Mapping[str, str] | None, now: int, *, certain: bool
-) -> list[Lock]:
-    """The locks that hold these targets: of those that the register shows, or of all when it could not be read.
-
-    A stale showing is taken away. Where the register now answers for ``certain``, a lock that rested only on not
-    knowing falls. Raises ``SQLAlchemyError``.
-    """
-    asked = list(targets.values()) if shown is None else list(shown)
-    if not asked:
-        return []
-    held = await book.held_on(asked, now)
-    holding = {lock.target_key: lock for lock in held}
-    await book.hide([item for item in (shown or {}).items() if item[0] not in holding])
-    await book.show([lock for target, lock in holding.items() if shown and shown[target] != lock.id])
-    if not certain:
-        return held
-    kept = []
-    for lock in held:
-        if lock.listings:
-            kept.append(lock)
-            continue
-        reason = "the register answers again"
-        await book.end(lock.id, LockState.LIFTED, client="creditgate", operator="creditgate", reason=reason, now=now)
-    return kept
-
-
-async def settle_locks(
-    book: LockStore,
+def plan_locks(
     verdict: Verdict,
-    targets: Mapping[LockScope, str],
-    held: Sequence[Lock],
-    check: Check,
-    without: Callable[[frozenset[str]], Verdict],
+    requested: Sequence[LockRequest],
+    lookup: LookupKeys,
+    held: Collection[Lock],
+    released: Set[tuple[str, str]],
+    judge_without: Callable[[frozenset[str]], Verdict],
 ) -> LockPlan:
-    """What locks make of a verdict, and it of locks.
+    """Apply the held locks to the verdict and plan new ones.
 
-    What an entitled person has released for a target locks it no more; a listing that came later does. ``without``
-    gives the verdict that holds without some listings, doubts and all. Raises ``SQLAlchemyError``.
+    ``requested`` are the locks that the verdict asks for. ``released`` are pairs of a target's key and a listing's
+    key on which an entitled person has decided: that listing locks that target no more, a later listing does.
+    ``judge_without`` gives the verdict without some listings.
     """
-    wanted = _wanted(verdict, targets, check)
-    asked = frozenset(key for request in wanted for key in request.listings)
-    if wanted:
-        released = await book.released_listings([request.target_key for request in wanted])
-        wanted = [w for w in wanted if not w.listings or any((w.target_key, key) not in released for key in w.listings)]
+    wanted = [request for request in requested if not _is_released(request, released)]
     if held:
         measures = () if verdict.outcome.rank <= Outcome.ALLOW.rank else verdict.measures
         verdict = replace(verdict, outcome=strictest(verdict.outcome, Outcome.LOCK), measures=measures)
     elif verdict.outcome is Outcome.LOCK and not wanted:
-        verdict = _freed(verdict, without(asked))
-        wanted = _wanted(verdict, targets, check) if verdict.outcome is Outcome.LOCK else []
+        listings = frozenset(key for request in requested for key in request.listings)
+        verdict = _released_verdict(verdict, judge_without(listings))
+        wanted = locks_wanted(verdict, lookup.check, lookup.targets) if verdict.outcome is Outcome.LOCK else []
     return LockPlan(verdict, wanted)
 
 
-def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) -> list[LockRequest]:
-    """What the verdict wants held.
+def locks_wanted(verdict: Verdict, check: Check, targets: Mapping[LockScope, str]) -> list[LockRequest]:
+    """The locks that the verdict asks for, before releases.
 
     An account lock without an account falls back on the transaction where the outcome is a lock; an intercept
-    needs no lock to be one. A lock for not knowing rests on no listing.
+    needs no lock. A lock because something is unknown rests on no listing.
     """
     wanted: dict[LockScope, dict[str, None]] = {}
     for party in verdict.parties:
-        for scope, listing in party.locking:
+        for scope, listing in party.lock_grounds:
             if scope in targets:
                 wanted.setdefault(scope, {})[listing.key] = None
             elif verdict.outcome is Outcome.LOCK:
@@ -92,19 +65,24 @@ def _wanted(verdict: Verdict, targets: Mapping[LockScope, str], check: Check) ->
     return [LockRequest(scope, names[scope], targets[scope], tuple(keys)) for scope, keys in wanted.items()]
 
 
-def _freed(verdict: Verdict, other: Verdict) -> Verdict:
-    """The verdict after the target was released from all these listings: told, not held; the rest stands."""
+def _is_released(request: LockRequest, released: Set[tuple[str, str]]) -> bool:
+    """Whether every listing of the request was released for its target; one that rests on no listing never is."""
+    return bool(request.listings) and all((request.target_key, key) in released for key in request.listings)
+
+
+def _released_verdict(verdict: Verdict, without: Verdict) -> Verdict:
+    """The verdict on a target that was released from all these listings: a warning instead of a lock."""
     parties = tuple(
         replace(
             party,
             outcome=strictest(Outcome.WARN, rest.outcome),
-            weighed=strictest(Outcome.WARN, rest.weighed),
-            locking=(),
+            weighted_outcome=strictest(Outcome.WARN, rest.weighted_outcome),
+            lock_grounds=(),
             notes=(*party.notes, "lock_released"),
         )
         if party.outcome is Outcome.LOCK
         else party
-        for party, rest in zip(verdict.parties, other.parties, strict=True)
+        for party, rest in zip(verdict.parties, without.parties, strict=True)
     )
-    outcome = strictest(*(party.weighed for party in parties))
-    return replace(verdict, outcome=outcome, parties=parties, measures=other.measures)
+    outcome = strictest(*(party.weighted_outcome for party in parties))
+    return replace(verdict, outcome=outcome, parties=parties, measures=without.measures)

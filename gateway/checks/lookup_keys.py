@@ -1,4 +1,4 @@
-"""A check with what it is looked up by."""
+"""A check with the keys it is looked up by."""
 
 from msgspec import Struct
 
@@ -6,16 +6,16 @@ from gateway.checks.request import Check
 from rules.identity.identifiers import Identifier
 from rules.identity.names import normalise_name
 from rules.identity.subject import SubjectKeys
-from rules.policy.decision import Party
+from rules.policy.matching import Party
 from rules.vocabulary import LockScope
 from store.platforms.clients import Client
 
 PartyKeys = tuple[str | None, str | None]
-"""Where a party may be filed: under its number, and under its name."""
+"""The register keys of a party: of its number, and of its name."""
 
 
 class LookupKeys(Struct, frozen=True, gc=False):
-    """One check, the places where its parties may be filed, and what it could lock."""
+    """One check, the register keys of its parties in their order, and the keys of what it could lock."""
 
     check: Check
     party_keys: list[PartyKeys]
@@ -23,12 +23,12 @@ class LookupKeys(Struct, frozen=True, gc=False):
 
     @property
     def keys(self) -> list[str]:
-        """Everything that the register is asked for."""
+        """All register keys of its parties."""
         return [key for keys in self.party_keys for key in keys if key]
 
 
 def lookup_keys_of(keys: SubjectKeys, client: Client, check: Check) -> LookupKeys:
-    """What that client's check is looked up by: its parties, its transaction and, where given, its account."""
+    """The keys of that client's check: of its parties, its transaction and, where given, its account."""
     targets = {LockScope.TRANSACTION: keys.lock_target(client.id, LockScope.TRANSACTION, check.transaction_id)}
     if check.account_id:
         targets[LockScope.ACCOUNT] = keys.lock_target(client.id, LockScope.ACCOUNT, check.account_id)

@@ -1,7 +1,7 @@
-"""GET /v1/authz: the door for nginx ``auth_request`` and Envoy ``ext_authz``; a check made of headers.
+"""GET /v1/authz, for nginx ``auth_request`` and Envoy ``ext_authz``: a check made of headers.
 
-200 lets the request on, 403 stops it, 5xx says that nothing was decided: those two understand nothing else, so that
-one who asks too much is told 503 too.
+200 lets the request pass, 403 stops it, 5xx says that nothing was decided. The two proxies understand no other status,
+so that a client over its rate is answered 503 too.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,8 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
-from gateway.checks.handler import CheckHandler
-from gateway.checks.request import CheckRequest, check_request_from
+from gateway.checks.service import CheckService
 from gateway.web.auth import Authenticator
-from gateway.web.problem_codes import PROBLEMS
 from gateway.web.problems import ProblemError, serialise
 from gateway.web.responses import json_response
 from rules.vocabulary import Outcome
@@ -24,15 +22,15 @@ from rules.vocabulary import Outcome
 DECISION = "X-CreditGate-Decision"
 OUTCOME = "X-CreditGate-Outcome"
 PROBLEM = "X-CreditGate-Problem"
-_TOO_MUCH = ("rate_limited", "overloaded")
-"""A proxy knows no 429; these are counted and not logged one by one."""
-_OF_THE_SUBJECT = ("identifier_invalid", "subject_unidentified")
+_OVERLOAD_CODES = ("rate_limited", "overloaded")
+"""Answered 503, since a proxy knows no 429; counted, and not logged one by one."""
+_SUBJECT_CODES = ("identifier_invalid", "subject_unidentified")
 _log = structlog.get_logger("gateway.authz")
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """In which headers the proxy says what is asked."""
+    """The headers in which the proxy describes the check."""
 
     scene: str
     subject: str
@@ -44,7 +42,7 @@ class HeaderNames:
 
     @classmethod
     def of(cls, settings: Settings) -> "HeaderNames":
-        """As the operator named them."""
+        """The names in the settings."""
         return cls(**{name: getattr(settings, f"authz_{name}_header") for name in cls.__slots__})
 
 
@@ -52,27 +50,28 @@ class HeaderNames:
 class ProxyAuthHandler:
     """Answers proxies."""
 
-    access: Authenticator
-    checks: CheckHandler
+    authenticator: Authenticator
+    service: CheckService
     names: HeaderNames
 
     async def any(self, request: web.Request) -> web.Response:
         """Decide from headers, whatever the method and the rest of the path."""
         try:
-            client = await self.access.client_of(request)
-            self.checks.limits.take(client)
-            decided = await self.checks.decide(client, self._asked(request))
+            self.service.admission.require_capacity()
+            client = await self.authenticator.client_of(request)
+            result = await self.service.check(client, self._check_body(request))
         except ProblemError as problem:
             return _refused(problem)
-        document, outcome = orjson.loads(decided.body), decided.outcome
-        may_go_on = outcome.rank <= Outcome.WARN.rank
+        document, outcome = orjson.loads(result.body), result.outcome
+        passes = outcome.rank <= Outcome.WARN.rank
         short = {name: document[name] for name in ("decision_id", "outcome", "indeterminate", "messages", "remedy")}
-        response = json_response(short, status=200 if may_go_on else 403)
+        response = json_response(short, status=200 if passes else 403)
         response.headers[DECISION] = document["decision_id"]
         response.headers[OUTCOME] = outcome
         return response
 
-    def _asked(self, request: web.Request) -> CheckRequest:
+    def _check_body(self, request: web.Request) -> bytes:
+        """The check that the headers describe, in the form of ``POST /v1/checks``."""
         given = {name: request.headers.get(getattr(self.names, name), "").strip() for name in HeaderNames.__slots__}
         subject = {"role": given["role"] or "applicant", "id": given["subject"] or None}
         # Header values are Latin-1 to HTTP; a name in Chinese is percent-encoded UTF-8.
@@ -84,15 +83,15 @@ class ProxyAuthHandler:
             "purpose": unquote(given["purpose"]) or None,
             "subjects": [subject],
         }
-        return check_request_from(orjson.dumps(form))
+        return orjson.dumps(form)
 
 
 def _refused(problem: ProblemError) -> web.Response:
-    """A subject that cannot be told is stopped; whatever else is wrong is the proxy's setting, and no decision."""
-    status = PROBLEMS[problem.code].status
-    if problem.code in _OF_THE_SUBJECT:
+    """Stop a subject that is not identified; any other fault is the proxy's configuration, and no decision."""
+    status = problem.status
+    if problem.code in _SUBJECT_CODES:
         status = 403
-    elif problem.code in _TOO_MUCH:
+    elif problem.code in _OVERLOAD_CODES:
         status = 503
     else:
         status = max(500, status)

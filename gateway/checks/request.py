@@ -1,4 +1,4 @@
-"""From bytes to a check: who asks, for what, in which case, about whom. Anything unclear is a 4xx."""
+"""From the bytes of a request to a check: who asks, why, in which case, about whom. Any doubt is a 4xx."""
 
 from datetime import date
 from typing import Annotated
@@ -9,12 +9,13 @@ from msgspec import Meta, Struct
 from gateway.web.json_body import FieldFault, decode_json
 from gateway.web.problems import ProblemError
 from rules.identity.identifiers import InvalidIdentifierError, parse_identifier
-from rules.policy.decision import Party
-from rules.policy.pack import Policy, Transaction
+from rules.policy.condition import Transaction
+from rules.policy.matching import Party
+from rules.policy.pack import Policy
 from rules.vocabulary import Role
 from store.platforms.clients import Client
 
-# Without control characters: PostgreSQL keeps no NUL, and nobody's case number has a line break.
+# No control characters: PostgreSQL stores no NUL, and a case number has no line break.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
 
@@ -38,17 +39,17 @@ class CheckRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
     purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
     amount: Annotated[float, Meta(ge=0, le=1e15)] | None = None
-    """In yuan; needed where a rule of the scene asks for it."""
+    """In yuan; required where a rule of the scene depends on it."""
     region: Annotated[str, Meta(pattern=r"^[0-9]{6}$")] | None = None
     """Of the transaction, a code of GB/T 2260."""
     max_staleness_ms: Annotated[int, Meta(ge=1, le=604_800_000)] | None = None
-    """How old the register may be, where the scene allows more."""
+    """How old the register may be, if less than the scene allows."""
     ticket: bool = False
-    """Whether an answer that lets the transaction go on shall carry a clearance ticket."""
+    """Whether an answer that lets the transaction pass carries a clearance ticket."""
 
 
 class Check(Struct, frozen=True, gc=False):
-    """One question, ready to be answered."""
+    """One valid check, with the operator and purpose filled in from the client's registration."""
 
     scene: str
     transaction_id: str
@@ -63,7 +64,7 @@ class Check(Struct, frozen=True, gc=False):
 
     @property
     def transaction(self) -> Transaction:
-        """What rules may ask about the transaction."""
+        """What rules may test of the transaction."""
         return Transaction(self.scene, self.amount, self.region)
 
 
@@ -71,42 +72,42 @@ _decoder = msgspec.json.Decoder(CheckRequest)
 
 
 def check_request_from(body: bytes | msgspec.Raw) -> CheckRequest:
-    """The form of a check that a body holds. Raises ``ProblemError`` saying what is wrong and where."""
+    """The form of a check, from a body. Raises ``ProblemError`` saying what is wrong and where."""
     try:
         return decode_json(_decoder, body)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
 
 
-def check_from(asked: CheckRequest, client: Client, policy: Policy, today: date) -> Check:
-    """The check that a client asks. Raises ``ProblemError`` saying what is wrong and where."""
-    if asked.scene not in policy.pack.scenes:
+def check_from(request: CheckRequest, client: Client, policy: Policy, today: date) -> Check:
+    """The check of a client. Raises ``ProblemError`` saying what is wrong and where."""
+    if request.scene not in policy.pack.scenes:
         raise ProblemError("scene_unknown", f"scenes: {', '.join(sorted(policy.pack.scenes))}", path="$.scene")
-    if not client.grants.may_check(asked.scene):
-        raise ProblemError("scene_not_granted", f"missing: scene {asked.scene}")
-    operator = (asked.operator or client.grants.operator or "").strip()
-    purpose = (asked.purpose or client.grants.purpose or "").strip()
+    if not client.grants.may_check(request.scene):
+        raise ProblemError("scene_not_granted", f"missing: scene {request.scene}")
+    operator = (request.operator or client.grants.operator or "").strip()
+    purpose = (request.purpose or client.grants.purpose or "").strip()
     if not operator:
         raise ProblemError("operator_missing", path="$.operator")
     if not purpose:
         raise ProblemError("purpose_missing", path="$.purpose")
-    if not asked.subjects:
+    if not request.subjects:
         raise ProblemError("subject_missing", path="$.subjects")
-    for fact in policy.facts_needed[asked.scene]:
-        if getattr(asked, fact) is None:
+    for fact in policy.facts_needed[request.scene]:
+        if getattr(request, fact) is None:
             raise ProblemError(f"{fact}_missing", path=f"$.{fact}")
-    parties = tuple(_party(subject, index, today) for index, subject in enumerate(asked.subjects))
+    parties = tuple(_party(subject, index, today) for index, subject in enumerate(request.subjects))
     return Check(
-        asked.scene,
-        asked.transaction_id,
-        asked.account_id,
+        request.scene,
+        request.transaction_id,
+        request.account_id,
         operator,
         purpose,
         parties,
-        asked.amount,
-        asked.region,
-        asked.max_staleness_ms,
-        asked.ticket,
+        request.amount,
+        request.region,
+        request.max_staleness_ms,
+        request.ticket,
     )
 
 
@@ -125,12 +126,12 @@ def _party(subject: SubjectRequest, index: int, today: date) -> Party:
 
 
 def identifier_problem(fault: InvalidIdentifierError, path: str) -> ProblemError:
-    """What is wrong with a number, without repeating it."""
+    """What is wrong with an identifier, without repeating it."""
     return ProblemError("identifier_invalid", fault.text.en.strip(), fault.text.zh, path=path, reason=fault.code)
 
 
 def _invalid(error: msgspec.ValidationError) -> ProblemError:
-    """Where and why; the library's own words quote values only for enums, which are not repeated."""
+    """Where and why. The library quotes values only of enums; those messages are replaced."""
     fault = FieldFault.of(error)
     if fault.detail.startswith("Invalid enum value"):
         allowed = f"must be one of: {', '.join(Role)}"

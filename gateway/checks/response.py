@@ -1,18 +1,21 @@
-"""From a verdict to the answer: the measure, article and document behind every denial."""
+"""The answer to a check: the outcome, with the measure, article and document behind every denial."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from gateway.checks.request import Check
 from gateway.data_freshness import as_of
 from rules.calendar import from_milliseconds, rfc3339
 from rules.identity.identifiers import MaskedNumber
 from rules.listings.listing import Listing
-from rules.policy.decision import Party, PartyVerdict, Verdict
+from rules.policy.matching import Party
 from rules.policy.pack import Policy
 from rules.policy.unknown import Unknown
+from rules.policy.verdict import PartyVerdict, Verdict
 from rules.records.departments import Departments
 from rules.vocabulary import Outcome
 from store.locks.rows import Lock
@@ -21,13 +24,13 @@ from store.register.reader import RegisterState
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """All that an answer is made of. ``state`` is None when the register could not be read."""
+    """Everything that an answer is made of. ``state`` is None when the register could not be read."""
 
     decision_id: str
     check: Check
     verdict: Verdict
     judged: Outcome
-    """As judged, before locks that were held already or released made something else of it."""
+    """As judged, before held and released locks changed it."""
     locks: Sequence[Lock]
     unknown: Sequence[Unknown]
     state: RegisterState | None
@@ -38,16 +41,16 @@ class DecisionContext:
     """When each authority whose listing counted was last heard, in milliseconds."""
 
 
-def answer(found: DecisionContext, policy: Policy, departments: Departments) -> dict[str, Any]:
-    """The body of a decision."""
-    check, verdict = found.check, found.verdict
+def decision_body(context: DecisionContext, policy: Policy, departments: Departments) -> bytes:
+    """The body of a decision, as JSON."""
+    check, verdict = context.check, context.verdict
     document: dict[str, Any] = {
-        "decision_id": found.decision_id,
+        "decision_id": context.decision_id,
         "outcome": verdict.outcome,
         "scene": check.scene,
         "transaction_id": check.transaction_id,
-        "indeterminate": bool(found.unknown),
-        "unknown": [{"code": u.code, "authority": u.authority, "detail": u.detail} for u in found.unknown],
+        "indeterminate": bool(context.unknown),
+        "unknown": [{"code": u.code, "authority": u.authority, "detail": u.detail} for u in context.unknown],
         "subjects": [
             _subject(party, verdict, departments) for party, verdict in zip(check.parties, verdict.parties, strict=True)
         ],
@@ -56,20 +59,25 @@ def answer(found: DecisionContext, policy: Policy, departments: Departments) -> 
             {"rule": rule.id, "zh": rule.then.message.zh, "en": rule.then.message.en} for rule in verdict.rules
         ],
         "rules": [rule.id for rule in verdict.rules],
-        "locks": [lock_document(lock) for lock in found.locks],
+        "locks": [lock_document(lock) for lock in context.locks],
         "remedy": None,
-        "ticket": found.ticket,
-        "feedback_due": rfc3339(found.feedback_due) if found.feedback_due else None,
-        "as_of": as_of(found.state, found.now, found.watermarks),
-        "policy": policy.named,
+        "ticket": context.ticket,
+        "feedback_due": rfc3339(context.feedback_due) if context.feedback_due else None,
+        "as_of": as_of(context.state, context.now, context.watermarks),
+        "policy": policy.reference,
     }
     if verdict.outcome.rank > Outcome.ALLOW.rank:
         document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
-    return document
+    return orjson.dumps(document)
+
+
+def authorities_of(verdict: Verdict) -> Iterator[str]:
+    """The authorities of the listings that counted, repeated."""
+    return (listing.authority for party in verdict.parties for listing in party.listings)
 
 
 def masked(party: Party) -> str | None:
-    """The number of a party as it may be shown."""
+    """The number of a party, masked for display."""
     match party.number:
         case None:
             return None
@@ -98,7 +106,7 @@ def _subject(party: Party, verdict: PartyVerdict, departments: Departments) -> d
         "role": party.role,
         "masked_id": masked(party),
         "outcome": verdict.outcome,
-        "counts_as": verdict.weighed,
+        "counts_as": verdict.weighted_outcome,
         "notes": verdict.notes,
         "listings": [_listing(listing, departments) for listing in verdict.listings],
     }
@@ -136,8 +144,7 @@ def _measure(code: str, policy: Policy) -> dict[str, Any]:
 
 def _where(verdict: Verdict, departments: Departments) -> list[dict[str, str]]:
     """Where the subject may object: each authority whose listing counted."""
-    codes = dict.fromkeys(listing.authority for party in verdict.parties for listing in party.listings)
-    found = ((code, departments.find(code)) for code in codes)
+    found = ((code, departments.find(code)) for code in dict.fromkeys(authorities_of(verdict)))
     return [
         {"authority": code, "name": d.name, "name_en": d.name_en, "text": d.remedy, "text_en": d.remedy_en}
         for code, d in found

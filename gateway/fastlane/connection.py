@@ -1,12 +1,12 @@
-"""The fast lane: checks without the machinery of a web framework, on the same port and by the same checking code.
+"""One connection of the fast lane: checks without a web framework, by the same service.
 
-bytes ─▶ plain head of a check? ──no──▶ the aiohttp application, with every byte of it, for good
+bytes ─▶ plain head of a check? ──no──▶ the aiohttp application, with every byte, for good
               │yes
               ▼
-         whole body ─▶ client ─▶ CheckHandler ─▶ answer ─▶ next request of the connection
+         whole body ─▶ client ─▶ CheckService ─▶ response ─▶ next request of the connection
 
-A connection starts here. The first request that is not plainly a check, or that another follows before it is answered,
-hands it over before anything of that request was done.
+Every connection starts here. The first request that is not a plain check, or that is followed by another before it is
+answered, hands the connection over before any work on that request.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from typing import cast
 
 import structlog
 
-from gateway.checks.handler import Reply
 from gateway.checks.lookup_keys import LookupKeys
-from gateway.fastlane.request_head import LONGEST_HEAD, Head
-from gateway.fastlane.responses import problem_bytes
-from gateway.fastlane.shared import FastLaneShared
+from gateway.fastlane.context import FastLaneContext
+from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head
+from gateway.fastlane.responses import problem_response
 from gateway.web.problems import ProblemError, problem_of, record_problem
+from store.platforms.clients import Client
 
-_PLAIN = b"POST /v1/checks"
-_END = b"\r\n\r\n"
-_MOST_WAITING = 256 * 1024
-"""Bytes of further requests that are kept while one is in hand; then the client waits."""
-_CLOSE = b"\r\nConnection: close"
+_PLAIN_START = b"POST /v1/checks"
+_HEAD_END = b"\r\n\r\n"
+_MAX_BUFFERED_BYTES = 256 * 1024
+"""Bytes of later requests that are kept while one is in progress; beyond it, reading pauses."""
+_CLOSE_HEADER = b"\r\nConnection: close"
 _log = structlog.get_logger("gateway.fast_lane")
 
 
@@ -35,46 +35,46 @@ class FastLaneConnection(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_body",
+        "_body_start",
         "_buffer",
+        "_context",
         "_head",
-        "_held",
-        "_lanes",
         "_missing",
         "_parts",
-        "_paused",
-        "_since",
+        "_read_paused",
         "_task",
         "_transport",
+        "_waiting_since",
+        "_write_paused",
     )
 
-    def __init__(self, lanes: FastLaneShared) -> None:
-        self._lanes = lanes
+    def __init__(self, context: FastLaneContext) -> None:
+        self._context = context
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._head: Head | None = None
-        self._body = 0
-        """Where the body starts, once the head is known."""
+        self._body_start = 0
+        """Index in the buffer, once the head is complete."""
         self._parts: list[bytes] = []
-        """What came of a body after the buffer's content, and how much of it is still missing."""
+        """Pieces of a body after the buffer's content, and the number of bytes that are still missing."""
         self._missing = 0
         self._task: asyncio.Task[None] | None = None
-        self._held = False
-        self._paused = False
-        self._since = monotonic()
+        self._write_paused = False
+        self._read_paused = False
+        self._waiting_since = monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody is there."""
+        """Register the connection."""
         self._transport = cast(asyncio.Transport, transport)
-        self._lanes.open.add(self)
+        self._context.connections.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Nobody is there any more; what is in hand is finished for the ledger's sake."""
+        """Forget the connection; a request in progress is finished, for the ledger."""
         self._transport = None
-        self._lanes.open.discard(self)
+        self._context.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came."""
+        """Collect bytes, and answer the request that is complete."""
         if self._missing > 0:
             self._parts.append(data)
             self._missing -= len(data)
@@ -84,108 +84,112 @@ class FastLaneConnection(asyncio.Protocol):
             self._parts.clear()
         else:
             self._buffer = self._buffer + data if self._buffer else data
-            self._since = monotonic()
-        if self._task is None and not self._held:
-            self._work_off()
-        elif len(self._buffer) > _MOST_WAITING and not self._paused and self._transport:
-            self._paused = True
+            self._waiting_since = monotonic()
+        if self._task is None and not self._write_paused:
+            self._answer_buffered()
+        elif len(self._buffer) > _MAX_BUFFERED_BYTES and not self._read_paused and self._transport:
+            self._read_paused = True
             self._transport.pause_reading()
 
     def pause_writing(self) -> None:
-        """The client does not read: no more answers until it does."""
-        self._held = True
+        """The client does not read: answer no more until it does."""
+        self._write_paused = True
 
     def resume_writing(self) -> None:
-        """It reads again."""
-        self._held = False
+        """The client reads again."""
+        self._write_paused = False
         if self._task is None:
-            self._work_off()
+            self._answer_buffered()
 
-    def look_at_clock(self, now: float) -> None:
-        """Nobody keeps a place by sending nothing."""
-        waited = now - self._since
-        if self._task is None and self._head is not None and waited > self._lanes.body_deadline:
+    def enforce_deadlines(self, now: float) -> None:
+        """Close it when it was idle too long; hand it over when its body does not arrive, for the 408."""
+        waited = now - self._waiting_since
+        if self._task is None and self._head is not None and waited > self._context.body_deadline:
             self._hand_over()
-        elif self._task is None and self._head is None and waited > self._lanes.keep_alive:
+        elif self._task is None and self._head is None and waited > self._context.keep_alive:
             self.abort()
 
     def close_if_idle(self) -> None:
-        """Close it unless a request is in hand or on its way."""
+        """Close it unless a request is in progress or arriving."""
         if self._task is None and not self._buffer and self._transport:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close it, whatever is in hand."""
+        """Close it at once."""
         if self._transport:
             self._transport.abort()
 
-    def _work_off(self) -> None:
-        """Answer the request that has wholly come; what it came with, if anything, is not for the lane."""
-        if self._buffer and self._task is None and not self._held and self._transport is not None:
+    def _answer_buffered(self) -> None:
+        """Answer the request in the buffer if it is complete; hand over if more than one request is there."""
+        if self._buffer and self._task is None and not self._write_paused and self._transport is not None:
             head = self._head
             if head is None:
                 head = self._next_head()
                 if head is None:
                     return self._hand_over()
                 self._head = head
-            end = self._body + head.length
+            end = self._body_start + head.length
             self._missing = end - len(self._buffer)
             if self._missing > 0:
                 return None
             if self._missing < 0:
                 return self._hand_over()
-            body, self._buffer, self._head = self._buffer[self._body :], b"", None
+            body, self._buffer, self._head = self._buffer[self._body_start :], b"", None
             self._answer(head, body)
-        if self._paused and len(self._buffer) <= _MOST_WAITING and self._transport is not None:
-            self._paused = False
+        if self._read_paused and len(self._buffer) <= _MAX_BUFFERED_BYTES and self._transport is not None:
+            self._read_paused = False
             self._transport.resume_reading()
 
     def _next_head(self) -> Head | None:
-        """The head that the buffer starts with; None when it is not for the lane, or not all there."""
-        if not self._buffer.startswith(_PLAIN):
+        """The head that the buffer starts with; None when it is not for the lane, or not complete."""
+        if not self._buffer.startswith(_PLAIN_START):
             return None
-        end = self._buffer.find(_END, 0, LONGEST_HEAD)
+        end = self._buffer.find(_HEAD_END, 0, MAX_HEAD_BYTES)
         if end < 0:
             return None
-        self._body = end + len(_END)
-        head = self._lanes.heads.read(self._buffer[: self._body])
-        return head if head is not None and head.length <= self._lanes.body_limit else None
+        self._body_start = end + len(_HEAD_END)
+        head = self._context.heads.read(self._buffer[: self._body_start])
+        return head if head is not None and head.length <= self._context.body_limit else None
 
     def _answer(self, head: Head, body: bytes) -> None:
-        if not self._lanes.turns.has_time() and not self._lanes.drain_state.draining:
-            return self._write(self._lanes.answers.busy())
-        checks = self._lanes.checks
+        context = self._context
+        if not context.checks.admission.has_capacity():
+            return self._write(context.responses.overloaded())
         try:
-            client = self._lanes.access.known(head.authorization)
+            client = context.authenticator.known(head.authorization)
             if client is None or head.batch:
-                reply = self._reply(head, body)
+                answer = self._full_answer(head, body)
             else:
-                answered = checks.at_once(client, body)
-                if not isinstance(answered, LookupKeys):
-                    return self._send(answered)
-                reply = checks.reply_in_time(client, answered)
+                allowed = context.checks.try_allow(client, body)
+                if not isinstance(allowed, LookupKeys):
+                    return self._send(allowed)
+                answer = self._decide(client, allowed)
         except Exception as error:
             return self._send_problem(error, head.route)
-        self._task = asyncio.create_task(self._answer_in_time(reply, head.route))
+        self._task = asyncio.create_task(self._answer_later(answer, head.route))
         return None
 
-    async def _reply(self, head: Head, body: bytes) -> Reply:
-        client = await self._lanes.access.client_with(head.authorization)
-        checks = self._lanes.checks
-        return await (checks.reply_to_batch(client, body) if head.batch else checks.reply_to_check(client, body))
+    async def _full_answer(self, head: Head, body: bytes) -> bytes:
+        client = await self._context.authenticator.client_with(head.authorization)
+        if head.batch:
+            return await self._context.batches.answer(client, body)
+        return (await self._context.checks.check(client, body)).body
 
-    async def _answer_in_time(self, reply: Coroutine[None, None, Reply], route: str) -> None:
+    async def _decide(self, client: Client, lookup: LookupKeys) -> bytes:
+        return (await self._context.checks.decide(client, lookup)).body
+
+    async def _answer_later(self, answer: Coroutine[None, None, bytes], route: str) -> None:
         try:
-            body = (await reply).body
+            body = await answer
         except Exception as error:
             self._send_problem(error, route)
         else:
             self._send(body)
         self._task = None
-        self._work_off()
+        self._answer_buffered()
 
     def _send(self, body: bytes) -> None:
-        self._write(b"%b%d%b\r\n\r\n%b" % (self._lanes.answers.ok(), len(body), self._last_words(), body))
+        self._write(b"%b%d%b\r\n\r\n%b" % (self._context.responses.ok_head(), len(body), self._last_header(), body))
 
     def _send_problem(self, error: Exception, route: str) -> None:
         problem = problem_of(error)
@@ -193,34 +197,34 @@ class FastLaneConnection(asyncio.Protocol):
             _log.error("internal_error", error=type(error).__name__, exc_info=error)
             problem = ProblemError("internal_error")
         record_problem(problem, route)
-        self._write(problem_bytes(problem, closing=self._lanes.drain_state.draining))
+        self._write(problem_response(problem, closing=self._context.drain_state.draining))
 
-    def _last_words(self) -> bytes:
-        """Before the end of an answer's head: while draining, that the connection goes elsewhere."""
-        return _CLOSE if self._lanes.drain_state.draining else b""
+    def _last_header(self) -> bytes:
+        """``Connection: close`` while draining."""
+        return _CLOSE_HEADER if self._context.drain_state.draining else b""
 
-    def _write(self, answer: bytes) -> None:
+    def _write(self, response: bytes) -> None:
         if self._transport is None:
             return
-        self._lanes.write_batch.put(self._transport, answer)
-        if self._lanes.drain_state.draining:
-            self._lanes.write_batch.send()
+        self._context.write_batch.put(self._transport, response)
+        if self._context.drain_state.draining:
+            self._context.write_batch.send()
             self._buffer = b""
             self._transport.close()
 
     def _hand_over(self) -> None:
-        """Give the connection to aiohttp, from the request on that is not for the lane."""
+        """Give the connection to aiohttp, starting with the request that is not for the lane."""
         transport, received = self._transport, b"".join((self._buffer, *self._parts))
         assert transport is not None
-        self._lanes.write_batch.send()  # what was answered before comes before what aiohttp answers
+        self._context.write_batch.send()  # earlier responses come before those of aiohttp
         self._transport, self._buffer = None, b""
         self._parts.clear()
-        self._lanes.open.discard(self)
-        protocol = self._lanes.elsewhere()
+        self._context.connections.discard(self)
+        protocol = self._context.fallback()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if self._paused:
+        if self._read_paused:
             transport.resume_reading()
-        if self._held:
+        if self._write_paused:
             protocol.pause_writing()
         protocol.data_received(received)

@@ -1,32 +1,32 @@
-"""Answers of one turn of the event loop, sent together at its end.
+"""Responses of one event-loop iteration, sent together at its end.
 
-Each send may wake whoever waits for it, on another core, which costs more than the rest of the sending. Answers that
-leave close together find it awake.
+A send may wake the process that waits for it, on another core, which costs more than the send itself. Responses that
+are sent close together find it awake.
 """
 
 import asyncio
 
-_AT_ONCE = 16
-"""Answers that wait for each other: the first of them for less than a millisecond."""
+_BATCH_RESPONSES = 16
+"""Responses that wait for each other: the first of them for less than a millisecond."""
 
 
 class WriteBatch:
-    """What one process has answered and not yet sent. Whoever closes a connection sends first."""
+    """The responses that one process has not sent yet. Call ``send`` before closing a connection."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
 
-    def put(self, transport: asyncio.Transport, answer: bytes) -> None:
-        """Send that at the end of this turn, or sooner."""
+    def put(self, transport: asyncio.Transport, response: bytes) -> None:
+        """Send it at the end of this iteration, or sooner."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.send)
-        self._waiting.append((transport, answer))
-        if len(self._waiting) >= _AT_ONCE:
+        self._waiting.append((transport, response))
+        if len(self._waiting) >= _BATCH_RESPONSES:
             self.send()
 
     def send(self) -> None:
-        """Send what waits, in its order; to a connection that is gone, nothing."""
+        """Send what waits, in order; nothing to a connection that is closed."""
         waiting, self._waiting = self._waiting, []
-        for transport, answer in waiting:
+        for transport, response in waiting:
             if not transport.is_closing():
-                transport.write(answer)
+                transport.write(response)

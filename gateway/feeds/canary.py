@@ -22,7 +22,8 @@ from gateway.feeds.delivery import ValidatedRecord, validate_delivery
 from gateway.feeds.publish import FeedPublisher
 from gateway.metrics import CANARY_FAILED, CANARY_FLOWN, CANARY_SECONDS
 from gateway.web.problems import ProblemError
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import CreditGateError
 from rules.identity.forms import org_check, uscc_check
@@ -111,7 +112,7 @@ class Canary:
     async def _run_step(self, step: str, operation: str, listed: bool) -> float:
         """Publish one record, wait until the replica has it, and look the subject up; the seconds until then."""
         record = self._record(operation)
-        assert isinstance(record.verdict, Claim)
+        assert isinstance(record.verdict, FeedEvent)
         change = self.replica.change_of(record.verdict.key)
         published = await self.feed_publisher.publish(AUTHORITY, AUTHORITY, [record])
         published_at = monotonic()
@@ -152,6 +153,6 @@ class Canary:
         (validated,) = validate_delivery(
             body, "application/json", AUTHORITY, self.validator, today=today, now=milliseconds
         )
-        if not isinstance(validated.verdict, Claim):
+        if not isinstance(validated.verdict, FeedEvent):
             raise CanaryStateError(str(validated.verdict))
         return validated

@@ -10,7 +10,8 @@ import orjson
 from gateway.web.json_body import parse_json
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import NDJSON
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
 
 _JSON = ("application/json", "application/octet-stream", "text/json")
@@ -19,12 +20,12 @@ _MAX_RECORD_NO_CHARS = 128
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRecord:
-    """One record of a delivery: its claim, or why it is rejected. ``line`` is set where the source has lines."""
+    """One record of a delivery: its feed event, or why it is rejected. ``line`` is set where the source has lines."""
 
     index: int
     line: int | None
     record_no: str | None
-    verdict: Claim | InvalidRecordError
+    verdict: FeedEvent | InvalidRecordError
 
     def result(self) -> dict[str, Any]:
         """This record's entry in the receipt (``RecordResult`` of the API)."""
@@ -92,9 +93,9 @@ def _validate(
 ) -> ValidatedRecord:
     if isinstance(value, InvalidRecordError):
         return ValidatedRecord(index, line, None, value)
-    verdict: Claim | InvalidRecordError
+    verdict: FeedEvent | InvalidRecordError
     try:
-        verdict = validator.admit(value, today=today, default_version=now, sender=authority)
+        verdict = validator.validate(value, today=today, default_version=now, sender=authority)
     except InvalidRecordError as fault:
         verdict = fault
     return ValidatedRecord(index, line, record_no_of(value), verdict)

@@ -20,10 +20,11 @@ from gateway.feeds.publish import FeedPublisher, PublishedDelivery
 from gateway.feeds.upload_rows import BATCH_ROWS, UploadRows
 from gateway.metrics import SNAPSHOTS_HELD
 from gateway.web.problems import ProblemError
-from rules.admission.snapshot import news_of, removal_of
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.snapshot import changed_record, removal_of
+from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
-from rules.records.feed_bounds import Cause, snapshot_breach
+from rules.records.feed_bounds import QuarantineCause, exceeded_snapshot_bound
 from rules.records.feed_record import ListRecord
 from rules.vocabulary import ListColour
 from store.feeds.quarantine import Quarantine
@@ -42,7 +43,7 @@ class FullListResult(NamedTuple):
     published: int
     removed: int
     hold: str | None
-    cause: Cause | None
+    cause: QuarantineCause | None
 
     def document(self) -> dict[str, Any]:
         """Its part of the response."""
@@ -74,14 +75,14 @@ class FullListDelivery:
         absent = sorted(in_force - listed)
         department = self.validator.departments.find(upload.authority)
         assert department is not None
-        cause = snapshot_breach(len(in_force), len(absent), len(listed), department.bounds)
+        cause = exceeded_snapshot_bound(len(in_force), len(absent), len(listed), department.bounds)
         hold = await self.quarantine.hold(upload.authority, cause, upload.now) if cause else None
         if cause:
             SNAPSHOTS_HELD.labels(upload.authority, cause.value).inc()
             _log.error("feed_held", authority=upload.authority, cause=cause.value)
         published = await self._publish_changes(client, upload, on_published)
         removed = 0
-        if cause is not Cause.SNAPSHOT_EMPTY:
+        if cause is not QuarantineCause.SNAPSHOT_EMPTY:
             removed = await self._publish_removals(client, upload, absent, document_no, on_published)
         return FullListResult(len(listed), published, removed, hold, cause)
 
@@ -97,12 +98,12 @@ class FullListDelivery:
         return published
 
     async def _changes_of(self, batch: Sequence[ValidatedRecord]) -> list[ValidatedRecord]:
-        known = await self.snapshots.standing([row.verdict.key for row in batch if isinstance(row.verdict, Claim)])
+        known = await self.snapshots.standing([row.verdict.key for row in batch if isinstance(row.verdict, FeedEvent)])
         changes: list[ValidatedRecord] = []
         for row in batch:
-            assert isinstance(row.verdict, Claim)
+            assert isinstance(row.verdict, FeedEvent)
             assert isinstance(row.verdict.record, ListRecord)
-            record = news_of(row.verdict.record, known.get(row.verdict.key))
+            record = changed_record(row.verdict.record, known.get(row.verdict.key))
             if record is not None:
                 changes.append(replace(row, index=len(changes), verdict=replace(row.verdict, record=record)))
         return changes
@@ -123,7 +124,7 @@ class FullListDelivery:
                     document_no=document_no,
                     today=upload.today,
                 )
-                removals.append(ValidatedRecord(index, None, number, self.validator.claim(record, upload.now)))
+                removals.append(ValidatedRecord(index, None, number, self.validator.event_of(record, upload.now)))
             on_published(await self.feed_publisher.publish(client, upload.authority, removals))
         return len(absent)
 

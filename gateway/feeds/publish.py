@@ -9,7 +9,7 @@ from uuid import uuid4
 from config import topics
 from gateway.feeds.delivery import ValidatedRecord
 from gateway.metrics import DELIVERED
-from rules.admission.validator import Claim
+from rules.admission.feed_event import FeedEvent
 from rules.calendar import to_milliseconds
 from rules.records.feed_record import feed_record_json
 from store.broker.publisher import Message, Publisher
@@ -39,7 +39,7 @@ class FeedPublisher:
         """
         now = to_milliseconds(self.clock())
         results = [record.result() for record in records]
-        accepted = [record for record in records if isinstance(record.verdict, Claim)]
+        accepted = [record for record in records if isinstance(record.verdict, FeedEvent)]
         rejected = [result for result in results if result["status"] == "rejected"]
         DELIVERED.labels(authority, "queued").inc(len(accepted))
         DELIVERED.labels(authority, "rejected").inc(len(rejected))
@@ -57,7 +57,7 @@ class FeedPublisher:
 def _messages(receipt: str, accepted: Sequence[ValidatedRecord], now: int) -> list[Message]:
     messages = []
     for record in accepted:
-        assert isinstance(record.verdict, Claim)
+        assert isinstance(record.verdict, FeedEvent)
         headers = [
             (topics.RECEIPT_HEADER, f"{receipt}:{record.index}".encode()),
             (topics.ACCEPTED_HEADER, str(now).encode()),

@@ -10,7 +10,7 @@ from gateway.feeds.delivery import ValidatedRecord, record_no_of
 from gateway.feeds.upload import UploadedFile
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared, prepare
-from rules.admission.snapshot import refuse_foreign
+from rules.admission.snapshot import require_snapshot_record
 from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
 from rules.vocabulary import ListColour
@@ -53,11 +53,13 @@ class UploadRows:
             return ValidatedRecord(index, row.line, None, row.fault)
         record_no = record_no_of(row.record)
         try:
-            claim = self.validator.admit(row.record, today=self.today, default_version=self.now, sender=self.authority)
+            event = self.validator.validate(
+                row.record, today=self.today, default_version=self.now, sender=self.authority
+            )
             if self.colour is not None:
-                refuse_foreign(claim.record, self.colour)
+                require_snapshot_record(event.record, self.colour)
         except InvalidRecordError as fault:
             path = self.format.column_at(fault.path) or fault.path
             in_file = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
             return ValidatedRecord(index, row.line, record_no, in_file)
-        return ValidatedRecord(index, row.line, record_no, claim)
+        return ValidatedRecord(index, row.line, record_no, event)

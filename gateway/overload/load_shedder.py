@@ -1,65 +1,67 @@
-"""Whether this process keeps up: what comes in at one turn of the event loop, against the time there is for it.
+"""Whether this process keeps up: the work that one iteration of the event loop finds, against a bound.
 
-Checks that are answered from memory wait for nothing, so no bound on work in hand ever sees too many of them: they wait
-unread, in the kernel. But then each turn of the loop finds more of them than it can answer in good time. Once such
-turns outweigh the rest by more than a short rush would, for a second each turn answers a few and refuses the others,
-which costs little: whoever is served is served at once. After it all are let in again, to see whether it is over.
+Checks that are answered from memory never wait, so no limit on requests in progress sees too many of them: they queue
+unread in the kernel. But under overload each iteration of the event loop finds more of them than it can answer soon.
+When iterations with more than 5 ms of work exceed the idle budget (50 ms more than all other time), shed load for 1 s:
+each iteration answers a few requests and refuses the rest, which is cheap, so that an admitted request is answered
+promptly. After that second all are admitted again, to see whether the overload is over.
 """
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic, thread_time
 
-_RUSH = 0.005
-"""Seconds of work in one turn that are too many: some hundred checks, more than busy callers ever have under way."""
-_PATIENCE = 0.05
-"""Seconds by which turns that were too long may outweigh other time until somebody is refused."""
-_SHARE = 0.0004
-"""Seconds of work for those who are served at each turn while others are refused."""
-_REFUSING = 1.0
-"""Seconds for which that goes on; what a refusal says in ``Retry-After``."""
+_LONG_ITERATION_S = 0.005
+"""Work in one iteration that is too much: some hundred checks, more than busy callers ever have in flight."""
+_OVERLOAD_BUDGET_S = 0.05
+"""Time by which long iterations may exceed other time before load is shed."""
+_ADMITTED_WORK_S = 0.0004
+"""Work per iteration that is admitted while load is shed."""
+_SHED_INTERVAL_S = 1.0
+"""How long load is shed; the ``Retry-After`` of a refusal."""
 
 
 class LoadShedder:
-    """The turns of one event loop. ``clock`` gives seconds; ``work`` those in which its thread had the processor.
+    """Watches the iterations of one event loop.
 
-    To be held up by other programs is not to be asked too much.
+    ``clock`` gives monotonic time and ``work`` CPU time of the thread, in seconds: CPU time, because a thread that is
+    held up by other programs is not overloaded.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic, work: Callable[[], float] = thread_time) -> None:
         self._clock, self._work = clock, work
-        self._under_way = self._too_long = False
+        self._in_iteration = self._too_long = False
         self._began = self._ended = clock()
         self._work_before = 0.0
-        self._outweigh = 0.0
-        self._refusing_until = 0.0
-        self._refusing = False
+        self._excess = 0.0
+        self._shed_until = 0.0
+        self._shedding = False
 
-    def has_time(self) -> bool:
-        """Whether there is time for one more; to be asked once for each request."""
-        if not self._under_way:
+    def has_capacity(self) -> bool:
+        """Whether one more request is admitted; ask once per request."""
+        if not self._in_iteration:
             self._begin()
             return True
-        if self._work() - self._work_before <= (_SHARE if self._refusing else _RUSH):
+        if self._work() - self._work_before <= (_ADMITTED_WORK_S if self._shedding else _LONG_ITERATION_S):
             return True
         self._too_long = True
-        return not self._refusing
+        return not self._shedding
 
     def _begin(self) -> None:
         now = self._clock()
-        if self._refusing and now >= self._refusing_until:
-            # Where it is not over, one more turn that is too long, and it goes on.
-            self._refusing, self._outweigh, self._ended = False, _PATIENCE, self._refusing_until
-        self._outweigh = max(0.0, self._outweigh - (now - self._ended))
-        self._began, self._under_way, self._too_long = now, True, False
+        if self._shedding and now >= self._shed_until:
+            # If the overload is not over, one more long iteration starts the next interval.
+            self._shedding, self._excess, self._ended = False, _OVERLOAD_BUDGET_S, self._shed_until
+        self._excess = max(0.0, self._excess - (now - self._ended))
+        self._began, self._in_iteration, self._too_long = now, True, False
         self._work_before = self._work()
-        asyncio.get_running_loop().call_soon(self._end)  # when all that came at this turn was taken in
+        asyncio.get_running_loop().call_soon(self._end)  # after every request that this iteration found
 
     def _end(self) -> None:
         now = self._clock()
-        took, self._ended, self._under_way = now - self._began, now, False
-        if self._refusing:
+        took, self._ended, self._in_iteration = now - self._began, now, False
+        if self._shedding:
             return
-        self._outweigh = max(0.0, self._outweigh + (took if self._too_long else -took))
-        if self._outweigh > _PATIENCE:
-            self._refusing, self._refusing_until = True, now + _REFUSING
+        self._excess = max(0.0, self._excess + (took if self._too_long else -took))
+        if self._excess > _OVERLOAD_BUDGET_S:
+            self._shedding, self._shed_until = True, now + _SHED_INTERVAL_S

@@ -1,7 +1,8 @@
-"""How much one client may ask: a bucket of tokens for each, in each gateway process. One check is one token.
+"""How much one client may ask: a token bucket per client in each gateway process. One check costs one token.
 
-The bucket holds ``burst`` tokens and fills by ``rate`` a second. Whoever asks for more than a bucket can ever hold
-needs a full one and pays the whole price: it waits its turn, is not refused for ever, and gets no more in the long run.
+A bucket holds ``burst`` tokens and is refilled at ``rate`` a second. A request that costs more than a bucket can hold
+needs a full bucket and pays the whole price, so that the level goes below zero: it is not refused for ever, and the
+client gets no more in the long run.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from gateway.metrics import REFUSED
 from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
-_ROUNDING = 1e-9
-"""Tokens that rounding may take from a bucket without anybody being refused for it."""
+_ROUNDING_TOKENS = 1e-9
+"""Tokens that may be missing by rounding alone."""
 
 
 @dataclass(slots=True)
@@ -30,12 +31,12 @@ class Bucket:
         self.level = self.burst
 
     def take(self, cost: float, now: float) -> float:
-        """Take ``cost`` tokens and return 0; or take none and return the seconds after which to ask again."""
-        if now > self.filled_at:  # a clock that stands still or goes back fills nothing
+        """Take ``cost`` tokens and return 0; or take none and return the seconds until they are there."""
+        if now > self.filled_at:  # a clock that stands still or goes back adds nothing
             self.level = min(self.burst, self.level + (now - self.filled_at) * self.rate)
             self.filled_at = now
         missing = min(cost, self.burst) - self.level
-        if missing > _ROUNDING:
+        if missing > _ROUNDING_TOKENS:
             return missing / self.rate
         self.level -= cost
         return 0.0
@@ -43,7 +44,7 @@ class Bucket:
 
 @dataclass(slots=True)
 class RateLimiter:
-    """The buckets of this process. A client's own rate keeps the proportion of burst to rate."""
+    """The buckets of this process. A client with a rate of its own keeps the proportion of burst to rate."""
 
     rate: float
     burst: float
@@ -51,7 +52,7 @@ class RateLimiter:
     _buckets: dict[str, Bucket] = field(default_factory=dict, init=False)
 
     def take(self, client: Client, cost: int = 1) -> None:
-        """Let the client's request in. Raises ``ProblemError`` 429 with when to come back."""
+        """Take the client's tokens. Raises ``ProblemError`` 429 with when to retry."""
         bucket = self._bucket(client)
         seconds = bucket.take(cost, self.clock())
         if seconds:
@@ -59,7 +60,7 @@ class RateLimiter:
             raise _problem(bucket, seconds)
 
     def pause_before(self, client: Client, cost: int) -> float:
-        """For one that is being served already: 0 when the tokens were taken, else the seconds to pause."""
+        """Take the tokens of a stream that is being answered and return 0; else the seconds to pause."""
         return self._bucket(client).take(cost, self.clock())
 
     def _bucket(self, client: Client) -> Bucket:

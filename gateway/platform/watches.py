@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from gateway.audit.buffer import AuditBuffer
 from gateway.checks.request import identifier_problem
-from gateway.overload.rate_limit import RateLimiter
+from gateway.overload.admission_control import AdmissionControl
 from gateway.web.auth import Authenticator
 from gateway.web.json_body import parse_json_as
 from gateway.web.officer_reason import operator_of
@@ -57,14 +57,14 @@ class WatchHandlers:
     watch_store: WatchStore
     subject_keys: SubjectKeys
     audit_buffer: AuditBuffer
-    rate_limiter: RateLimiter
+    admission_control: AdmissionControl
     clock: Callable[[], datetime]
 
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; an invalid number is refused by itself."""
         client = await self.authenticator.client_of(request)
         asked = parse_json_as(WatchesRequest, await read_body(request))
-        self.rate_limiter.take(client, max(1, len(asked.watches) + len(asked.remove)))
+        self.admission_control.take_tokens(client, max(1, len(asked.watches) + len(asked.remove)))
         operator = operator_of(asked.operator, client)
         purpose = (asked.purpose or client.grants.purpose or "").strip()
         if not purpose:
@@ -78,7 +78,7 @@ class WatchHandlers:
     async def get(self, request: web.Request) -> web.Response:
         """A page of the client's references, and how many there are."""
         client = await self.authenticator.client_of(request)
-        self.rate_limiter.take(client)
+        self.admission_control.take_tokens(client)
         limit, position = page_size(request.query), cursor_position(request.query, str)
         rows = await self.watch_store.page(client.id, position[0] if position else "", limit)
         watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]

@@ -14,6 +14,7 @@ from aiohttp import web
 from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.process.connection_limit import ConnectionLimit, room_for_connections
 from gateway.process.drain import drain
@@ -54,17 +55,20 @@ async def _serve(settings: Settings, listener: Listener) -> None:
     aiohttp_server = runner.server
     assert aiohttp_server is not None
     fast_lane = FastLaneServer(
-        app[CHECKS],
-        app[AUTHENTICATOR],
-        app[DRAIN_STATE],
-        aiohttp_server,
-        settings.body_limit,
-        settings.keep_alive,
-        settings.body_deadline,
+        FastLaneContext(
+            app[CHECKS].service,
+            app[CHECKS].batches,
+            app[AUTHENTICATOR],
+            app[DRAIN_STATE],
+            aiohttp_server,
+            settings.body_limit,
+            settings.keep_alive,
+            settings.body_deadline,
+        )
     )
 
     def open_connections() -> int:
-        return len(aiohttp_server.connections) + len(fast_lane.open)
+        return len(aiohttp_server.connections) + fast_lane.open_connections
 
     limit = ConnectionLimit(room_for_connections(settings.max_connections), open_connections)
     factory: Callable[[], asyncio.BaseProtocol] = fast_lane if settings.fast_lane else aiohttp_server

@@ -1,4 +1,4 @@
-"""POST /v1/tickets/verify: does a clearance still hold, at the moment of the commit."""
+"""POST /v1/tickets/verify: whether a clearance still holds when the transaction is committed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,9 @@ from msgspec import Meta, Struct
 from gateway.audit.buffer import AuditBuffer
 from gateway.data_freshness import DataFreshness, as_of
 from gateway.metrics import TICKETS_VERIFIED
-from gateway.overload.concurrency_limit import ConcurrencyLimit
-from gateway.overload.rate_limit import RateLimiter
+from gateway.overload.admission_control import AdmissionControl
 from gateway.policy_store import PolicyStore
-from gateway.tickets.signer import Clearance, TicketSigner, seen, why_void
+from gateway.tickets.signer import Clearance, TicketSigner, party_snapshots, void_reason
 from gateway.web.auth import Authenticator
 from gateway.web.json_body import parse_json_as
 from gateway.web.problems import ProblemError
@@ -30,43 +29,46 @@ from store.platforms.clients import Client
 from store.register.reader import LookUp
 from store.replica.reader import ReplicaReader
 
-_Line = Annotated[str, Meta(min_length=1, max_length=128)]
+_ShortText = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class VerifyRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The ticket, and what it is shown for."""
+    """The ticket, and the transaction it is presented for."""
 
     ticket: Annotated[str, Meta(min_length=1, max_length=65_536)]
-    scene: _Line
-    transaction_id: _Line
+    scene: _ShortText
+    transaction_id: _ShortText
 
 
 @dataclass(frozen=True, slots=True)
 class TicketHandler:
-    """Verifies tickets; one look-up each."""
+    """Verifies tickets, with one look-up each."""
 
-    access: Authenticator
+    authenticator: Authenticator
     tickets: TicketSigner
     reader: ReplicaReader
     keys: SubjectKeys
     policy_store: PolicyStore
     audit: AuditBuffer
     freshness: DataFreshness
-    limits: RateLimiter
-    gate: ConcurrencyLimit
+    admission: AdmissionControl
     clock: Callable[[], datetime]
 
     async def verify(self, request: web.Request) -> web.Response:
-        """Whether the ticket holds now, and why not. Raises ``RegisterUnavailableError``: not knowing is no answer."""
-        client = await self.access.client_of(request)
+        """Whether the ticket holds now, else the reason.
+
+        Raises ``ProblemError``, and ``RegisterUnavailableError``: without the register there is no answer.
+        """
+        self.admission.require_capacity()
+        client = await self.authenticator.client_of(request)
         body = await read_body(request)
-        self.limits.take(client)
-        with self.gate:
+        self.admission.take_tokens(client)
+        with self.admission.concurrency_limit:
             return await self._answer(client, parse_json_as(VerifyRequest, body))
 
-    async def _answer(self, client: Client, asked: VerifyRequest) -> web.Response:
-        clearance = self.tickets.read(asked.ticket)
-        if clearance is None or not self._is_for(clearance, client, asked):
+    async def _answer(self, client: Client, request: VerifyRequest) -> web.Response:
+        clearance = self.tickets.read(request.ticket)
+        if clearance is None or not self._is_for(clearance, client, request):
             raise ProblemError("ticket_invalid", path="$.ticket")
         now = self.clock()
         targets = [clearance.transaction, *([clearance.account] if clearance.account else [])]
@@ -74,7 +76,7 @@ class TicketHandler:
         found = await self.reader.look_up(keys, targets)
         reason = await self._reason(clearance, client, found, now)
         TICKETS_VERIFIED.labels(reason or "holds").inc()
-        self.audit.put(_entry(clearance, asked, reason, now))
+        self.audit.put(_entry(clearance, request, reason, now))
         return json_response(
             {
                 "holds": reason is None,
@@ -85,9 +87,9 @@ class TicketHandler:
             }
         )
 
-    def _is_for(self, clearance: Clearance, client: Client, asked: VerifyRequest) -> bool:
-        target = self.keys.lock_target(client.id, LockScope.TRANSACTION, asked.transaction_id)
-        return (clearance.client, clearance.scene, clearance.transaction) == (client.id, asked.scene, target)
+    def _is_for(self, clearance: Clearance, client: Client, request: VerifyRequest) -> bool:
+        target = self.keys.lock_target(client.id, LockScope.TRANSACTION, request.transaction_id)
+        return (clearance.client, clearance.scene, clearance.transaction) == (client.id, request.scene, target)
 
     async def _reason(self, clearance: Clearance, client: Client, found: LookUp, now: datetime) -> str | None:
         policy = self.policy_store.current
@@ -96,17 +98,17 @@ class TicketHandler:
             return "expired"
         if scene is None:
             return "policy_changed"
-        await self.freshness.look_again(scene)
-        for unknown in self.freshness.about(scene, found.state, None):
+        await self.freshness.refresh_if_unreliable(scene)
+        for unknown in self.freshness.unknowns(scene, found.state, None):
             return unknown.code
         party_keys = [(party.subject_key, party.name_key) for party in clearance.seen]
         today = civil_day(now)
-        now_seen = seen(party_keys, found, client.grants.classes, today)
-        return why_void(clearance, now_seen, found, policy, today)
+        snapshots = party_snapshots(party_keys, found, client.grants.classes, today)
+        return void_reason(clearance, snapshots, found, policy, today)
 
 
-def _entry(clearance: Clearance, asked: VerifyRequest, reason: str | None, now: datetime) -> DecisionEntry:
-    """Who looked again, why and when: as the check that the ticket came from."""
+def _entry(clearance: Clearance, request: VerifyRequest, reason: str | None, now: datetime) -> DecisionEntry:
+    """The entry of a verification, with the operator and purpose of the check that issued the ticket."""
     return DecisionEntry(
         id=f"dec_{uuid4().hex}",
         decided_at=to_milliseconds(now),
@@ -114,7 +116,7 @@ def _entry(clearance: Clearance, asked: VerifyRequest, reason: str | None, now: 
         operator=clearance.operator,
         purpose=clearance.purpose,
         scene=clearance.scene,
-        transaction_id=asked.transaction_id,
+        transaction_id=request.transaction_id,
         outcome="ticket_void" if reason else "ticket_holds",
         detail=orjson.dumps({"ticket_of": clearance.decision, "reason": reason}),
     )

@@ -1,7 +1,7 @@
-"""Clearance tickets: an answer that let a transaction go on, to be shown again when it is committed.
+"""Clearance tickets: an answer that let a transaction pass, presented again when the transaction is committed.
 
-A ticket says what was seen then, by keys and digests only, signed under the deployment's pepper; whether it
-still holds is one look-up. It closes the gap between check and use that a bidding takes days to cross.
+A ticket says what the register showed at the check, as keys and digests only, signed under the deployment's pepper.
+One look-up tells whether it still holds. It closes the gap between check and use, which is days long in a bidding.
 """
 
 import base64
@@ -23,8 +23,8 @@ from rules.vocabulary import DataClass
 from store.register.reader import LookUp
 
 
-class Seen(Struct, frozen=True, omit_defaults=True, array_like=True):
-    """One party as the ticket keeps it: its two keys, and digests of the listings that were found under them."""
+class PartySnapshot(Struct, frozen=True, omit_defaults=True, array_like=True):
+    """One party in a ticket: its two register keys, and digests of the listings that were found under them."""
 
     subject_key: str | None
     name_key: str | None
@@ -32,7 +32,7 @@ class Seen(Struct, frozen=True, omit_defaults=True, array_like=True):
 
 
 class Clearance(Struct, frozen=True):
-    """What a ticket says. Moments are milliseconds."""
+    """The content of a ticket. Times are milliseconds."""
 
     decision: str
     client: str
@@ -41,52 +41,54 @@ class Clearance(Struct, frozen=True):
     account: str | None
     operator: str
     purpose: str
-    seen: tuple[Seen, ...]
+    seen: tuple[PartySnapshot, ...]
     epoch: str
     policy: str
     expires: int
 
 
 class TicketSigner:
-    """Makes tickets and reads them."""
+    """Signs tickets, and reads those that it signed."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
 
     def make(self, clearance: Clearance) -> dict[str, str]:
-        """The ticket as it is handed out."""
-        said = msgspec.json.encode(clearance)
-        token = f"{_text(said)}.{_text(self._keys.ticket(said))}"
+        """The ticket in the form of an answer."""
+        content = msgspec.json.encode(clearance)
+        token = f"{_text(content)}.{_text(self._keys.ticket(content))}"
         return {"token": token, "expires_at": rfc3339(from_milliseconds(clearance.expires))}
 
     def read(self, token: str) -> Clearance | None:
-        """What a ticket says, if it is one of ours."""
-        said, _, signature = token.partition(".")
+        """The content of a ticket; None unless it was signed here and is spelled as it was issued."""
+        text, _, signature = token.partition(".")
         try:
-            data, given = _bytes(said), _bytes(signature)
+            content, given = _bytes(text), _bytes(signature)
         except (binascii.Error, ValueError):
             return None
-        if _text(data) != said or _text(given) != signature:
-            return None  # base64 leaves spare bits in the last character: one ticket has one spelling
-        if not hmac.compare_digest(self._keys.ticket(data), given):
+        if _text(content) != text or _text(given) != signature:
+            return None  # base64 has spare bits in the last character: only one spelling of a ticket is valid
+        if not hmac.compare_digest(self._keys.ticket(content), given):
             return None
-        return msgspec.json.decode(data, type=Clearance)
+        return msgspec.json.decode(content, type=Clearance)
 
 
 def expiry(policy: Policy, scene: str, now: datetime) -> int:
-    """Until when a ticket of that scene may be used."""
+    """When a ticket of that scene expires, in milliseconds."""
     return to_milliseconds(now + timedelta(minutes=policy.pack.scenes[scene].ticket_minutes))
 
 
-def seen(
+def party_snapshots(
     party_keys: Sequence[tuple[str | None, str | None]], found: LookUp, visible: Collection[DataClass], today: date
-) -> tuple[Seen, ...]:
-    """What the register shows of these parties now, to a caller who may see those classes."""
-    return tuple(Seen(*keys, tuple(sorted(_digests(_concerning(keys, found), visible, today)))) for keys in party_keys)
+) -> tuple[PartySnapshot, ...]:
+    """What the register shows of these parties, to a caller who may see those classes."""
+    return tuple(
+        PartySnapshot(*keys, tuple(sorted(_digests(_concerning(keys, found), visible, today)))) for keys in party_keys
+    )
 
 
 def _concerning(keys: tuple[str | None, str | None], found: LookUp) -> Iterable[Listing]:
-    """Under the number all; under the name what no whole number of its own tells apart."""
+    """All listings under the number; under the name those that have no whole number of their own."""
     by_number, by_name = (found.listings.get(key, []) if key else [] for key in keys)
     yield from by_number
     yield from (listing for listing in by_name if keys[0] is None or not listing.filed_by_number)
@@ -100,27 +102,29 @@ def _digests(listings: Iterable[Listing], visible: Collection[DataClass], today:
     }
 
 
-def why_void(clearance: Clearance, now_seen: Sequence[Seen], found: LookUp, policy: Policy, today: date) -> str | None:
-    """Why a ticket holds no more, from what the register shows now; None when it holds."""
+def void_reason(
+    clearance: Clearance, snapshots: Sequence[PartySnapshot], found: LookUp, policy: Policy, today: date
+) -> str | None:
+    """Why a ticket is void, by what the register shows now (``snapshots``, ``found``); None when it holds."""
     if clearance.epoch != found.state.epoch:
         return "register_renewed"
     if found.locks:
         return "lock_held"
-    for then, after in zip(clearance.seen, now_seen, strict=True):
-        if set(after.listings) - set(then.listings):
+    for before, now in zip(clearance.seen, snapshots, strict=True):
+        if set(now.listings) - set(before.listings):
             return "listing_arrived"
-    known = any(then.listings for then in clearance.seen)
-    return "policy_changed" if known and _judged_otherwise(clearance, policy, today) else None
+    listed = any(before.listings for before in clearance.seen)
+    return "policy_changed" if listed and _policy_changed(clearance, policy, today) else None
 
 
-def _judged_otherwise(clearance: Clearance, policy: Policy, today: date) -> bool:
-    """Whether another policy is in force by now, or a rule of this one has begun to hold since."""
+def _policy_changed(clearance: Clearance, policy: Policy, today: date) -> bool:
+    """Whether another policy is in force, or a rule of this one took effect after the ticket was issued."""
     if clearance.policy != policy.digest:
         return True
-    lasting = timedelta(minutes=policy.pack.scenes[clearance.scene].ticket_minutes)
-    given_on = civil_day(from_milliseconds(clearance.expires) - lasting)
+    lifetime = timedelta(minutes=policy.pack.scenes[clearance.scene].ticket_minutes)
+    issued_on = civil_day(from_milliseconds(clearance.expires) - lifetime)
     rules = policy.rules_of(clearance.scene)
-    return any(rule.holds_on(today) and not rule.holds_on(given_on) for rule in rules)
+    return any(rule.holds_on(today) and not rule.holds_on(issued_on) for rule in rules)
 
 
 def _text(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What is cleared at once: only the plainly clear, answered as the long way answers it, and else nothing was done."""
+"""The fast allow: only checks without any listing, answered as the full decision answers them; else nothing is done."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
+from gateway.checks.batch import BatchService
 from gateway.checks.fast_allow import FastAllow
 from gateway.checks.handler import CheckHandler
 from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
@@ -80,20 +81,22 @@ async def handler(
         body(account_id="店铺-1"),
     ],
 )
-async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
+async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
     """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
-    at_once = handler.at_once(CLIENT, asked)
-    assert isinstance(at_once, bytes)
-    check = check_from(check_request_from(asked), CLIENT, handler.desk.policy_store.current, civil_day(NOON))
-    long_way = await handler.desk.answer(CLIENT, lookup_keys_of(handler.clearing.keys, CLIENT, check))
-    first, second = json.loads(at_once), json.loads(long_way.body)
+    fast = handler.service.try_allow(CLIENT, asked)
+    assert isinstance(fast, bytes)
+    check = check_from(
+        check_request_from(asked), CLIENT, handler.service.decision_service.policy_store.current, civil_day(NOON)
+    )
+    full = await handler.service.decide(CLIENT, lookup_keys_of(handler.service.fast_allow.keys, CLIENT, check))
+    first, second = json.loads(fast), json.loads(full.body)
     for answer in (first, second):
         answer.pop("decision_id")
         answer["as_of"].pop("heard_ms")
         answer["as_of"].pop("age_ms")
     assert first == second
     assert list(first) == list(second)
-    one, other = list(handler.clearing.audit._queue)[-2:]
+    one, other = list(handler.service.fast_allow.audit._queue)[-2:]
     assert (one.client, one.scene, one.outcome, one.transaction_id) == (
         other.client,
         other.scene,
@@ -101,7 +104,7 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
         other.transaction_id,
     )
     kept, kept_long = json.loads(one.detail), json.loads(other.detail)
-    assert kept["answer"] == json.loads(at_once)
+    assert kept["answer"] == json.loads(fast)
     assert (kept["check"], kept["account_id"]) == (kept_long["check"], kept_long["account_id"])
 
 
@@ -117,8 +120,8 @@ async def test_at_once_and_the_long_way_answer_the_same(handler: CheckHandler, a
 )
 async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
-    assert isinstance(handler.at_once(CLIENT, asked), LookupKeys)
-    assert not handler.clearing.audit._queue
+    assert isinstance(handler.service.try_allow(CLIENT, asked), LookupKeys)
+    assert not handler.service.fast_allow.audit._queue
 
 
 @pytest.mark.parametrize(
@@ -134,22 +137,22 @@ async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes
 async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler, asked: bytes, code: str) -> None:
     """By the same codes as anywhere."""
     with pytest.raises(ProblemError) as told:
-        handler.at_once(CLIENT, asked)
+        handler.service.try_allow(CLIENT, asked)
     assert told.value.code == code
-    assert not handler.clearing.audit._queue
+    assert not handler.service.fast_allow.audit._queue
 
 
 async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
     """What cannot be ruled out from memory is looked into."""
     with pytest.raises(ProblemError):
-        handler.at_once(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
-    target = handler.clearing.keys.lock_target(CLIENT.id, "transaction", "T-9")
-    handler.clearing.replica.note_lock(target)
-    assert isinstance(handler.at_once(CLIENT, body(transaction_id="T-9")), LookupKeys)
-    assert isinstance(handler.at_once(CLIENT, body()), bytes)
-    handler.clearing.replica._heard -= 10
-    assert handler.clearing.replica.state is ReplicaState.STALE
-    assert isinstance(handler.at_once(CLIENT, body()), LookupKeys)
+        handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
+    target = handler.service.fast_allow.keys.lock_target(CLIENT.id, "transaction", "T-9")
+    handler.service.fast_allow.replica.note_lock(target)
+    assert isinstance(handler.service.try_allow(CLIENT, body(transaction_id="T-9")), LookupKeys)
+    assert isinstance(handler.service.try_allow(CLIENT, body()), bytes)
+    handler.service.fast_allow.replica._heard -= 10
+    assert handler.service.fast_allow.replica.state is ReplicaState.STALE
+    assert isinstance(handler.service.try_allow(CLIENT, body()), LookupKeys)
 
 
 async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
@@ -158,7 +161,7 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
     asked, problems = body(), 0
     for _ in range(5):
         try:
-            assert isinstance(handler.at_once(slow, asked), bytes)
+            assert isinstance(handler.service.try_allow(slow, asked), bytes)
         except ProblemError as problem:
             problems += problem.code == "rate_limited"
     assert problems == 3
@@ -169,12 +172,12 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
 
     async def answered(number: str) -> dict[str, Any]:
         asked = body({"role": "applicant", "id": number}, scene="approval.licence")
-        return dict(json.loads((await handler.reply_to_check(CLIENT, asked)).body))
+        return dict(json.loads((await handler.service.check(CLIENT, asked)).body))
 
     first = await answered(LISTED)
     assert first["outcome"] == "lock"
     (lock,) = first["locks"]
-    ended = await handler.desk.locks.end(
+    ended = await handler.service.decision_service.locks.end(
         lock["id"],
         LockState.RELEASED,
         client="c",
@@ -186,7 +189,7 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert ended is not None
     freed = await answered(LISTED)
     assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
-    freshness = handler.desk.freshness
+    freshness = handler.service.decision_service.freshness
     freshness._known, freshness._looked = (
         FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {}),
         monotonic() + 60,
@@ -202,7 +205,7 @@ async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHand
 
     async def outcome(scene: str, role: str, number: int) -> str:
         asked = body({"role": role, "id": LISTED}, scene=scene, transaction_id=f"T-{number}")
-        return str(json.loads((await handler.reply_to_check(CLIENT, asked)).body)["outcome"])
+        return str(json.loads((await handler.service.check(CLIENT, asked)).body)["outcome"])
 
     assert await outcome("finance.loan", "borrower", 1) == "warn"
     assert await outcome("bidding.qualification", "bidder", 2) == "intercept"
@@ -215,7 +218,7 @@ async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHand
 
 async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> None:
     """Whoever else is due waits for a part of one of them at a time, however many there are."""
-    turn, taken, own = 0, Counter[int](), handler.clearing.at_once
+    turn, taken, own = 0, Counter[int](), handler.service.fast_allow.try_allow
 
     async def count_turns() -> None:
         nonlocal turn
@@ -223,14 +226,14 @@ async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> N
             turn += 1
             await asyncio.sleep(0)
 
-    def at_once(client: Client, asked: CheckRequest, open_targets: set[str]) -> bytes | LookupKeys:
+    def try_allow(client: Client, asked: CheckRequest, open_targets: set[str]) -> bytes | LookupKeys:
         taken[turn] += 1
         return own(client, asked, open_targets)
 
-    watched = replace(handler, clearing=cast(FastAllow, SimpleNamespace(at_once=at_once)))
+    watched = BatchService(replace(handler.service, fast_allow=cast(FastAllow, SimpleNamespace(try_allow=try_allow))))
     counting = asyncio.create_task(count_turns())
     batch = b'{"checks":[' + b",".join([body()] * 200) + b"]}"
-    replies = await asyncio.gather(*(watched.reply_to_batch(CLIENT, batch) for _ in range(3)))
+    replies = await asyncio.gather(*(watched.answer(CLIENT, batch) for _ in range(3)))
     counting.cancel()
-    assert [json.loads(reply.body)["counts"]["decided"] for reply in replies] == [200] * 3
+    assert [json.loads(reply)["counts"]["decided"] for reply in replies] == [200] * 3
     assert (max(taken.values()), sum(taken.values())) == (25, 600)

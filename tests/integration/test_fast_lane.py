@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.web.drain_state import DRAIN_STATE
 from rules.policy.unknown import Unknown
@@ -135,8 +136,19 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75)
     await runner.setup()
     assert runner.server is not None
+    checks = app[CHECKS]
+    checks.service.admission.load_shedder._work = lambda: 0.0  # logged tracebacks of bad HTTP are work too
     lanes = FastLaneServer(
-        app[CHECKS], app[AUTHENTICATOR], app[DRAIN_STATE], runner.server, settings.body_limit, 75, 30
+        FastLaneContext(
+            checks.service,
+            checks.batches,
+            app[AUTHENTICATOR],
+            app[DRAIN_STATE],
+            runner.server,
+            settings.body_limit,
+            75,
+            30,
+        )
     )
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(made, "127.0.0.1", 0) for made in (lanes, runner.server)]
@@ -197,7 +209,7 @@ async def test_the_lane_is_taken(doors: Doors) -> None:
     for request, inside in ((doors.check(), 1), (doors.check(), 1), (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 0)):
         writer.write(request)
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
-        assert len(doors.lanes.open) == inside
+        assert doors.lanes.open_connections == inside
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))  # type: ignore[index]
     writer.close()
@@ -370,7 +382,7 @@ async def test_a_ticket_is_void_while_a_feed_it_relies_on_is_in_doubt(doors: Doo
         return {"holds": json.loads(found[1]), "reason": json.loads(found[2])}
 
     assert await verified() == {"holds": True, "reason": None}
-    freshness = doors.lanes.checks.desk.freshness
+    freshness = doors.lanes.context.checks.decision_service.freshness
     freshness._known = FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {})
     freshness._looked = monotonic() + 60
     assert await verified() == {"holds": False, "reason": "feed_held"}
@@ -391,3 +403,58 @@ async def test_a_batch_does_not_forget_what_it_locked(doors: Doors) -> None:
     assert outcomes[1] == re.findall(rb'"outcome":"(\w+)","scene"', alone)[0]
     assert outcomes[3] == b"allow"
     assert outcomes[0] in (b"lock", b"intercept")
+
+
+def answered(answer: tuple[int, dict[str, str], Any]) -> tuple[int, str, bool]:
+    status, headers, body = answer
+    return status, headers.get("retry-after", ""), b'"code":"overloaded"' in body
+
+
+async def test_both_servers_shed_load_by_the_same_rule(doors: Doors) -> None:
+    """Without capacity, checks, batches, tickets and proxied checks are 503 on both; other routes are served."""
+    shedder = doors.lanes.context.checks.admission.load_shedder
+    requests = [
+        doors.check(),
+        doors.post(b"{}", target="/v1/checks/batch"),
+        doors.post(b"{}", target="/v1/tickets/verify"),
+        doors.check().replace(b"POST /v1/checks", b"GET /v1/authz"),
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]
+    shedder.has_capacity = lambda: False  # type: ignore[method-assign]
+    for request, status in zip(requests, (503, 503, 503, 503, 200), strict=True):
+        lane, plain = await doors.both(request)
+        assert lane.answers == plain.answers, request[:40]
+        assert (lane.closed, plain.closed) == (False, False)
+        assert answered(lane.answers[0])[0] == status
+        assert status == 200 or answered(lane.answers[0]) == (503, "1", True)
+    drain_state = doors.lanes.context.drain_state
+    drain_state.draining = True
+    lane, plain = await doors.both(doors.check())
+    assert (lane.statuses, plain.statuses) == ([200], [200]), "who drains answers the last request of a connection"
+    drain_state.draining = False
+
+
+async def test_aiohttp_sheds_a_lasting_overload(doors: Doors) -> None:
+    """Each look at the processor's clock costs a millisecond: of fifty that ask at once, some are served, most not."""
+    shedder, work = doors.lanes.context.checks.admission.load_shedder, 0.0
+
+    def passing() -> float:
+        nonlocal work
+        work += 0.001
+        return work
+
+    shedder._work = shedder._clock = passing
+    request = doors.check()
+    streams = [await asyncio.open_connection("127.0.0.1", doors.plain) for _ in range(50)]
+    statuses = list[int]()
+    for _ in range(12):
+        for _, writer in streams:
+            writer.write(request)
+        heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in streams]
+        for (reader, _), head in zip(streams, heads, strict=True):
+            await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))  # type: ignore[index]
+        statuses = [int(head.split(b" ")[1]) for head in heads]
+    for _, writer in streams:
+        writer.close()
+    assert set(statuses) == {200, 503}
+    assert statuses.count(503) > statuses.count(200)

@@ -92,7 +92,7 @@ async def handler(
 
 async def heard(handler: CheckHandler) -> None:
     """Until the replica has heard of Redis a moment ago, however busy the machine is."""
-    while handler.clearing.replica.heard_ms > 300:  # noqa: ASYNC110 - another task's state
+    while handler.service.fast_allow.replica.heard_ms > 300:  # noqa: ASYNC110 - another task's state
         await asyncio.sleep(0.01)
 
 
@@ -113,7 +113,7 @@ async def test_a_check_of_an_unlisted_subject_costs_no_more_calls_than_it_did(ha
         body = json.dumps(check_of(serial)).encode()
         await heard(handler)
         with counted() as found:
-            reply = await handler.reply_to_check(CLIENT, body)
+            reply = await handler.service.check(CLIENT, body)
         answer = json.loads(reply.body)
         assert (answer["outcome"], answer["indeterminate"]) == ("allow", False)
         costs.append(found.calls)
@@ -124,9 +124,9 @@ async def test_each_subject_of_a_batch_costs_no_more_calls_than_it_did(handler: 
     """As many as are answered in one go: each costs less than one alone."""
     count = 25
     body = json.dumps({"checks": [check_of(serial) for serial in range(count)]}).encode()
-    await handler.reply_to_batch(CLIENT, body)
+    await handler.batches.answer(CLIENT, body)
     await heard(handler)
     with counted() as found:
-        reply = await handler.reply_to_batch(CLIENT, body)
-    assert json.loads(reply.body)["counts"] == {"checks": count, "decided": count, "problems": 0}
+        reply = await handler.batches.answer(CLIENT, body)
+    assert json.loads(reply)["counts"] == {"checks": count, "decided": count, "problems": 0}
     assert 0 < found.calls / count <= MOST_FOR_EACH_OF_A_BATCH

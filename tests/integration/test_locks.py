@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.background import keep_locks_shown
-from gateway.checks.lock_planner import held_locks
+from gateway.checks.held_locks import repair_lock_keys
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.vocabulary import LockScope
 from store.db.schema import decisions, lock_changes, locks
@@ -303,8 +303,8 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
     (second,) = await held(road, request("bidder-17", TAX), number=2)
     place = register_keys.LOCK + second.target_key
     await road.redis.set(place, first.id)
-    targets = {LockScope.ACCOUNT: second.target_key}
-    found = await held_locks(road.locks, targets, {second.target_key: first.id}, NOW, certain=True)
+    found = await road.locks.held_on([second.target_key], NOW)
+    await repair_lock_keys(road.locks, {second.target_key: first.id}, found)
     assert [lock.id for lock in found] == [second.id]
     assert await road.redis.get(place) == second.id.encode()
 

@@ -20,9 +20,9 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.api_docs import openapi_document
 from gateway.app import build_app
-from gateway.checks.handler import BatchRequest
+from gateway.checks.batch import BatchRequest
 from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
-from gateway.checks.response import DecisionContext, answer
+from gateway.checks.response import DecisionContext, decision_body
 from gateway.feeds.delivery import validate_delivery
 from gateway.platform.decisions import FeedbackRequest
 from gateway.platform.watches import WatchesRequest, WatchRequest
@@ -31,12 +31,14 @@ from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
 from gateway.web.problem_codes import PROBLEMS
 from gateway.web.problems import ProblemError, serialise
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.faults import RECORD_FAULTS
-from rules.identity.faults import FAULTS
+from rules.identity.faults import IDENTIFIER_FAULTS
 from rules.identity.subject import SubjectKeys
 from rules.listings.life import State
-from rules.policy.decision import Match, decide
+from rules.policy.decision import decide
+from rules.policy.matching import Match
 from rules.policy.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
 from store.ledger.feed_events import RecordOutcome
@@ -195,7 +197,7 @@ def test_basic_is_for_pages_only() -> None:
         (enum("ListingCause"), {*State, "struck", "corrected"} - {State.IN_FORCE}),
         (enum("UnknownCause"), {*REGISTER_CAUSES, *FEED_CAUSES}),
         (set(SCHEMAS["Scene"]["examples"]), POLICY.pack.scenes.keys()),
-        (enum("IdentifierFaultCode"), FAULTS.keys()),
+        (enum("IdentifierFaultCode"), IDENTIFIER_FAULTS.keys()),
         (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
         (set(SCHEMAS["RecordResult"]["properties"]["status"]["enum"]), {"queued", *RecordOutcome}),
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
@@ -237,7 +239,7 @@ def test_example_deliveries_are_accepted(media_type: str, value: object) -> None
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
     judged = validate_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
-    assert [item.verdict for item in judged if not isinstance(item.verdict, Claim)] == []
+    assert [item.verdict for item in judged if not isinstance(item.verdict, FeedEvent)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
 
@@ -274,7 +276,7 @@ def test_a_decision_has_the_described_form() -> None:
     check = check_from(check_request_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
     listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
-    judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]
+    judged = [(party.profile, found) for party, found in zip(check.parties, matches, strict=True)]
     verdict = decide(POLICY, check.transaction, judged, TODAY)
     decision, lock_id = f"dec_{'0' * 32}", f"lock_{'0' * 32}"
     lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, "held", 2, 3)
@@ -282,8 +284,7 @@ def test_a_decision_has_the_described_form() -> None:
     state = RegisterState("epoch", 3, 2, 4, 5)
     ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}
     found = DecisionContext(decision, check, verdict, verdict.outcome, [lock], unknown, state, NOON, NOON, ticket)
-    document = answer(found, POLICY, DEPARTMENTS)
-    shown = orjson.loads(orjson.dumps(document))
+    shown = orjson.loads(decision_body(found, POLICY, DEPARTMENTS))
     assert shown["outcome"] == "intercept"
     assert shown["subjects"][1]["notes"]
     assert shown["remedy"]

@@ -1,21 +1,21 @@
-"""The prepared answer is the answer: byte for byte what the long way makes when nothing is found."""
+"""The prepared answer is the answer: byte for byte what the full decision makes when nothing is found."""
 
 from datetime import UTC, date, datetime
 
-import orjson
 import pytest
 
 from config.files import load_departments
 from config.policy_file import load_policy
 from config.settings import Settings
 from gateway.checks.audit_entry import decision_entry
-from gateway.checks.fast_allow_response import DecisionIds, Moment, allow_audit_entry, allow_body
+from gateway.checks.fast_allow_response import DecisionIds, DecisionTime, allow_audit_entry, allow_body
 from gateway.checks.lookup_keys import LookupKeys, PartyKeys
 from gateway.checks.request import Check
-from gateway.checks.response import DecisionContext, answer
+from gateway.checks.response import DecisionContext, decision_body
 from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.identity.identifiers import parse_identifier
-from rules.policy.decision import Party, decide
+from rules.policy.decision import decide
+from rules.policy.matching import Party
 from rules.vocabulary import Outcome, Role
 from store.platforms.clients import Client, Grants
 from store.register.reader import RegisterState
@@ -39,28 +39,28 @@ def check(*parties: Party, ticket: bool = False) -> Check:
 def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
     """The answer and what the ledger keeps of it."""
     asked = check(*parties)
-    verdict = decide(POLICY, asked.transaction, [(item.standing, []) for item in parties], TODAY)
+    verdict = decide(POLICY, asked.transaction, [(item.profile, []) for item in parties], TODAY)
     found = DecisionContext("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
-    document = answer(found, POLICY, DEPARTMENTS)
-    moment = Moment()
-    moment.be(NOON)
+    body = decision_body(found, POLICY, DEPARTMENTS)
+    moment = DecisionTime()
+    moment.set(NOON)
     prepared = allow_body("dec_1", asked, STATE, moment, POLICY)
-    assert prepared == orjson.dumps(document)
+    assert prepared == body
     keys: list[PartyKeys] = [(f"{n:032x}", f"{n + 50:032x}" if item.name else None) for n, item in enumerate(parties)]
     entry = allow_audit_entry(CLIENT, LookupKeys(asked, keys, {}), "dec_1", prepared, moment)
-    assert entry == decision_entry(CLIENT, found, keys, document)
+    assert entry == decision_entry(CLIENT, found, keys, body)
     assert verdict.outcome is Outcome.ALLOW
 
 
 @pytest.mark.parametrize("micro", [0, 1, 499, 500, 999, 1000, 123_456, 999_499, 999_500, 999_999])
 def test_a_moment_is_written_as_anywhere_else(micro: int) -> None:
     """At every part of a second, and on both sides of midnight in Beijing."""
-    moment = Moment()
+    moment = DecisionTime()
     for at in (NOON, datetime(2026, 11, 23, 15, 59, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, tzinfo=UTC)):
         now = at.replace(microsecond=micro)
-        moment.be(now)
-        assert (moment.text, moment.milliseconds) == (rfc3339(now), to_milliseconds(now))
-        assert moment.day == civil_day(now)
+        moment.set(now)
+        assert (moment.rfc3339, moment.milliseconds) == (rfc3339(now), to_milliseconds(now))
+        assert moment.today == civil_day(now)
 
 
 def test_ids_are_of_their_form_and_not_repeated() -> None:

@@ -23,11 +23,11 @@ def test_told_at_once_is_as_observed_one_by_one() -> None:
     """Sum, count and every bucket, edges included; and telling again adds nothing."""
     metrics_batch = MetricsBatch()
     for seconds in SECONDS:
-        metrics_batch.note("tally.all", Outcome.ALLOW, seconds)
+        metrics_batch.count("tally.all", Outcome.ALLOW, seconds)
         check_seconds("tally.each").observe(seconds)
         count_outcome("tally.each", Outcome.ALLOW)
     assert shown("tally.all") == {}
-    metrics_batch.tell()
-    metrics_batch.tell()
+    metrics_batch.flush()
+    metrics_batch.flush()
     assert shown("tally.all") == shown("tally.each")
     assert shown("tally.all")["creditgate_checks_total None allow"] == len(SECONDS)

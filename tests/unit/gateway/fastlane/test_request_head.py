@@ -10,7 +10,7 @@ import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser
 
-from gateway.fastlane.request_head import LONGEST_HEAD, Head, HeadReader
+from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head, HeadReader
 
 PLAIN = (
     b"POST /v1/checks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
@@ -109,7 +109,7 @@ def test_the_target_and_the_key_are_told(target: bytes) -> None:
         ("Host: a", "Content-Length: 1", "X-A: \x7f"),
         ("Host: a", "Content-Length: 1", "X-A: é"),
         ("Host: a", "Content-Length: 1", "X(A): b"),
-        ("Host: a", "Content-Length: 1", "X-A: " + "b" * LONGEST_HEAD),
+        ("Host: a", "Content-Length: 1", "X-A: " + "b" * MAX_HEAD_BYTES),
         ("Host: a", "Content-Length: 1", *(f"X-{number}: b" for number in range(70))),
     ],
 )
@@ -137,7 +137,7 @@ def test_heads_are_known_again_and_not_without_end() -> None:
     assert reader.read(PLAIN) is reader.read(PLAIN) is not None
     for number in range(2_000):
         reader.read(PLAIN.replace(b"c d", b"%d" % number))
-    assert len(reader._met) <= 512
+    assert len(reader._cache) <= 512
 
 
 def mutants() -> Iterator[bytes]:

@@ -23,10 +23,10 @@ def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
     with gate, gate:
         with pytest.raises(ProblemError, match="overloaded"), gate:
             pass
-        assert gate.in_hand == 2
+        assert gate.in_progress == 2
     with pytest.raises(ZeroDivisionError), gate:
         raise ZeroDivisionError
-    assert gate.in_hand == 0
+    assert gate.in_progress == 0
 
 
 async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
@@ -37,7 +37,7 @@ async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
         nonlocal most, done
         await gate.has_room()
         with gate:
-            most = max(most, gate.in_hand)
+            most = max(most, gate.in_progress)
             await asyncio.sleep(0)
         done += 1
 

@@ -1,4 +1,4 @@
-"""Turns of the loop: a rush is served whole, a lasting excess is refused beyond the time there is, and it ends."""
+"""Load shedding: a burst is served whole, a lasting overload is refused beyond what there is time for, and it ends."""
 
 import asyncio
 import json
@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gateway.fastlane.connection import FastLaneConnection
-from gateway.fastlane.server import FastLaneServer
+from gateway.fastlane.context import FastLaneContext
+from gateway.overload.admission_control import AdmissionControl
 from gateway.overload.load_shedder import LoadShedder
 from gateway.web.drain_state import DrainState
 
@@ -39,54 +40,54 @@ _CHECK, _REFUSAL = 0.0001, 0.00001
 """Seconds that each takes, in these tests."""
 
 
-async def served(turns: LoadShedder, seconds: Seconds, asked: int) -> int:
+async def served(shedder: LoadShedder, seconds: Seconds, asked: int) -> int:
     """How many of those that come at one turn of the loop are served."""
     found = 0
     for _ in range(asked):
-        has_time = turns.has_time()
-        found += has_time
-        seconds.now += _CHECK if has_time else _REFUSAL
+        has_capacity = shedder.has_capacity()
+        found += has_capacity
+        seconds.now += _CHECK if has_capacity else _REFUSAL
     await asyncio.sleep(0)
     return found
 
 
-def turns_of(seconds: Seconds) -> LoadShedder:
-    """Turns whose thread has the processor all the time."""
+def shedder_of(seconds: Seconds) -> LoadShedder:
+    """A shedder whose thread has the processor all the time."""
     return LoadShedder(clock=seconds, work=seconds)
 
 
-async def test_what_a_turn_has_time_for_is_never_refused() -> None:
+async def test_what_a_turn_has_capacity_for_is_never_refused() -> None:
     """However long it goes on: callers that each wait for their answer are no excess, unless they are very many."""
-    turns = turns_of(seconds := Seconds())
-    assert [await served(turns, seconds, 45) for _ in range(500)] == [45] * 500
+    shedder = shedder_of(seconds := Seconds())
+    assert [await served(shedder, seconds, 45) for _ in range(500)] == [45] * 500
 
 
 async def test_a_short_rush_is_served_whole() -> None:
     """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
-    turns = turns_of(seconds := Seconds())
+    shedder = shedder_of(seconds := Seconds())
     for _ in range(20):
-        assert await served(turns, seconds, 400) == 400
-        assert await served(turns, seconds, 1) == 1
+        assert await served(shedder, seconds, 400) == 400
+        assert await served(shedder, seconds, 1) == 1
         seconds.now += 0.1
 
 
 async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
     """Those few are answered at once, and the excess is not forgotten at a turn that happens to bring less."""
-    turns = turns_of(seconds := Seconds())
-    found = [await served(turns, seconds, 100) for _ in range(30)]
+    shedder = shedder_of(seconds := Seconds())
+    found = [await served(shedder, seconds, 100) for _ in range(30)]
     assert found[:5] == [100] * 5
     assert all(4 <= few <= 6 for few in found[8:])
-    assert await served(turns, seconds, 3) == 3
-    assert await served(turns, seconds, 100) <= 6
+    assert await served(shedder, seconds, 3) == 3
+    assert await served(shedder, seconds, 100) <= 6
 
 
 async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let_in() -> None:
     """A second later a turn or two are served whole, to see whether it is over: hardly anybody waits for that."""
-    turns, few = turns_of(seconds := Seconds()), 0
+    shedder, few = shedder_of(seconds := Seconds()), 0
     until = seconds.now + 10
     found = []
     while seconds.now < until:
-        found.append(await served(turns, seconds, 100))
+        found.append(await served(shedder, seconds, 100))
     few = sum(number <= 6 for number in found)
     assert few > 0.97 * len(found)
     assert found.count(100) >= 9
@@ -94,33 +95,33 @@ async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let
 
 async def test_callers_that_wait_for_their_answers_are_served_again_after_an_excess() -> None:
     """Thirty-two that ask again at once, even when refused, keep no second of refusals going by it."""
-    turns = turns_of(seconds := Seconds())
+    shedder = shedder_of(seconds := Seconds())
     for _ in range(100):
-        await served(turns, seconds, 100)
+        await served(shedder, seconds, 100)
     until = seconds.now + 1.0
     while seconds.now < until:
-        await served(turns, seconds, 32)
-    assert [await served(turns, seconds, 32) for _ in range(2000)][1:] == [32] * 1999
+        await served(shedder, seconds, 32)
+    assert [await served(shedder, seconds, 32) for _ in range(2000)][1:] == [32] * 1999
 
 
 async def test_nobody_is_refused_after_a_pause() -> None:
     """What was too much before it says nothing about now."""
-    turns = turns_of(seconds := Seconds())
+    shedder = shedder_of(seconds := Seconds())
     for _ in range(100):
-        await served(turns, seconds, 100)
+        await served(shedder, seconds, 100)
     seconds.now += 1.1
-    assert await served(turns, seconds, 40) == 40
+    assert await served(shedder, seconds, 40) == 40
     for _ in range(9):
-        assert await served(turns, seconds, 60) == 60
+        assert await served(shedder, seconds, 60) == 60
         seconds.now += 0.1
 
 
 async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
     """Time passes, and the thread does little in it: it is not asked too much."""
     seconds, work = Seconds(), Seconds()
-    turns = LoadShedder(clock=seconds, work=work)
+    shedder = LoadShedder(clock=seconds, work=work)
     for _ in range(100):
-        assert await served(turns, work, 20) == 20
+        assert await served(shedder, work, 20) == 20
         seconds.now += 0.03
 
 
@@ -137,19 +138,20 @@ class Wire:
         return False
 
 
-def lanes_that(answer: bytes, turns: LoadShedder, drain_state: DrainState) -> FastLaneServer:
-    """Lanes in which every check is clear at once."""
-    checks: Any = SimpleNamespace(at_once=lambda _client, _body: answer)
-    access: Any = SimpleNamespace(known=lambda _authorization: "somebody")
-    return FastLaneServer(checks, access, drain_state, cast(Any, None), 1024, 75, 30, turns=turns)
+def lane_that_answers(body: bytes, shedder: LoadShedder, drain_state: DrainState) -> FastLaneContext:
+    """A lane in which every check is a fast allow."""
+    admission = AdmissionControl(cast(Any, None), cast(Any, None), drain_state, shedder)
+    checks: Any = SimpleNamespace(try_allow=lambda _client, _body: body, admission=admission)
+    authenticator: Any = SimpleNamespace(known=lambda _authorization: "somebody")
+    return FastLaneContext(checks, cast(Any, None), authenticator, drain_state, cast(Any, None), 1024, 75, 30)
 
 
 async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later() -> None:
     """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
-    turns = turns_of(Steps(0.001))
-    lanes = lanes_that(b"{}", turns, DrainState())
+    shedder = shedder_of(Steps(0.001))
+    lane = lane_that_answers(b"{}", shedder, DrainState())
     wires = [Wire() for _ in range(50)]
-    callers = [FastLaneConnection(lanes) for _ in wires]
+    callers = [FastLaneConnection(lane) for _ in wires]
     for caller, wire in zip(callers, wires, strict=True):
         caller.connection_made(cast(asyncio.Transport, wire))
     for _ in range(10):
@@ -172,15 +174,15 @@ async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later(
 
 async def test_who_drains_refuses_nobody_for_want_of_time() -> None:
     """The last requests of a connection are answered: it is told to go elsewhere anyway."""
-    turns = turns_of(seconds := Seconds())
+    shedder = shedder_of(seconds := Seconds())
     for _ in range(20):
-        await served(turns, seconds, 100)
+        await served(shedder, seconds, 100)
     for _ in range(9):
-        turns.has_time()
+        shedder.has_capacity()
         seconds.now += _CHECK
-    assert not turns.has_time()
-    lanes = lanes_that(b"{}", turns, DrainState(draining=True))
-    wire, caller = Closing(), FastLaneConnection(lanes)
+    assert not shedder.has_capacity()
+    lane = lane_that_answers(b"{}", shedder, DrainState(draining=True))
+    wire, caller = Closing(), FastLaneConnection(lane)
     caller.connection_made(cast(asyncio.Transport, wire))
     caller.data_received(REQUEST)
     assert wire.written[0].startswith(b"HTTP/1.1 200")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.policy_file import load_policy
 from config.settings import Settings
-from gateway.tickets.signer import Clearance, TicketSigner, seen, why_void
+from gateway.tickets.signer import Clearance, TicketSigner, party_snapshots, void_reason
 from rules.calendar import SHANGHAI, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from rules.listings.listing import Listing
@@ -44,7 +44,7 @@ def clearance(found: LookUp, **changes: Any) -> Clearance:  # noqa: ANN401
         account=None,
         operator="o",
         purpose="p",
-        seen=seen(PARTY, found, ALL, TODAY),
+        seen=party_snapshots(PARTY, found, ALL, TODAY),
         epoch=found.state.epoch,
         policy=POLICY.digest,
         expires=to_milliseconds(NOON + timedelta(minutes=MINUTES)),
@@ -57,7 +57,7 @@ def listing(**changes: Any) -> Listing:  # noqa: ANN401
 
 
 def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **changes: Any) -> str | None:  # noqa: ANN401
-    return why_void(clearance(then, **changes), seen(PARTY, now, visible, TODAY), now, POLICY, TODAY)
+    return void_reason(clearance(then, **changes), party_snapshots(PARTY, now, visible, TODAY), now, POLICY, TODAY)
 
 
 def test_a_ticket_says_what_it_said() -> None:
@@ -138,8 +138,11 @@ def test_a_rule_that_begins_to_hold_voids_what_rested_on_a_listing(begins: int, 
     dated = Policy(msgspec.structs.replace(pack, rules=(begun, *others)), POLICY.digest)
     tomorrow = date(2026, 11, 24)
     warned = looked_up(listing(severity="general"))
-    now_seen = seen(PARTY, warned, ALL, tomorrow)
-    assert why_void(clearance(warned), now_seen, warned, dated, tomorrow) == reason
+    now_seen = party_snapshots(PARTY, warned, ALL, tomorrow)
+    assert void_reason(clearance(warned), now_seen, warned, dated, tomorrow) == reason
     assert (
-        why_void(clearance(looked_up()), seen(PARTY, looked_up(), ALL, tomorrow), looked_up(), dated, tomorrow) is None
+        void_reason(
+            clearance(looked_up()), party_snapshots(PARTY, looked_up(), ALL, tomorrow), looked_up(), dated, tomorrow
+        )
+        is None
     )
