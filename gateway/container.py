@@ -31,12 +31,12 @@ from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
 from store.broker.publisher import Publisher, publisher_for
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.feeds.health import FeedHealth
+from store.feeds.stats import FeedStatsStore
 from store.ledger.decisions import DecisionStore
-from store.ledger.feed_events import Ledger
-from store.ledger.listings import ListingStore
+from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
@@ -70,7 +70,7 @@ class Container:
     replica: Replica
     reader: ReplicaReader
     locks: LockStore
-    ledger: Ledger
+    receipts: ReceiptStore
     validator: RecordValidator
     feed_publisher: FeedPublisher
     canary: Canary
@@ -87,8 +87,8 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     authenticator, replica = Authenticator(ClientStore(engine)), Replica(lambda: _single_connection(settings))
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     validator = RecordValidator(departments, subject_keys)
-    ledger = Ledger(engine, ListingStore(validator.listing_indexer, working_days, hash_chain))
-    feed_publisher = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    receipts = ReceiptStore(engine, hash_chain, FeedStatsStore(departments, working_days))
+    feed_publisher = FeedPublisher(receipts, publisher, settings.durable_deadline, clock)
     drain_state, rate_limiter = DrainState(), RateLimiter(settings.rate_limit, settings.rate_burst)
     concurrency_limits = ConcurrencyLimits(settings, authenticator)
     return Container(
@@ -113,7 +113,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         replica=replica,
         reader=reader,
         locks=LockStore(engine, redis, hash_chain),
-        ledger=ledger,
+        receipts=receipts,
         validator=validator,
         feed_publisher=feed_publisher,
         canary=Canary(feed_publisher, validator, subject_keys, replica, reader, settings.canary_seconds, clock),

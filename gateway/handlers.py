@@ -142,7 +142,7 @@ def _feed_room(container: Container) -> FeedRoom:
     full_lists = FullListDelivery(validator, publisher, SnapshotStore(engine), quarantine)
     report = FeedReport(engine, container.departments, container.working_days)
     return FeedRoom(
-        FeedHandlers(authenticator, validator, container.ledger, publisher, clock),
+        FeedHandlers(authenticator, validator, container.receipts, publisher, clock),
         UploadHandler(
             authenticator, validator, publisher, full_lists, container.format_store, settings.file_limit, clock
         ),

@@ -18,11 +18,11 @@ from rules.faults import InvalidRecordError
 from rules.identity.subject import SubjectKeys
 from store.broker.stream_log import StreamLog
 from store.broker.stream_retention import Retention, trim
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.ledger.decisions import DecisionStore
 from store.ledger.expiry import Expiry
-from store.ledger.feed_events import Ledger
+from store.ledger.feed_events import FeedEventStore
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
 from store.locks.store import LockStore
@@ -105,7 +105,7 @@ def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime
         app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
         for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
     )
-    ledger, dead_letters = Ledger(engine, book), DeadLetterTopic(rejected)
+    ledger, dead_letters = FeedEventStore(engine, book), DeadLetterTopic(rejected)
     road = FeedProcessor(RecordJudge(desk, clock), ledger, recovery, dead_letters, clock)
 
     # One instance each: more would acknowledge past unfinished events.

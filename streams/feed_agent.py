@@ -9,7 +9,8 @@ import structlog
 
 from rules.calendar import to_milliseconds
 from rules.faults import InvalidRecordError
-from store.ledger.feed_events import Arrival, Ledger, RecordOutcome
+from store.ledger.feed_event_rows import ReceivedRecord, RecordOutcome
+from store.ledger.feed_events import FeedEventStore
 from streams.delivered import Delivered
 from streams.judging import Judge
 from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_LAG, FEED_RECORDS, FEEDS_HELD, LAST_WRITE, RED_STRUCK
@@ -31,14 +32,14 @@ class FeedProcessor:
     """The road of feed records, whatever they came as. ``clock`` gives the moment, with its zone."""
 
     judge: Judge
-    ledger: Ledger
+    ledger: FeedEventStore
     recovery: Recovery
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
 
     async def carry(self, records: Sequence[Delivered]) -> None:
         """Bring records into ledger and register, in order. Returns only when all of it is done."""
-        arrivals: list[Arrival] = []
+        arrivals: list[ReceivedRecord] = []
         for record in records:
             found = self.judge.arrivals(record)
             arrivals += found
@@ -55,10 +56,10 @@ class FeedProcessor:
         for authority, cause in recorded.opened.items():
             FEEDS_HELD.labels(authority, cause.value).inc()
             _log.error("feed_held", authority=authority, cause=cause.value)
-        RED_STRUCK.inc(recorded.struck)
+        RED_STRUCK.inc(recorded.excluded)
         self._count(arrivals, recorded.outcomes)
 
-    def _count(self, arrivals: Sequence[Arrival], outcomes: Sequence[RecordOutcome]) -> None:
+    def _count(self, arrivals: Sequence[ReceivedRecord], outcomes: Sequence[RecordOutcome]) -> None:
         now = self.clock().timestamp()
         for arrival, outcome in zip(arrivals, outcomes, strict=True):
             FEED_RECORDS.labels(arrival.authority, outcome.value).inc()

@@ -17,7 +17,7 @@ from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import MAX_RECORD_BYTES
-from store.ledger.feed_events import Arrival, place_of
+from store.ledger.feed_event_rows import ReceivedRecord, position_in_millisecond
 from streams.delivered import Delivered
 
 _RECEIPT = re.compile(rb"([a-zA-Z0-9_-]{1,40}):([0-9]{1,6})")
@@ -27,7 +27,7 @@ _MAX_EVENT_BYTES = 1024 * 1024
 class Judge(Protocol):
     """Makes arrivals of a message; never raises for what a message holds."""
 
-    def arrivals(self, record: Delivered) -> list[Arrival]:
+    def arrivals(self, record: Delivered) -> list[ReceivedRecord]:
         """What the message brings, in the order in which it happened."""
 
 
@@ -38,12 +38,12 @@ class RecordJudge:
     desk: RecordValidator
     clock: Callable[[], datetime]
 
-    def arrivals(self, record: Delivered) -> list[Arrival]:
+    def arrivals(self, record: Delivered) -> list[ReceivedRecord]:
         """The one record."""
         headers = dict(record.headers)
         sent = _RECEIPT.fullmatch(headers.get(RECEIPT_HEADER, b""))
         index = int(sent[2]) if sent else None
-        place = place_of(index, record.offset)
+        place = position_in_millisecond(index, record.offset)
         stamp = headers.get(ACCEPTED_HEADER, b"")
         accepted = int(stamp) if len(stamp) == 13 and stamp.isdigit() else _arrived(record)
         value: Any = None
@@ -54,7 +54,7 @@ class RecordJudge:
         except InvalidRecordError as fault:
             judged = fault
         return [
-            Arrival(
+            ReceivedRecord(
                 event_id=sent[0].decode() if sent else _own_id(record),
                 topic=record.topic,
                 partition=record.partition,
@@ -81,12 +81,12 @@ class ChangeJudge:
     format: Format
     authority: str
 
-    def arrivals(self, record: Delivered) -> list[Arrival]:
+    def arrivals(self, record: Delivered) -> list[ReceivedRecord]:
         """The records that the event says; none for a tombstone."""
         if record.value is None:
             return []
         return [
-            Arrival(
+            ReceivedRecord(
                 event_id=f"{_own_id(record)}#{number}",
                 topic=record.topic,
                 partition=record.partition,
@@ -108,8 +108,7 @@ class ChangeJudge:
             try:
                 found.append(row.fault or self._admit(row.record, record))
             except InvalidRecordError as fault:
-                path = self.format.column_at(fault.path) or fault.path
-                found.append(InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
+                found.append(self.format.in_file_terms(fault))
         return found
 
     def _admit(self, record: Any, event: Delivered) -> FeedEvent:  # noqa: ANN401
@@ -117,7 +116,7 @@ class ChangeJudge:
             record,
             today=civil_day(self.clock()),
             default_version=_arrived(event),
-            position=place_of(None, event.offset),
+            position=position_in_millisecond(None, event.offset),
             sender=self.authority,
         )
 

@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 
 from store.ledger.listing_queries import ListingQueries
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 from store.locks.store import LockStore
 from store.register.writer import RegisterNotLoadedError, RegisterWriter
 from streams.metrics import LOCKS_ENDED, REBUILDS
@@ -63,7 +63,7 @@ class Recovery:
         """
         while True:
             await until_done(self.make_whole, "register")
-            await until_done(self._table.answers, "ledger")
+            await until_done(self._table.ping, "ledger")
             if hears():
                 await until_done(self._writer.beat, "register")
             await asyncio.sleep(period)

@@ -18,7 +18,7 @@ async def keep_up_with_the_clock(
     """Carry out releases and end what is over, for as long as the worker runs. ``period`` is in seconds."""
     while True:
         now = to_milliseconds(clock())
-        released = await until_done(lambda now=now: upkeep.carry_out_release(now), "ledger")  # type: ignore[misc]
+        released = await until_done(lambda now=now: upkeep.apply_released(now), "ledger")  # type: ignore[misc]
         ended = await until_done(lambda now=now: upkeep.end_due(now), "ledger")  # type: ignore[misc]
         for settled in (released, ended):
             if settled.changes:

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 from rules.calendar import to_milliseconds
 from rules.identity.subject import SubjectKeys
 from store.platforms.ssrf_guard import OpenInternetResolver, refusal
-from store.platforms.webhooks import Call, WebhookStore
+from store.platforms.webhooks import WebhookCall, WebhookStore
 from streams.metrics import WEBHOOK_CALLS
 from streams.retry import until_done
 
@@ -47,17 +47,17 @@ class WebhookCaller:
 
     async def call_due(self, session: ClientSession) -> int:
         """Make the calls that are due now; how many there were."""
-        calls = await self.book.take_due(to_milliseconds(self.clock()))
+        calls = await self.book.claim_due(to_milliseconds(self.clock()))
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(call: Call) -> None:
+        async def one(call: WebhookCall) -> None:
             async with gate:
                 await self._make(session, call)
 
         await asyncio.gather(*(one(call) for call in calls))
         return len(calls)
 
-    async def _make(self, session: ClientSession, call: Call) -> None:
+    async def _make(self, session: ClientSession, call: WebhookCall) -> None:
         taken, answer = await self._post(session, call)
         now = to_milliseconds(self.clock())
         if taken:
@@ -68,7 +68,7 @@ class WebhookCaller:
         WEBHOOK_CALLS.labels("parked" if parked else "failed").inc()
         _log.warning("webhook_failed", client=call.webhook.client, event_id=call.event.id, answer=answer, parked=parked)
 
-    async def _post(self, session: ClientSession, call: Call) -> tuple[bool, str]:
+    async def _post(self, session: ClientSession, call: WebhookCall) -> tuple[bool, str]:
         """Whether the client took it, and what it said. A redirect is no taking: who signs names the place."""
         why = refusal(call.webhook.url, private_allowed=self.private_allowed)
         if why is not None:
@@ -83,7 +83,7 @@ class WebhookCaller:
         except (ClientError, OSError) as error:
             return False, type(error).__name__
 
-    def _signed(self, call: Call, body: bytes) -> dict[str, str]:
+    def _signed(self, call: WebhookCall, body: bytes) -> dict[str, str]:
         """Signed under the client's secret, and for a day after a rotation under the one before it as well."""
         webhook, moment = call.webhook, self.clock().astimezone(UTC)
         generations = [webhook.generation]

@@ -9,8 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import REFUSED, JsonOption, err, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day, to_milliseconds
-from store.db.platform_tables import ALL_CHAINED
-from store.db.schema import feed_events
+from store.db.schema import CHAINED, feed_events
 from store.register import keys as register_keys
 from store.register.diff import MOST_NAMED, Comparison
 from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
@@ -44,10 +43,10 @@ def verify_ledger(json: JsonOption = False) -> None:
 
 async def _ledger_faults(backends: Stores) -> tuple[dict[str, int], list[str]]:
     chain = backends.book.chain
-    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
+    faults = [fault for table in CHAINED async for fault in chain.verify(backends.engine, table)]
     checked = {}
     async with backends.engine.connect() as connection:
-        for table in ALL_CHAINED:
+        for table in CHAINED:
             checked[table.name], _ = await chain.head(connection, table)
     # The chain cannot tell that its end was cut off; the register remembers how far it once was.
     mark = int(await backends.redis.hget(register_keys.MARKER, "ledger_id") or 0)

@@ -12,8 +12,8 @@ from intake.formats.change_sources import change_sources
 from intake.formats.loader import load_formats
 from store.broker.publisher import MESSAGE_BYTES
 from store.broker.stream_log import StreamLog
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect
 from store.platforms.clients import ClientStore, Grants
 
 

@@ -76,7 +76,7 @@ class FullListDelivery:
         department = self.validator.departments.find(upload.authority)
         assert department is not None
         cause = exceeded_snapshot_bound(len(in_force), len(absent), len(listed), department.bounds)
-        hold = await self.quarantine.hold(upload.authority, cause, upload.now) if cause else None
+        hold = await self.quarantine.open(upload.authority, cause, upload.now) if cause else None
         if cause:
             SNAPSHOTS_HELD.labels(upload.authority, cause.value).inc()
             _log.error("feed_held", authority=upload.authority, cause=cause.value)
@@ -98,7 +98,7 @@ class FullListDelivery:
         return published
 
     async def _changes_of(self, batch: Sequence[ValidatedRecord]) -> list[ValidatedRecord]:
-        known = await self.snapshots.standing([row.verdict.key for row in batch if isinstance(row.verdict, FeedEvent)])
+        known = await self.snapshots.recorded([row.verdict.key for row in batch if isinstance(row.verdict, FeedEvent)])
         changes: list[ValidatedRecord] = []
         for row in batch:
             assert isinstance(row.verdict, FeedEvent)
@@ -114,7 +114,7 @@ class FullListDelivery:
         """Publish the removal of the record numbers that the list leaves out; how many they are."""
         for numbers in _batches(absent):
             keys = {number: self.validator.keys.listing(upload.authority, number) for number in numbers}
-            known = await self.snapshots.standing(keys.values())
+            known = await self.snapshots.recorded(keys.values())
             removals = []
             for index, number in enumerate(numbers):
                 record = removal_of(

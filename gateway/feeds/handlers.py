@@ -17,7 +17,7 @@ from gateway.web.responses import json_response
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.records.feed_record import feed_record_schema
-from store.ledger.feed_events import Ledger
+from store.ledger.receipts import ReceiptStore
 from store.platforms.clients import Client
 
 _SCHEMA = orjson.dumps(feed_record_schema(), option=orjson.OPT_INDENT_2)
@@ -29,7 +29,7 @@ class FeedHandlers:
 
     authenticator: Authenticator
     validator: RecordValidator
-    ledger: Ledger
+    receipts: ReceiptStore
     feed_publisher: FeedPublisher
     clock: Callable[[], datetime]
 
@@ -56,11 +56,11 @@ class FeedHandlers:
     async def get_receipt(self, request: web.Request) -> web.Response:
         """The result of each record of a delivery."""
         client = await self.authenticator.client_of(request)
-        found = await self.ledger.receipt(request.match_info["receipt"])
-        if found is None or found["authority"] not in client.grants.feeds:
+        found = await self.receipts.find(request.match_info["receipt"])
+        if found is None or found.authority not in client.grants.feeds:
             raise ProblemError("receipt_unknown")
-        created = rfc3339(from_milliseconds(found["created_at"]))
-        document = _receipt(found["id"], found["authority"], created, found["results"])
+        created = rfc3339(from_milliseconds(found.created_at))
+        document = _receipt(found.id, found.authority, created, found.results)
         return json_response(document)
 
     async def get_schema(self, request: web.Request) -> web.Response:

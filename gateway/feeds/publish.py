@@ -13,7 +13,7 @@ from rules.admission.feed_event import FeedEvent
 from rules.calendar import to_milliseconds
 from rules.records.feed_record import feed_record_json
 from store.broker.publisher import Message, Publisher
-from store.ledger.feed_events import Ledger
+from store.ledger.receipts import ReceiptStore
 
 
 class PublishedDelivery(NamedTuple):
@@ -27,7 +27,7 @@ class PublishedDelivery(NamedTuple):
 class FeedPublisher:
     """Publishes accepted records. ``durable_deadline`` is in seconds."""
 
-    ledger: Ledger
+    receipts: ReceiptStore
     publisher: Publisher
     durable_deadline: float
     clock: Callable[[], datetime]
@@ -44,13 +44,13 @@ class FeedPublisher:
         DELIVERED.labels(authority, "queued").inc(len(accepted))
         DELIVERED.labels(authority, "rejected").inc(len(rejected))
         if rejected:
-            await self.ledger.count_refused(authority, len(rejected), now)
+            await self.receipts.count_refused(authority, len(rejected), now)
         if not accepted:
             return PublishedDelivery(None, results)
         receipt = f"rcp_{uuid4().hex}"
         messages = _messages(receipt, accepted, now)
         await self.publisher.publish(topics.FEEDS, messages, durable_within=self.durable_deadline)
-        await self.ledger.open_receipt(receipt, authority, client, len(records), rejected, now)
+        await self.receipts.open(receipt, authority, client, len(records), rejected, now)
         return PublishedDelivery(receipt, results)
 
 

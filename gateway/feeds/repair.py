@@ -52,15 +52,15 @@ class RepairHandler:
         row = await self.listings.find(request.match_info["listing"])
         if row is None:
             raise ProblemError("listing_unknown")
-        if not _is_visible(client, row["authority"], row["listing"]):
+        if not _is_visible(client, row.authority, row.listing):
             raise ProblemError("listing_not_granted")
         case = await repair_case(self.listings, self.working_days, row, facts)
         if case is None:
             raise ProblemError("listing_unknown")
         now = self.clock()
         answer = repair_answer(case, regime=self.regime, today=civil_day(now))
-        self.audit_buffer.put(_entry(client, operator, purpose, row["key"], answer, to_milliseconds(now)))
-        document = {"listing": row["key"], "state": row["state"]} | answer.as_dict()
+        self.audit_buffer.put(_entry(client, operator, purpose, row.key, answer, to_milliseconds(now)))
+        document = {"listing": row.key, "state": row.state} | answer.as_dict()
         return json_response(document)
 
 

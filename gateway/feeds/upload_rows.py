@@ -9,7 +9,7 @@ from itertools import islice
 from gateway.feeds.delivery import ValidatedRecord, record_no_of
 from gateway.feeds.upload import UploadedFile
 from intake.formats.model import Format
-from intake.rows.pipeline import Prepared, prepare
+from intake.rows.pipeline import PreparedRecord, prepare
 from rules.admission.snapshot import require_snapshot_record
 from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
@@ -42,10 +42,10 @@ class UploadRows:
         while batch := await asyncio.to_thread(self._next_batch, rows):
             yield batch
 
-    def _next_batch(self, rows: Iterator[Prepared]) -> list[ValidatedRecord]:
+    def _next_batch(self, rows: Iterator[PreparedRecord]) -> list[ValidatedRecord]:
         return [self._validate(index, row) for index, row in enumerate(islice(rows, BATCH_ROWS))]
 
-    def _validate(self, index: int, row: Prepared) -> ValidatedRecord:
+    def _validate(self, index: int, row: PreparedRecord) -> ValidatedRecord:
         self.dropped |= dict.fromkeys(row.dropped)
         for note in row.notes:
             self.notes[note] = self.notes.get(note, 0) + 1
@@ -59,7 +59,5 @@ class UploadRows:
             if self.colour is not None:
                 require_snapshot_record(event.record, self.colour)
         except InvalidRecordError as fault:
-            path = self.format.column_at(fault.path) or fault.path
-            in_file = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
-            return ValidatedRecord(index, row.line, record_no, in_file)
+            return ValidatedRecord(index, row.line, record_no, self.format.in_file_terms(fault))
         return ValidatedRecord(index, row.line, record_no, event)

@@ -81,8 +81,8 @@ class WatchHandlers:
         self.admission_control.take_tokens(client)
         limit, position = page_size(request.query), cursor_position(request.query, str)
         rows = await self.watch_store.page(client.id, position[0] if position else "", limit)
-        watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]
-        following = next_cursor(rows, limit, rows[-1]["reference"]) if rows else None
+        watches = [{"reference": row.reference, "since": rfc3339(from_milliseconds(row.created_at))} for row in rows]
+        following = next_cursor(rows, limit, rows[-1].reference) if rows else None
         return json_response({"watches": watches, "total": await self.watch_store.count(client.id), "next": following})
 
     def _wanted(self, asked: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 
 MOST_NAMED = 100
 _MODULUS = 2**256

@@ -17,8 +17,9 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, listings, writing
+from store.db.schema import feed_events, listings
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
 from store.register import keys as register_keys
@@ -82,14 +83,14 @@ class Rebuild:
             await self._keep_turn()
             async with writing(self._engine).begin() as connection:
                 chain: HashChain = self._book.chain
-                await chain.take_turn(connection, feed_events)
+                await chain.lock_appends(connection, feed_events)
                 version, _ = await chain.head(connection, feed_events)
-                differing = (await self._book.reckon(connection, keys, today)).differing()
+                differing = (await self._book.compare(connection, keys, today)).changed()
                 if differing:
                     corrected += len(differing)
-                    await self._book.settle(connection, keys, version, now, today)
+                    await self._book.update(connection, keys, version, now, today)
         async with writing(self._engine).begin() as connection:
-            await self._book.chain.take_turn(connection, feed_events)
+            await self._book.chain.lock_appends(connection, feed_events)
             corrected += (await connection.execute(delete(listings).where(unspoken()))).rowcount
         return corrected
 

@@ -9,15 +9,16 @@ A gateway reads the register itself at each check and keeps no copy of it, so th
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import date
-from typing import Any
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.listings.life import State
 from store.db.schema import listings
-from store.ledger.listings import ListingStore, register_change
+from store.ledger.listing_row import ListingRow, register_change
+from store.ledger.listings import ListingStore
 from store.register.diff import Comparison, Difference, Shown, Side, judge
 from store.register.dump import RegisterDump
 from store.register.rebuild import all_keys, unspoken
@@ -57,9 +58,8 @@ class Verification:
         differing: set[str] = set()
         async for keys in all_keys(self._engine):
             async with self._engine.connect() as connection:
-                reckoned = await self._book.reckon(connection, keys, today)
-            rows = ((row, reckoned.before.get(row["key"])) for row in reckoned.differing())
-            differing |= {row["key"] for row, before in rows if not _is_due(row, before, today)}
+                diff = await self._book.compare(connection, keys, today)
+            differing |= {row.key for row in diff.changed() if not _is_due(row, diff.stored.get(row.key), today)}
         return sorted(differing)
 
     async def _unspoken(self) -> list[str]:
@@ -111,28 +111,27 @@ class Verification:
         while True:
             query = select(listings).where(listings.c.key > last).order_by(listings.c.key).limit(_PAGE)
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).mappings().all()
+                rows = [ListingRow(*row) for row in await connection.execute(query)]
             if not rows:
                 return
-            last = rows[-1]["key"]
-            yield {row["key"]: _wanted(row) for row in rows}
+            last = rows[-1].key
+            yield {row.key: _wanted(row) for row in rows}
 
     async def _wanted(self, keys: Collection[str]) -> dict[str, Shown]:
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(select(listings).where(listings.c.key.in_(keys)))).mappings().all()
-        return {row["key"]: _wanted(row) for row in rows}
+            result = await connection.execute(select(listings).where(listings.c.key.in_(keys)))
+        return {row.key: _wanted(row) for row in (ListingRow(*columns) for columns in result)}
 
 
-def _wanted(row: Any) -> Shown:  # noqa: ANN401 - a row
-    return Shown.of(register_change(dict(row), row["version"]))
+def _wanted(row: ListingRow) -> Shown:
+    return Shown.of(register_change(row))
 
 
-def _is_due(row: dict[str, Any], before: dict[str, Any] | None, today: date) -> bool:
+def _is_due(row: ListingRow, before: ListingRow | None, today: date) -> bool:
     """Whether the row only waits for the sweep that writes its end."""
-    if before is None or any(row[name] != before[name] for name in row if name not in ("state", "version")):
+    if before is None or replace(row, state=before.state) != before:
         return False
-    last = before["last_day"]
-    return bool(before["state"] == State.IN_FORCE and last is not None and last < today)
+    return before.state == State.IN_FORCE and before.last_day is not None and before.last_day < today
 
 
 def _parts(keys: list[str]) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from rules.faults import CreditGateError
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 from store.register import keys as register_keys
 
 _SCRIPT = (Path(__file__).parent / "apply.lua").read_text()

@@ -15,10 +15,12 @@ from rules.identity.identifiers import Identifier, parse_identifier
 from rules.listings.listing import Listing
 from rules.records.departments import Departments
 from store.db.hash_chain import HashChain
+from store.feeds.stats import FeedStatsStore
 from store.ledger.expiry import Expiry
-from store.ledger.feed_events import Ledger
+from store.ledger.feed_events import FeedEventStore
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
+from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.register.reader import RegisterReader
 from store.register.writer import RegisterWriter
@@ -50,7 +52,9 @@ class Road:
         self.redis, self.engine, self.now = redis, engine, NOON
         self.desk = RecordValidator(departments, KEYS)
         self.book = ListingStore(self.desk.listing_indexer, WORKING_DAYS, CHAIN)
-        self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingQueries(engine)
+        self.ledger, self.writer = FeedEventStore(engine, self.book), RegisterWriter(redis)
+        self.receipts = ReceiptStore(engine, CHAIN, FeedStatsStore(departments, WORKING_DAYS))
+        self.table = ListingQueries(engine)
         self.locks = LockStore(engine, redis, CHAIN)
         self.recovery = Recovery(redis, self.table, self.writer, self.locks)
         self.upkeep = Expiry(engine, self.book)
@@ -81,7 +85,7 @@ class Road:
         """Releases and ends, until nothing is due."""
         now = to_milliseconds(self.now)
         while True:
-            pages = [await self.upkeep.carry_out_release(now), await self.upkeep.end_due(now)]
+            pages = [await self.upkeep.apply_released(now), await self.upkeep.end_due(now)]
             for page in pages:
                 await self.recovery.apply(page.changes)
                 await self.recovery.hide(page.lifted)

@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from rules.calendar import civil_day, to_milliseconds
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, listings
+from store.db.schema import listings
 from store.register.verify import Verification
 from streams.delivered import Delivered
 from tests.integration.feeding import NOON, Road

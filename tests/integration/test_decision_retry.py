@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
 from gateway.checks.service import CheckService
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, decisions, locks
+from store.db.schema import decisions, locks
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code

@@ -24,17 +24,17 @@ async def road(redis: "Redis", engine: AsyncEngine) -> Road:
 
 async def test_applied_superseded_rejected(road: Road) -> None:
     """Each outcome stands in the ledger, and the receipt tells it record by record."""
-    await road.ledger.open_receipt("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
+    await road.receipts.open("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
     batch = [
         road.message(record(version=5), "rcp_1:0"),
         road.message(record(version=4), "rcp_1:1"),
         road.message(record(version=6, category="C01"), "rcp_1:2"),
     ]
     await road.road.carry(batch)
-    receipt = await road.ledger.receipt("rcp_1")
+    receipt = await road.receipts.find("rcp_1")
     assert receipt is not None
-    assert [item["status"] for item in receipt["results"]] == ["applied", "superseded", "rejected", "rejected"]
-    assert receipt["results"][2]["code"] == "category_not_permitted"
+    assert [item["status"] for item in receipt.results] == ["applied", "superseded", "rejected", "rejected"]
+    assert receipt.results[2]["code"] == "category_not_permitted"
     assert [fault.code for _, fault in road.dead.letters] == ["category_not_permitted"]
     assert await road.listed() == 1
 

@@ -63,7 +63,7 @@ def terms(number: int = 1, now: int = NOW) -> LockTerms:
 
 
 async def held(road: Road, *requests: LockRequest, number: int = 1, now: int = NOW) -> list[Lock]:
-    return await road.locks.decide_and_hold(entries(number), requests, terms(number, now))
+    return await road.locks.acquire_with_decision(entries(number), requests, terms(number, now))
 
 
 async def end(road: Road, lock: Lock, state: LockState = LockState.RELEASED, operator: str = "o") -> Lock | None:
@@ -97,8 +97,8 @@ async def test_release_once_with_its_reason(road: Road) -> None:
     assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
     found = await road.locks.find(lock.id)
     assert found is not None
-    assert [change["state"] for change in found.changes] == ["held", "released"]
-    assert (found.changes[1]["reason"], found.changes[1]["document_no"]) == ("身份核实有误", "函〔2026〕7号")
+    assert [change.state for change in found.changes] == ["held", "released"]
+    assert (found.changes[1].reason, found.changes[1].document_no) == ("身份核实有误", "函〔2026〕7号")
     assert await road.locks.released_listings([lock.target_key]) == {(lock.target_key, COURT)}
     assert await told(road) == ["lock.released"]
 
@@ -123,8 +123,8 @@ async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
     await road.feed(removal(**{k: TAXED[k] for k in ("authority", "record_no")}))
     found = await road.locks.find(lock.id)
     assert found is not None
-    assert (found.state, found.changes[-1]["state"]) == ("lifted", "lifted")
-    assert TAX in found.changes[-1]["reason"]
+    assert (found.state, found.changes[-1].state) == ("lifted", "lifted")
+    assert TAX in (found.changes[-1].reason or "")
     assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
     (event,) = await EventStore(road.engine).after("shop", 0)
     assert (event.type, lock.id.encode() in event.data, b"removed" in event.data) == ("lock.lifted", True, True)
@@ -175,7 +175,7 @@ async def test_whatever_takes_the_ground_away_lifts_it(road: Road, events: list[
     assert found.state == "lifted"
     row = await road.table.find(COURT)
     assert row is not None
-    assert row["state"] == state
+    assert row.state == state
 
 
 async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
@@ -275,7 +275,9 @@ async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
     await log.record([entry(2), entry(3)])
     async with engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(decisions))).scalar_one() == 3
-    assert (await log.find("dec_2") or {})["operator"] == "o"
+    found = await log.find("dec_2")
+    assert found is not None
+    assert found.operator == "o"
 
 
 async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Road) -> None:
@@ -291,7 +293,7 @@ async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: 
     """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
     with pytest.raises(LockSupportLostError):
-        await road.locks.decide_and_hold(entries(1), [request()], given)
+        await road.locks.acquire_with_decision(entries(1), [request()], given)
     async with road.engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0
 

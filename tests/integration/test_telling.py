@@ -206,5 +206,5 @@ async def test_watches_are_set_by_reference_and_keep_no_number(road: Road) -> No
     assert counts == {"set": 1, "removed": 0, "total": 1}
     await road.feed(record())
     assert await types(road, "shop") == []
-    assert [row["reference"] for row in await book.page("shop", "", 10)] == ["shop-17"]
+    assert [row.reference for row in await book.page("shop", "", 10)] == ["shop-17"]
     assert (await book.put("shop", {}, ["shop-17"], NOW))["total"] == 0
