@@ -29,7 +29,7 @@ _log = structlog.get_logger("gateway")
 def start_background_tasks(container: Container) -> list[asyncio.Task[None]]:
     """Start every task that runs beside the requests. The process ends when one of them fails."""
     work: dict[str, Coroutine[Any, Any, None]] = {
-        "replica": container.replica.follow(),
+        "replica": container.replica_follower.run(),
         "replica_metrics": export_replica(container.replica),
         "clients": container.authenticator.keep_fresh(),
         "audit": container.audit_buffer.keep_sending(),
@@ -112,7 +112,7 @@ async def export_replica(replica: Replica) -> None:
             REPLICA_STATE.labels(state).set(int(state is current))
         if current is not ReplicaState.LOADING:
             REPLICA_HEARD.observe(replica.heard_ms / 1000)
-        for cause, count in (replica.reloads - exported).items():
+        for cause, count in (replica.loads - exported).items():
             REPLICA_LOADS.labels(cause).inc(count)
-        exported = Counter(replica.reloads)
+        exported = Counter(replica.loads)
         await asyncio.sleep(_REPLICA_INTERVAL_S)

@@ -30,7 +30,8 @@ from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
-from store.broker.publisher import Publisher, publisher_for
+from store.broker.publisher import Publisher
+from store.broker.publisher_factory import publisher_for
 from store.db.engine import connect
 from store.db.hash_chain import HashChain
 from store.feeds.health import FeedHealth
@@ -41,6 +42,7 @@ from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
 from store.register.reader import RegisterReader
+from store.replica.follower import ReplicaFollower
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -68,6 +70,7 @@ class Container:
     data_freshness: DataFreshness
     metrics_batch: MetricsBatch
     replica: Replica
+    replica_follower: ReplicaFollower
     reader: ReplicaReader
     locks: LockStore
     receipts: ReceiptStore
@@ -84,7 +87,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine, hash_chain = connect(settings.ledger_url.get_secret_value()), HashChain(subject_keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    authenticator, replica = Authenticator(ClientStore(engine)), Replica(lambda: _single_connection(settings))
+    authenticator, replica = Authenticator(ClientStore(engine)), Replica()
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     validator = RecordValidator(departments, subject_keys)
     receipts = ReceiptStore(engine, hash_chain, FeedStatsStore(departments, working_days))
@@ -111,6 +114,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         data_freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
         metrics_batch=MetricsBatch(),
         replica=replica,
+        replica_follower=ReplicaFollower(replica, lambda: _single_connection(settings)),
         reader=reader,
         locks=LockStore(engine, redis, hash_chain),
         receipts=receipts,

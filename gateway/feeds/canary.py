@@ -113,7 +113,7 @@ class Canary:
         """Publish one record, wait until the replica has it, and look the subject up; the seconds until then."""
         record = self._record(operation)
         assert isinstance(record.verdict, FeedEvent)
-        change = self.replica.change_of(record.verdict.key)
+        change = self.replica.next_change(record.verdict.key)
         published = await self.feed_publisher.publish(AUTHORITY, AUTHORITY, [record])
         published_at = monotonic()
         if published.receipt is None:

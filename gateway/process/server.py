@@ -100,7 +100,7 @@ async def _load_replica(app: web.Application) -> None:
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(_REPLICA_LOAD_S):
-            await app[REPLICA].has_tried()
+            await app[REPLICA].wait_for_load_attempt()
     # The replica stays in memory: a garbage collection that walks over all of it would block the event loop.
     gc.collect()
     gc.freeze()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -157,8 +157,7 @@ class FeedReport:
 
 async def _counts(connection: AsyncConnection, authorities: Collection[str]) -> dict[str, Mapping[str, int]]:
     query = select(feed_status).where(feed_status.c.authority.in_(authorities))
-    rows: Any = (await connection.execute(query)).mappings()
-    return {row["authority"]: row for row in rows}
+    return {row["authority"]: dict(row) for row in (await connection.execute(query)).mappings()}
 
 
 async def _quarantines(connection: AsyncConnection, authorities: Collection[str]) -> dict[str, OpenQuarantine]:

@@ -142,7 +142,7 @@ class LockStore:
         """
         try:
             for target_key, lock_id in ended:
-                await self._redis.eval(_HIDE, 1, register_keys.LOCK + target_key, lock_id)
+                await self._redis.eval(_HIDE, 1, register_keys.lock(target_key), lock_id)
         except (RedisError, OSError):
             return
 
@@ -176,5 +176,5 @@ class LockStore:
         for start in range(0, len(items), _LOCKS_PER_PIPELINE):
             pipeline = self._redis.pipeline(transaction=True)
             for target, lock_id in items[start : start + _LOCKS_PER_PIPELINE]:
-                pipeline.eval(_SHOW, 2, register_keys.LOCK + target, register_keys.CHANGES, lock_id, target)
+                pipeline.eval(_SHOW, 2, register_keys.lock(target), register_keys.CHANGE_LOG, lock_id, target)
             await pipeline.execute()

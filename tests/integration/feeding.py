@@ -24,10 +24,10 @@ from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.register.reader import RegisterReader
 from store.register.writer import RegisterWriter
-from streams.delivered import Delivered
+from streams.consumed_record import ConsumedRecord
 from streams.feed_agent import FeedProcessor
-from streams.judging import RecordJudge
-from streams.recovery import Recovery
+from streams.recovery import RegisterRecovery
+from streams.validation import FeedRecordValidator
 from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
 
@@ -39,9 +39,9 @@ class Kept:
     """Dead letters kept in a list: the broker is not what these tests are about."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[Delivered, InvalidRecordError]] = []
+        self.letters: list[tuple[ConsumedRecord, InvalidRecordError]] = []
 
-    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
+    async def send(self, record: ConsumedRecord, fault: InvalidRecordError) -> None:
         self.letters.append((record, fault))
 
 
@@ -56,25 +56,25 @@ class Road:
         self.receipts = ReceiptStore(engine, CHAIN, FeedStatsStore(departments, WORKING_DAYS))
         self.table = ListingQueries(engine)
         self.locks = LockStore(engine, redis, CHAIN)
-        self.recovery = Recovery(redis, self.table, self.writer, self.locks)
+        self.recovery = RegisterRecovery(redis, self.table, self.writer, self.locks)
         self.upkeep = Expiry(engine, self.book)
         self.dead = Kept()
         self.road = FeedProcessor(
-            RecordJudge(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
+            FeedRecordValidator(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
         )
         self.reader = RegisterReader(redis, 1)
         self.offset = 0
 
-    def message(self, value: Any, receipt: str | None = None) -> Delivered:  # noqa: ANN401
+    def message(self, value: Any, receipt: str | None = None) -> ConsumedRecord:  # noqa: ANN401
         self.offset += 1
         data = value if isinstance(value, bytes | None) else orjson.dumps(value)
         headers = [(RECEIPT_HEADER, receipt.encode())] if receipt else []
-        return Delivered("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
+        return ConsumedRecord("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
 
     async def feed(self, *values: Any) -> None:  # noqa: ANN401
         """Carry records in one batch."""
-        await self.road.carry([self.message(value) for value in values])
-        await self.writer.beat()
+        await self.road.process([self.message(value) for value in values])
+        await self.writer.heartbeat()
 
     async def advance(self, **duration: float) -> None:
         """Move the clock on, and let upkeep do what is due."""
@@ -88,7 +88,7 @@ class Road:
             pages = [await self.upkeep.apply_released(now), await self.upkeep.end_due(now)]
             for page in pages:
                 await self.recovery.apply(page.changes)
-                await self.recovery.hide(page.lifted)
+                await self.recovery.hide_locks(page.lifted)
             if not any(pages):
                 return
 

@@ -89,7 +89,7 @@ async def setting(
     engine = connect(url)
     await migrate(engine)
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(**SUBJECT), record(**TAXED, **SUBJECT))
     settings = Settings(
         pepper="p" * 32, redis_url=valkey.url, broker_url=f"rstream://{valkey.socket}", ledger_url=url, data=tmp_path

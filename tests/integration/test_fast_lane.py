@@ -120,9 +120,9 @@ def _answers(received: bytes) -> Any:  # noqa: ANN401
 async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path) -> AsyncIterator[Doors]:
     """A gateway over a register with one listing, reached both ways."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,

@@ -84,7 +84,7 @@ async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEn
 async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record())
     freshness = FeedHealth(engine, DEPARTMENTS, WORKING_DAYS)
     found = (await freshness.now(NOW)).freshness

@@ -33,7 +33,7 @@ LISTED = {key: value for key, value in record().items() if key != "version"}
 @pytest.fixture
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     made = Road(redis, engine)
-    await made.recovery.make_whole()
+    await made.recovery.ensure_loaded()
     return made
 
 
@@ -260,7 +260,7 @@ async def test_an_objection_on_the_fourth_day_stops_the_repair(road: Road) -> No
 async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: AsyncEngine) -> None:
     """A publicity that runs into a year whose working days are not published says so in its row."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     road.now = datetime(2027, 12, 28, 4, tzinfo=UTC)
     await road.feed(listed(), act("repair", "2027-12-28", document_no="XF", publicity_from="2027-12-28"))
     row = await road.table.find(road.desk.keys.listing("court", "R-1"))
@@ -300,7 +300,7 @@ async def test_a_feed_that_goes_mad_is_held(
 ) -> None:
     """Over the bound nothing more is applied and nothing lost; others go on; released, it all goes its way."""
     road = Road(redis, engine, bounded(**bounds))
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await many(road, 5)
     await road.feed(*mad)
     quarantine = Quarantine(road.engine, CHAIN)
@@ -329,7 +329,7 @@ async def test_a_feed_that_goes_mad_is_held(
 async def test_what_was_discarded_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
     """The register is as before the madness, and the ledger still holds all that came."""
     road = Road(redis, engine, bounded(removed=2, removed_share=0.1))
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await many(road, 6)
     await road.feed(*(act("remove", "2026-10-01", document_no="D") | {"record_no": f"M-{n}"} for n in range(6)))
     left = [await road.listed(credit_code(n)) for n in range(6)]

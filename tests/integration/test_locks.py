@@ -35,7 +35,7 @@ TAXED = {"authority": "taxation", "record_no": "R-2", "category": "C04"}
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with two severe listings of one company: the court's and the taxation bureau's."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(), record(**TAXED))
     return road
 
@@ -91,10 +91,10 @@ async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
 async def test_release_once_with_its_reason(road: Road) -> None:
     """Five people releasing at once: one does, the others are told it is not held; reason and document are kept."""
     (lock,) = await held(road, request())
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) == lock.id.encode()
+    assert await road.redis.get(register_keys.lock(lock.target_key)) == lock.id.encode()
     done = await asyncio.gather(*(end(road, lock, operator=f"officer-{n}") for n in range(5)))
     assert sum(item is not None for item in done) == 1
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
+    assert await road.redis.get(register_keys.lock(lock.target_key)) is None
     found = await road.locks.find(lock.id)
     assert found is not None
     assert [change.state for change in found.changes] == ["held", "released"]
@@ -125,7 +125,7 @@ async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
     assert found is not None
     assert (found.state, found.changes[-1].state) == ("lifted", "lifted")
     assert TAX in (found.changes[-1].reason or "")
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
+    assert await road.redis.get(register_keys.lock(lock.target_key)) is None
     (event,) = await EventStore(road.engine).after("shop", 0)
     assert (event.type, lock.id.encode() in event.data, b"removed" in event.data) == ("lock.lifted", True, True)
 
@@ -236,7 +236,7 @@ async def test_shown_again_after_redis_lost_them(road: Road) -> None:
     await end(road, gone)
     await road.redis.flushall()
     assert await road.locks.show_all() == 1
-    assert await road.redis.get(register_keys.LOCK + kept.target_key) == kept.id.encode()
+    assert await road.redis.get(register_keys.lock(kept.target_key)) == kept.id.encode()
 
 
 async def test_hiding_spares_a_newer_lock(road: Road) -> None:
@@ -245,7 +245,7 @@ async def test_hiding_spares_a_newer_lock(road: Road) -> None:
     await end(road, first, LockState.CONFIRMED)
     (second,) = await held(road, request(), number=2)
     await road.locks.hide([(first.target_key, first.id)])
-    assert await road.redis.get(register_keys.LOCK + second.target_key) == second.id.encode()
+    assert await road.redis.get(register_keys.lock(second.target_key)) == second.id.encode()
 
 
 async def test_pages_and_filters(road: Road) -> None:
@@ -303,7 +303,7 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
     (first,) = await held(road, request())
     await end(road, first)
     (second,) = await held(road, request("bidder-17", TAX), number=2)
-    place = register_keys.LOCK + second.target_key
+    place = register_keys.lock(second.target_key)
     await road.redis.set(place, first.id)
     found = await road.locks.held_on([second.target_key], NOW)
     await repair_lock_keys(road.locks, {second.target_key: first.id}, found)
@@ -314,13 +314,13 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
 async def test_a_showing_that_was_never_made_is_made_up_for(road: Road) -> None:
     """A process killed between the ledger's word and the showing: another shows it within its period."""
     (lock,) = await held(road, request())
-    await road.redis.delete(register_keys.LOCK + lock.target_key)
+    await road.redis.delete(register_keys.lock(lock.target_key))
     keeping = asyncio.create_task(keep_locks_shown(road.locks, interval_s=0.1))
     async with asyncio.timeout(10):
-        while await road.redis.get(register_keys.LOCK + lock.target_key) is None:  # noqa: ASYNC110 - another task's work
+        while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.05)
-        await road.redis.delete(register_keys.LOCK + lock.target_key)
-        while await road.redis.get(register_keys.LOCK + lock.target_key) is None:  # noqa: ASYNC110
+        await road.redis.delete(register_keys.lock(lock.target_key))
+        while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)

@@ -45,7 +45,7 @@ async def pg_engine(server: PostgreSQLServer) -> AsyncIterator[AsyncEngine]:
 async def road(redis: "Redis", pg_engine: AsyncEngine) -> Road:
     """The court's and the taxation bureau's listings of one company."""
     road = Road(redis, pg_engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(), record(**TAXED))
     return road
 

@@ -47,7 +47,7 @@ def key(number: str) -> str:
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A shop that sees public data and a hall that sees all; both watch the organisation of the test records."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     registry = ClientStore(engine)
     await registry.add("shop", Grants())
     await registry.add("hall", Grants(classes=frozenset(DataClass)))
