@@ -20,7 +20,7 @@ from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head
 from gateway.fastlane.responses import problem_response
-from gateway.web.problems import ProblemError, note_problem, problem_of
+from gateway.web.problems import ProblemError, problem_of, record_problem
 from store.platforms.clients import Client
 
 _PLAIN_START = b"POST /v1/checks"
@@ -196,8 +196,8 @@ class FastLaneConnection(asyncio.Protocol):
         if problem is None:
             _log.error("internal_error", error=type(error).__name__, exc_info=error)
             problem = ProblemError("internal_error")
-        note_problem(problem, route)
-        self._write(problem_response(problem, self._last_header()))
+        record_problem(problem, route)
+        self._write(problem_response(problem, closing=self._context.drain_state.draining))
 
     def _last_header(self) -> bytes:
         """``Connection: close`` while draining."""

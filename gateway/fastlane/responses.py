@@ -1,14 +1,10 @@
 """Whole HTTP responses of the fast lane; what all responses share is formatted once a second."""
 
 from email.utils import formatdate
-from http import HTTPStatus
 from time import time
-from uuid import uuid4
-
-import orjson
 
 from gateway.web.drain_state import SERVER
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, serialise
 
 _OK_HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -49,11 +45,7 @@ class PreparedResponses:
         return count
 
 
-def problem_response(problem: ProblemError, last_header: bytes = b"") -> bytes:
-    """A problem as a whole response; ``last_header`` starts with its line break."""
-    status = HTTPStatus(problem.status)
-    body = orjson.dumps(problem.document(str(uuid4())))
-    fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    start = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}Content-Length: {len(body)}".encode()
-    return start + last_header + b"\r\n\r\n" + body
+def problem_response(problem: ProblemError, *, closing: bool = False) -> bytes:
+    """A problem as a whole response; ``closing`` says that the connection ends with it."""
+    headers = {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
+    return serialise(problem).http11_message(headers | ({"Connection": "close"} if closing else {}))

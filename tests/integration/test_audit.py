@@ -130,12 +130,12 @@ async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp
         server.kill()
         for number in range(700, 900):
             audit.put(entry(number))
-        await until(lambda: bool(spool.waiting(9)))
-    await audit.keep()
+        await until(lambda: bool(spool.pending(9)))
+    await audit.spool_all()
     server.start()
     # Another process, after the first one ended: what was spooled is sent.
     async with sending_audit(server, spool):
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     assert set(await on_topic(server)) == {f"dec_{number}" for number in range(900)}
 
 
@@ -149,7 +149,7 @@ async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: 
     with pytest.raises(ProblemError, match="audit_unavailable"):
         audit.put(entry(50_000))
     with pytest.raises(OSError, match="directory"):
-        await audit.keep()
+        await audit.spool_all()
     server.kill()
     with pytest.raises(BrokerUnavailableError):
         await audit.flush()
@@ -176,11 +176,11 @@ async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path
     audit = AuditBuffer(publisher, spool, Straight().record)
     for one in entries:
         audit.put(one)
-    await audit.keep()
-    assert len(spool.waiting(99)) == 1
+    await audit.spool_all()
+    assert len(spool.pending(99)) == 1
     await publisher.stop()
     async with sending_audit(server, spool):
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     log = StreamLog.connect(f"rstream://{server.socket}")
     found = await log.read({TopicPartition(topics.DECISIONS, 0): 0}, 1000, 0.2)
     await log.close()
@@ -193,14 +193,14 @@ async def test_new_decisions_precede_spooled_files(server: ValkeyServer, tmp_pat
     """Hundreds of spooled batches: what is decided now is on the topic before they are all sent."""
     spool = Spool(tmp_path / "spool")
     for number in range(300):
-        spool.keep(encode_entries([entry(number)]))
+        spool.write(encode_entries([entry(number)]))
     async with sending_audit(server, spool) as audit:
-        await until(lambda: len(spool.waiting(999)) < 300)
+        await until(lambda: len(spool.pending(999)) < 300)
         audit.put(entry(5000))
         async with asyncio.timeout(20):
             while "dec_5000" not in await on_topic(server):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     ids = await on_topic(server)
     assert ids.index("dec_5000") < 299
     assert sorted(ids) == sorted({f"dec_{n}" for n in [*range(300), 5000]})
@@ -210,20 +210,20 @@ def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
     """Taken by one process, another passes it by; unreadable is kept aside; what failed or was abandoned is removed."""
     folder = tmp_path / "spool"
     spool, other = Spool(folder), Spool(folder)
-    spool.keep(b"a")
-    (path,) = other.waiting(9)
-    with spool.taken(path) as mine, other.taken(path) as theirs:
+    spool.write(b"a")
+    (path,) = other.pending(9)
+    with spool.locked(path) as mine, other.locked(path) as theirs:
         assert (mine, theirs) == (b"a", None)
         spool.set_aside(path)
     assert [item.suffix for item in folder.iterdir()] == [".unreadable"]
     assert path.with_suffix(".unreadable").stat().st_mode & 0o077 == 0
-    with spool.taken(path) as gone:
+    with spool.locked(path) as gone:
         assert gone is None
     abandoned, being_written = folder / "1.part", folder / "2.part"
     for part in (abandoned, being_written):
         part.write_bytes(b"half")
     os.utime(abandoned, (0, 0))
-    assert spool.next() is None
+    assert spool.next_file() is None
     assert not abandoned.exists()
     assert being_written.exists()
     being_written.unlink()
@@ -231,7 +231,7 @@ def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
     try:
         if os.geteuid() != 0:
             with pytest.raises(OSError, match="denied"):
-                spool.keep(b"c")
+                spool.write(b"c")
     finally:
         folder.chmod(0o700)
     assert not list(folder.glob("*.part"))
@@ -239,7 +239,7 @@ def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
 
 def spooled(spool: Spool) -> list[str]:
     """Ids on the disk."""
-    batches = [path.read_bytes() for path in spool.waiting()]
+    batches = [path.read_bytes() for path in spool.pending()]
     return [made.id for batch in batches for made in decode_entries(batch) or []]
 
 
@@ -252,7 +252,7 @@ async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
             audit.put(entry(number))
         await until(lambda: spooled(spool) == ids)
         broker.silent = False
-        await until(lambda: not spool.waiting())
+        await until(lambda: not spool.pending())
     assert set(broker.ids) == set(ids)
 
 
@@ -270,7 +270,7 @@ async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> No
 async def test_spooled_files_are_sent_under_load(tmp_path: Path) -> None:
     """Each message that is sent finds another decision waiting."""
     spool = Spool(tmp_path / "spool")
-    spool.keep(encode_entries([entry(1)]))
+    spool.write(encode_entries([entry(1)]))
 
     class Busy(Broker):
         async def publish(
@@ -293,7 +293,7 @@ async def test_oversized_decision_is_written_to_the_ledger(tmp_path: Path, *, fr
     entries[7] = large
     broker, straight, spool = Broker(largest=1_000), Straight(), Spool(tmp_path / "spool")
     if from_spool:
-        spool.keep(encode_entries(entries))
+        spool.write(encode_entries(entries))
     async with running(broker, spool, straight) as audit:
         for each in entries if not from_spool else []:
             audit.put(each)
@@ -310,7 +310,7 @@ async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
     (folder / "1-rubbish.decisions").write_bytes(b"rubbish")
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     (folder / "2-large.decisions").write_bytes(encode_entries([large]))
-    spool.keep(encode_entries([entry(1)]))
+    spool.write(encode_entries([entry(1)]))
     before = REGISTRY.get_sample_value("creditgate_audit_unreadable_total") or 0.0
     async with running(broker, spool, straight) as audit:
         await until(lambda: broker.ids == ["dec_1"])
@@ -326,14 +326,14 @@ async def test_spool_folder_is_read_once_per_backlog(tmp_path: Path) -> None:
     readings = 0
 
     class Counting(Spool):
-        def waiting(self, most: int | None = None) -> list[Path]:
+        def pending(self, most: int | None = None) -> list[Path]:
             nonlocal readings
             readings += 1
-            return super().waiting(most)
+            return super().pending(most)
 
     spool, broker = Counting(tmp_path / "spool"), Broker()
     for number in range(400):
-        spool.keep(encode_entries([entry(number)]))
+        spool.write(encode_entries([entry(number)]))
     async with running(broker, spool):
         await until(lambda: len(broker.ids) == 400)
         assert readings < 5  # of twenty turns; the folder may be read again once all is sent
@@ -350,17 +350,17 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("gateway.audit.spool.os.fsync", full)
     for _ in range(3):
         with pytest.raises(OSError, match="No space"):
-            spool.keep(b"a")
+            spool.write(b"a")
     assert list(folder.iterdir()) == []
 
 
 def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
     """Two processes of one machine write into one folder: the bound is on both together."""
-    one, other = (Spool(tmp_path / "spool", max_bytes=10, uncounted_bytes=4) for _ in range(2))
-    one.keep(b"1234")
-    other.keep(b"5678")
+    one, other = (Spool(tmp_path / "spool", max_bytes=10, measure_after_bytes=4) for _ in range(2))
+    one.write(b"1234")
+    other.write(b"5678")
     with pytest.raises(OSError, match="full"):
-        one.keep(b"9abc")
+        one.write(b"9abc")
 
 
 @pytest.mark.kafka
@@ -375,7 +375,7 @@ async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> N
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
             for each in padded:
                 audit.put(each)
-            await until(lambda: not audit.pending and not spool.waiting())
+            await until(lambda: not audit.pending and not spool.pending())
             broker.kill()
             for number in range(500, 600):
                 audit.put(entry(number))
@@ -383,7 +383,7 @@ async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> N
         broker.start()
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight):
             async with asyncio.timeout(60):
-                while spool.waiting():  # noqa: ASYNC110 - another process
+                while spool.pending():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.05)
         assert straight.ids == ["dec_3"]
         arrived = await on_kafka(broker, 599)

@@ -315,7 +315,7 @@ async def test_missing_lock_entry_is_restored(road: Road) -> None:
     """A process killed between the ledger's word and the showing: another shows it within its period."""
     (lock,) = await held(road, request())
     await road.redis.delete(register_keys.lock(lock.target_key))
-    keeping = asyncio.create_task(keep_locks_shown(road.locks, period=0.1))
+    keeping = asyncio.create_task(keep_locks_shown(road.locks, interval_s=0.1))
     async with asyncio.timeout(10):
         while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.05)

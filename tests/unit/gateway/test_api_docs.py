@@ -23,13 +23,14 @@ from gateway.app import build_app
 from gateway.checks.batch import BatchRequest
 from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
 from gateway.checks.response import DecisionContext, decision_body
-from gateway.feeds.delivery import judge_delivery
+from gateway.feeds.delivery import validate_delivery
 from gateway.platform.decisions import FeedbackRequest
 from gateway.platform.watches import WatchesRequest, WatchRequest
 from gateway.platform.webhooks import WebhookRequest
 from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
-from gateway.web.problems import PROBLEMS, ProblemError
+from gateway.web.problem_codes import PROBLEMS
+from gateway.web.problems import ProblemError, serialise
 from rules.admission.feed_event import FeedEvent
 from rules.admission.validator import RecordValidator
 from rules.faults import RECORD_FAULTS
@@ -237,8 +238,8 @@ def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
 def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
-    judged = judge_delivery(body, media_type, "court", VALIDATOR, today=TODAY, now=1)
-    assert [item.judged for item in judged if not isinstance(item.judged, FeedEvent)] == []
+    judged = validate_delivery(body, media_type, "court", VALIDATOR, today=TODAY, now=1)
+    assert [item.verdict for item in judged if not isinstance(item.verdict, FeedEvent)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
 
@@ -295,7 +296,7 @@ def test_a_decision_has_the_described_form() -> None:
 def test_results_of_a_delivery_have_the_described_form() -> None:
     """Queued and rejected records are told as RecordResult says."""
     lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
-    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", VALIDATOR, today=TODAY, now=1)
+    judged = validate_delivery(b"\n".join(lines), "application/x-ndjson", "court", VALIDATOR, today=TODAY, now=1)
     results = [item.result() for item in judged]
     assert [result["status"] for result in results] == ["queued", *["rejected"] * 3]
     for result in results:
@@ -306,7 +307,7 @@ def test_results_of_a_delivery_have_the_described_form() -> None:
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_problem_has_the_described_form(code: str) -> None:
     """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
-    response = ProblemError(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
+    response = serialise(ProblemError(code, "detail", "说明", path="$")).response()
     assert isinstance(response.body, bytes)
     assert faults(orjson.loads(response.body), named("Problem")) == []
     assert ("WWW-Authenticate" in response.headers) is (response.status == 401)

@@ -1,4 +1,4 @@
-"""The bound on work in hand, bodies that come too slowly, and the door: how it listens and how many it lets in."""
+"""The bound on work in hand, bodies that come too slowly, listening sockets, and the bound on connections."""
 
 import asyncio
 import resource
@@ -11,9 +11,10 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.overload.concurrency_limit import ConcurrencyLimit
-from gateway.process.listener import ConnectionLimit, bound, listen, room_for_connections
-from gateway.web.problems import ProblemError, answer_problems
-from gateway.web.request_body import DEADLINE, in_good_time, read_body
+from gateway.process.connection_limit import ConnectionLimit, room_for_connections
+from gateway.process.listener import bound_sockets, listening_sockets
+from gateway.web.problems import ProblemError, problem_middleware
+from gateway.web.request_body import BODY_DEADLINE, read_body, read_deadline
 
 
 def test_full_concurrency_limit_refuses_until_released() -> None:
@@ -51,21 +52,21 @@ async def test_waiting_streams_get_slots_one_by_one() -> None:
 
 @asynccontextmanager
 async def serving(deadline: float) -> AsyncIterator[str]:
-    """A server that says how long the body was; at /lines each line renews its patience."""
+    """A server that says how long the body was; at /lines each line restarts the deadline."""
 
     async def length(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await read_body(request))))
 
     async def lines(request: web.Request) -> web.Response:
         count = 0
-        async with in_good_time(request) as patience:
+        async with read_deadline(request) as reading:
             async for _ in request.content:
                 count += 1
-                patience.renew()
+                reading.restart()
         return web.Response(text=str(count))
 
-    app = web.Application(middlewares=[answer_problems])
-    app[DEADLINE] = deadline
+    app = web.Application(middlewares=[problem_middleware])
+    app[BODY_DEADLINE] = deadline
     app.add_routes([web.post("/", length), web.post("/lines", lines)])
     async with TestServer(app) as server:
         yield str(server.make_url("/"))
@@ -99,20 +100,20 @@ async def test_read_deadline_is_renewed_by_progress() -> None:
 
 def test_a_port_is_shared_only_when_asked_for() -> None:
     """With ``share_port`` another may listen there too; else it is refused, and the sockets are closed again."""
-    (first,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=7)
+    (first,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=7)
     port = first.getsockname()[1]
     with first:
         assert first.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
-        (second,) = listen("127.0.0.1", port, share_port=True, reading_deadline=7)
+        (second,) = listening_sockets("127.0.0.1", port, share_port=True, write_deadline=7)
         second.close()
         with pytest.raises(OSError, match="in use"):
-            listen("127.0.0.1", port, share_port=False, reading_deadline=7)
+            listening_sockets("127.0.0.1", port, share_port=False, write_deadline=7)
 
 
 def test_bound_socket_accepts_only_when_listening() -> None:
     """Of two sockets at one port, all connections go to the one that listens."""
-    (listener,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=1)
-    (idle,) = bound("127.0.0.1", listener.getsockname()[1], share_port=True)
+    (listener,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=1)
+    (idle,) = bound_sockets("127.0.0.1", listener.getsockname()[1], share_port=True)
     with listener, idle:
         for _ in range(20):
             with socket.create_connection(listener.getsockname(), timeout=5):
@@ -160,9 +161,12 @@ def test_connection_limit_follows_the_file_limit() -> None:
 
 async def test_connections_over_the_limit_get_503() -> None:
     """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
-    loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
-    bouncer = ConnectionLimit(most=0, open_now=lambda: 0)
-    server = await loop.create_server(bouncer.guard(asyncio.Protocol), sock=listener)
+    loop, (listener,) = (
+        asyncio.get_running_loop(),
+        listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=1),
+    )
+    limit = ConnectionLimit(most=0, open_connections=lambda: 0)
+    server = await loop.create_server(limit.guard(asyncio.Protocol), sock=listener)
     async with server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"POST /v1/checks HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000)
