@@ -1,4 +1,4 @@
-"""Whole HTTP responses of the fast lane; what all responses share is formatted once a second."""
+"""Whole HTTP/1.1 responses to checks, as bytes, for both servers; what all of them share is formatted once a second."""
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -6,33 +6,33 @@ from time import time
 from uuid import uuid4
 
 import orjson
+import structlog
 
 from gateway.web.drain_state import SERVER
-from gateway.web.problems import ProblemError
+from gateway.web.problems import ProblemError, note_problem, problem_of
 
 _OK_HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
     "Date: {date}\r\nServer: {server}\r\nContent-Length: "
 )
+_log = structlog.get_logger("gateway")
 
 
 class PreparedResponses:
-    """The prepared parts of one process."""
+    """The responses of one process."""
 
     def __init__(self) -> None:
-        self._shed_count = 0
         self._second = 0
         self._ok_head = b""
         self._overloaded = b""
 
-    def ok_head(self) -> bytes:
-        """The head of a 200 up to the value of its ``Content-Length``."""
+    def ok(self, body: bytes, last_header: bytes = b"") -> bytes:
+        """A 200 with that JSON. ``last_header`` starts with its line break."""
         self._renew()
-        return self._ok_head
+        return b"%b%d%b\r\n\r\n%b" % (self._ok_head, len(body), last_header, body)
 
     def overloaded(self) -> bytes:
-        """A whole 503 `overloaded`, the same for all refusals of a second, since refusing must be cheap."""
-        self._shed_count += 1
+        """A 503 `overloaded`, the same for all refusals of a second, since refusing must be cheap."""
         self._renew()
         return self._overloaded
 
@@ -41,16 +41,20 @@ class PreparedResponses:
         if second != self._second:
             self._second = second
             self._ok_head = _OK_HEAD.format(date=formatdate(second, usegmt=True), server=SERVER).encode()
-            self._overloaded = problem_response(ProblemError("overloaded"))
-
-    def take_shed_count(self) -> int:
-        """How many requests were refused since the last call."""
-        count, self._shed_count = self._shed_count, 0
-        return count
+            self._overloaded = _problem_response(ProblemError("overloaded"), b"")
 
 
-def problem_response(problem: ProblemError, last_header: bytes = b"") -> bytes:
-    """A problem as a whole response; ``last_header`` starts with its line break."""
+def error_response(error: Exception, route: str, last_header: bytes = b"") -> bytes:
+    """Whatever a check raised as a problem; counted, and logged where the fault is ours."""
+    problem = problem_of(error)
+    if problem is None:
+        _log.error("internal_error", route=route, error=type(error).__name__, exc_info=error)
+        problem = ProblemError("internal_error")
+    note_problem(problem, route)
+    return _problem_response(problem, last_header)
+
+
+def _problem_response(problem: ProblemError, last_header: bytes) -> bytes:
     status = HTTPStatus(problem.status)
     body = orjson.dumps(problem.document(str(uuid4())))
     fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
