@@ -40,7 +40,7 @@ class PolicyStore:
             _log.error("policy_refused", kept=self.current.digest, faults=str(error).splitlines())
         else:
             self.refused = False
-            _log.info("policy_in_force", **self.current.named)
+            _log.info("policy_in_force", **self.current.reference)
         POLICY_RELOADS.labels("refused" if self.refused else "taken").inc()
         POLICY_REFUSED.set(int(self.refused))
         return not self.refused

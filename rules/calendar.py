@@ -1,13 +1,13 @@
-"""Days as the law counts them: civil days in Asia/Shanghai, from the clock that the caller passes in."""
+"""Civil days in Asia/Shanghai, and conversions of moments. The caller passes in the clock."""
 
 from datetime import date, datetime, timedelta, timezone
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""China has had one fixed offset since 1991; no deadline here reaches back further."""
+"""China has had one fixed offset since 1991, and no deadline here reaches back further."""
 
 
 def civil_day(moment: datetime) -> date:
-    """The day in Beijing at that moment, wherever the server stands."""
+    """The day in Beijing at that moment, whatever the server's time zone. Raises ``ValueError`` without a zone."""
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone has no civil day")
     return moment.astimezone(SHANGHAI).date()
@@ -22,20 +22,20 @@ def years_after(day: date, years: int) -> date:
 
 
 def end_of_day(day: date) -> datetime:
-    """The first moment in Beijing at which that day is over."""
+    """The moment in Beijing at which that day is over: 24:00."""
     return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI) + timedelta(days=1)
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment in Beijing time, milliseconds, with its offset."""
+    """A moment in Beijing time as RFC 3339, with milliseconds and offset."""
     return moment.astimezone(SHANGHAI).isoformat(timespec="milliseconds")
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """A stored moment (milliseconds since 1970, UTC) with its zone."""
+    """The moment, in Beijing time, of stored milliseconds since 1970 (UTC)."""
     return datetime.fromtimestamp(milliseconds / 1000, SHANGHAI)
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """A moment as it is stored: milliseconds since 1970, UTC."""
+    """The stored form of a moment: milliseconds since 1970 (UTC)."""
     return round(moment.timestamp() * 1000)

@@ -1,7 +1,7 @@
-"""What can be wrong with a record or a check: one stable code each, in English and in Chinese.
+"""The base of all errors, and what can be wrong with a feed record: one stable code each, in English and Chinese.
 
-The code is the same in the HTTP answer, the receipt, the dead letter, the log and the metric.
-Texts never contain what was sent, so that no identifier travels in an error.
+The code is the same in the HTTP answer, the receipt, the dead letter, the log and the metric. Texts never contain
+what was sent, so that no error carries an identifier.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,10 @@ class CreditGateError(Exception):
 
 
 class InvalidRecordError(CreditGateError, ValueError):
-    """A feed record that can never be applied as it is: to the dead letters, and on with the next.
+    """A feed record that can never be applied as it is. It becomes a dead letter, and the stream continues.
 
-    ``code`` is a key of ``RECORD_FAULTS`` or a code of ``identifiers.InvalidIdentifierError``;
-    ``path`` says where in the record, as ``$.subject.id``.
+    ``code`` is a key of ``RECORD_FAULTS``, ``data_prohibited``, or a code of ``InvalidIdentifierError``; ``path``
+    says where in the record, as ``$.subject.id``.
     """
 
     def __init__(self, code: str, *, path: str = "$", detail: str = "", text: Text | None = None) -> None:
@@ -33,7 +33,7 @@ class InvalidRecordError(CreditGateError, ValueError):
         super().__init__(f"{code} at {path}")
 
     def as_dict(self) -> dict[str, str]:
-        """The fault as receipts and dead letters carry it."""
+        """The fault as receipts and dead letters state it."""
         fault = {"code": self.code, "path": self.path, "reason": self.text.en, "reason_zh": self.text.zh}
         return fault | ({"detail": self.detail} if self.detail else {})
 

@@ -1,4 +1,4 @@
-"""The closed words of the field: each value is what appears in JSON, YAML, logs and metrics alike."""
+"""The closed vocabularies of the field: each value appears unchanged in JSON, YAML, logs and metrics."""
 
 from enum import StrEnum
 
@@ -13,8 +13,8 @@ class ListColour(StrEnum):
 class Determination(StrEnum):
     """What kind of act is reported.
 
-    Only a list decision is the ground for discipline (办法一 Art. 14). An administrative penalty is
-    negative information (办法二 Art. 12 (九)) and warns at most.
+    Only a list decision is a ground for discipline (办法一 Art. 14). An administrative penalty is negative
+    information (办法二 Art. 12（九）) and warns at most.
     """
 
     LIST_DECISION = "list_decision"
@@ -22,7 +22,7 @@ class Determination(StrEnum):
 
 
 class Severity(StrEnum):
-    """失信程度: general 一般, serious 较重, severe 严重, unspecified 未明确 (办法二 Art. 15, 27, 31)."""
+    """失信程度: general 一般, serious 较重, severe 严重, unspecified 未明确 (办法二 Art. 15, 27 and 31)."""
 
     GENERAL = "general"
     SERIOUS = "serious"
@@ -31,7 +31,7 @@ class Severity(StrEnum):
 
 
 class DataClass(StrEnum):
-    """Who may use a record (办法二 Art. 18): 社会公开, 政府共享, 授权查询. Unknown counts as the last."""
+    """Who may use a record (办法二 Art. 18): 社会公开, 政府共享, 授权查询. Unstated: the last."""
 
     PUBLIC = "public"
     GOVERNMENT = "government"
@@ -39,7 +39,10 @@ class DataClass(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What happens to the transaction, from the most lenient to the strictest."""
+    """What happens to the transaction (处置), from the mildest to the strictest.
+
+    ``fast_track``: 绿色通道 (办法一 Art. 13（二）). ``lock``, ``intercept``: 自动锁定, 自动拦截 (个人意见 五（二）).
+    """
 
     FAST_TRACK = "fast_track"
     ALLOW = "allow"
@@ -58,19 +61,19 @@ _RANKS = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 def strictest(*outcomes: Outcome) -> Outcome:
-    """The outcome that wins; ``allow`` when there is none."""
+    """The strictest of these outcomes; ``allow`` when there is none."""
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.ALLOW)
 
 
 class LockScope(StrEnum):
-    """What a lock holds: this transaction, or the subject's account on the platform."""
+    """What is locked: this transaction, or the subject's account on the platform (电商意见 五（二）)."""
 
     TRANSACTION = "transaction"
     ACCOUNT = "account"
 
 
 class Role(StrEnum):
-    """In which role a subject takes part in a transaction."""
+    """The role of a subject in a transaction."""
 
     APPLICANT = "applicant"
     BIDDER = "bidder"
@@ -86,7 +89,7 @@ class Role(StrEnum):
 
 
 class ResponsibleRole(StrEnum):
-    """Why a person answers for a listed organisation (办法二 Art. 26)."""
+    """Why a person is responsible for a listed organisation (办法二 Art. 26)."""
 
     LEGAL_REPRESENTATIVE = "legal_representative"
     PRINCIPAL = "principal"
@@ -94,7 +97,7 @@ class ResponsibleRole(StrEnum):
 
 
 class BasisKind(StrEnum):
-    """What a document is in law: 法律, 法规, 规章, 规范性文件, other."""
+    """The legal rank of a document: 法律, 法规, 规章, 规范性文件, other (办法一 Art. 12, 办法二 Art. 27)."""
 
     LAW = "law"
     REGULATION = "regulation"
@@ -104,14 +107,14 @@ class BasisKind(StrEnum):
 
 
 class ObjectionSubject(StrEnum):
-    """What an objection is raised against."""
+    """What an objection concerns."""
 
     LISTING = "listing"
     REPAIR = "repair"
 
 
 class ObjectionResult(StrEnum):
-    """How an objection was answered (办法一 Art. 16)."""
+    """How an objection was resolved (办法一 Art. 16)."""
 
     UPHELD = "upheld"
     REJECTED = "rejected"
@@ -131,7 +134,7 @@ BLACK_CATEGORIES = {
     "C11": "虚假承诺或不履行承诺",
     "C12": "职能部门认定的其他失信情形",
 }
-"""办法一 Art. 6 (一)–(十二)."""
+"""办法一 Art. 6（一）–（十二）."""
 
 RED_CATEGORIES = {
     "R01": "党中央、国务院、国家部委认定的荣誉",
@@ -139,4 +142,4 @@ RED_CATEGORIES = {
     "R03": "省级以上新闻媒体挖掘的诚信主体",
     "R04": "县级以上政府、市级以上机关认定的诚信荣誉",
 }
-"""办法一 Art. 5 (一)–(四)."""
+"""办法一 Art. 5（一）–（四）."""

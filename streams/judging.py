@@ -12,7 +12,8 @@ from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from intake.files.tables import Row
 from intake.formats.model import Format
 from intake.rows.pipeline import prepare_row
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import MAX_RECORD_BYTES
@@ -46,10 +47,10 @@ class RecordJudge:
         stamp = headers.get(ACCEPTED_HEADER, b"")
         accepted = int(stamp) if len(stamp) == 13 and stamp.isdigit() else _arrived(record)
         value: Any = None
-        judged: Claim | InvalidRecordError
+        judged: FeedEvent | InvalidRecordError
         try:
             value = _decode(record.value, MAX_RECORD_BYTES)
-            judged = self.desk.admit(value, today=civil_day(self.clock()), default_version=accepted, place=place)
+            judged = self.desk.validate(value, today=civil_day(self.clock()), default_version=accepted, position=place)
         except InvalidRecordError as fault:
             judged = fault
         return [
@@ -97,12 +98,12 @@ class ChangeJudge:
             for number, judged in enumerate(self._judged(record))
         ]
 
-    def _judged(self, record: Delivered) -> list[Claim | InvalidRecordError]:
+    def _judged(self, record: Delivered) -> list[FeedEvent | InvalidRecordError]:
         try:
             value = _decode(record.value, _MAX_EVENT_BYTES)
         except InvalidRecordError as fault:
             return [fault]
-        found: list[Claim | InvalidRecordError] = []
+        found: list[FeedEvent | InvalidRecordError] = []
         for row in prepare_row(self.format, Row(1, value), self.authority):
             try:
                 found.append(row.fault or self._admit(row.record, record))
@@ -111,12 +112,12 @@ class ChangeJudge:
                 found.append(InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
         return found
 
-    def _admit(self, record: Any, event: Delivered) -> Claim:  # noqa: ANN401
-        return self.desk.admit(
+    def _admit(self, record: Any, event: Delivered) -> FeedEvent:  # noqa: ANN401
+        return self.desk.validate(
             record,
             today=civil_day(self.clock()),
             default_version=_arrived(event),
-            place=place_of(None, event.offset),
+            position=place_of(None, event.offset),
             sender=self.authority,
         )
 

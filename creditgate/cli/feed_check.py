@@ -15,10 +15,11 @@ from creditgate.cli.terminal import MISUSE, fail, out, print_json
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import InvalidRecordError
-from rules.identity.subject import PEPPER_MINIMUM, SubjectKeys
+from rules.identity.subject import MIN_PEPPER_BYTES, SubjectKeys
 
 MOST_FAULTS_KEPT = 10_000
 _COLUMNS = (
@@ -31,14 +32,16 @@ class Judged(NamedTuple):
     """One row with its verdict: ``claim`` as the gateway would make it, or ``fault``."""
 
     row: Prepared
-    claim: Claim | None
+    claim: FeedEvent | None
     fault: InvalidRecordError | None
 
 
 def throw_away_desk(settings: Settings) -> RecordValidator:
     """A desk whose keys nobody keeps; ends with 2 when the departments cannot be read."""
     try:
-        return RecordValidator(load_departments(settings.departments), SubjectKeys(secrets.token_bytes(PEPPER_MINIMUM)))
+        return RecordValidator(
+            load_departments(settings.departments), SubjectKeys(secrets.token_bytes(MIN_PEPPER_BYTES))
+        )
     except ConfigError as error:
         fail(str(error), MISUSE)
 
@@ -51,7 +54,7 @@ def judge(rows: Iterator[Prepared], fmt: Format, desk: RecordValidator, sender: 
             yield Judged(row, None, row.fault)
             continue
         try:
-            claim = desk.admit(row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender)
+            claim = desk.validate(row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender)
         except InvalidRecordError as fault:
             path = fmt.column_at(fault.path) or fault.path
             yield Judged(row, None, InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))

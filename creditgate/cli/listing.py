@@ -84,7 +84,7 @@ def _told(backends: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]
 
 def _standing(backends: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
     life = life_of([known[order] for order in sorted(known)], backends.book.working_days)
-    ending = life.ending.state.value if life.ending else None
+    ending = life.termination.state.value if life.termination else None
     return {
         "listed": life.record is not None,
         "last_day": life.last_day.isoformat() if life.last_day and life.last_day.year > 1 else None,

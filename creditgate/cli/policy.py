@@ -11,7 +11,7 @@ from config.policy_file import examples_path, load_examples, load_policy
 from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day
 from rules.policy.diff import case_diffs, part_diffs
-from rules.policy.examples import Tried, try_example
+from rules.policy.examples import ExampleResult, run_example
 from rules.policy.pack import Policy
 from rules.policy.review import review
 
@@ -31,7 +31,7 @@ def check(pack: PackOption = None, json: JsonOption = False) -> None:
     found = load_or_fail(pack or settings.policy)
     remarks = review(found, load_departments(settings.departments), today())
     if json:
-        print_json({"policy": found.named, "remarks": [remark._asdict() for remark in remarks]})
+        print_json({"policy": found.reference, "remarks": [remark._asdict() for remark in remarks]})
     else:
         pack_ = found.pack
         counts = f"{len(pack_.scenes)} scenes, {len(pack_.rules)} rules, {len(pack_.measures)} measures"
@@ -53,7 +53,7 @@ def run_examples(
     found = load_or_fail(path)
     try:
         tried = [
-            try_example(found, item, today())
+            run_example(found, item, today())
             for item in load_examples(examples or examples_path(path), found.pack.pack)
         ]
     except ConfigError as error:
@@ -63,7 +63,7 @@ def run_examples(
     unseen = [rule.id for rule in found.pack.rules if rule.id not in fired and not rule.shadow]
     if json:
         failures = [{"name": item.example.name, "differs": item.differs} for item in wrong]
-        print_json({"policy": found.named, "examples": len(tried), "failed": failures, "rules_without": unseen})
+        print_json({"policy": found.reference, "examples": len(tried), "failed": failures, "rules_without": unseen})
     else:
         _print_tried(tried, wrong, unseen)
     if wrong or not tried:
@@ -108,7 +108,7 @@ def today() -> date:
     return civil_day(datetime.now(UTC))
 
 
-def _print_tried(tried: list[Tried], wrong: list[Tried], unseen: list[str]) -> None:
+def _print_tried(tried: list[ExampleResult], wrong: list[ExampleResult], unseen: list[str]) -> None:
     for item in wrong:
         place: Any = f"{item.example.name} ({item.example.scene}, {item.example.article or '—'})"
         out.print(f"✗ {place}", style="red", highlight=False, soft_wrap=True)

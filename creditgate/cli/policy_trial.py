@@ -18,8 +18,10 @@ from creditgate.cli.terminal import MISUSE, REFUSED, JsonOption, fail, out, prin
 from rules.calendar import civil_day, from_milliseconds, to_milliseconds
 from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.names import normalise_name
-from rules.policy.decision import Match, Party, bound, decide, matches_of, visible_matches
-from rules.policy.pack import Policy, Rule, Transaction
+from rules.policy.condition import Transaction
+from rules.policy.decision import decide, legal_limit
+from rules.policy.matching import Match, Party, matches_of, visible_matches
+from rules.policy.pack import Policy, Rule
 from rules.policy.replay import outcome_under
 from rules.vocabulary import DataClass, Role
 from store.ledger.decisions import DecisionEntry, DecisionStore
@@ -83,7 +85,7 @@ async def _look_up(backends: Stores, party: Party, scene: str, purpose: str) -> 
 def explanation(policy: Policy, transaction: Transaction, party: Party, matches: list[Match]) -> dict[str, Any]:
     """What each rule of the scene makes of each listing, and what comes of all."""
     today = civil_day(datetime.now(UTC))
-    verdict = decide(policy, transaction, [(party.standing, matches)], today)
+    verdict = decide(policy, transaction, [(party.profile, matches)], today)
     rules = policy.rules_of(transaction.scene)
     listings = [
         {
@@ -93,14 +95,14 @@ def explanation(policy: Policy, transaction: Transaction, party: Party, matches:
             "severity": match.listing.severity,
             "authority": match.listing.authority,
             "document_no": match.listing.document_no,
-            "at_most": bound(match),
+            "at_most": legal_limit(match),
             "rules": [_tried(rule, match, party, transaction) for rule in rules],
         }
         for match in matches
     ]
     (judged,) = verdict.parties
     return {
-        "policy": policy.named,
+        "policy": policy.reference,
         "scene": transaction.scene,
         "outcome": verdict.outcome,
         "party": judged.outcome,
@@ -113,7 +115,7 @@ def explanation(policy: Policy, transaction: Transaction, party: Party, matches:
 
 
 def _tried(rule: Rule, match: Match, party: Party, transaction: Transaction) -> dict[str, Any]:
-    standing, today = party.standing, civil_day(datetime.now(UTC))
+    standing, today = party.profile, civil_day(datetime.now(UTC))
     misses = list(rule.when.misses(match.listing, standing.kind, standing.role, transaction))
     misses += [] if rule.holds_on(today) else ["not in force today"]
     return {"rule": rule.id, "fired": not misses, "outcome": rule.then.outcome, "misses": misses, "shadow": rule.shadow}
@@ -150,7 +152,7 @@ def replay(
     start = datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
     found = with_stores(settings_or_fail(), lambda backends: _replay(backends, policy, to_milliseconds(start), show))
     if json:
-        print_json({"policy": policy.named, "since": start.isoformat()} | found)
+        print_json({"policy": policy.reference, "since": start.isoformat()} | found)
     else:
         out.print(f"{found['decisions']} decisions, {found['changed']} would change", style="bold", highlight=False)
         for line in found["changes"]:

@@ -15,7 +15,7 @@ from config.files import ConfigError, load_departments, load_working_days
 from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail
 from rules.identity.subject import SubjectKeys
-from rules.listings.filing import ListingIndexer
+from rules.listings.indexer import ListingIndexer
 from store.db.hash_chain import HashChain
 from store.db.schema import connect
 from store.ledger.listings import ListingStore

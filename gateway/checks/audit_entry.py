@@ -9,8 +9,8 @@ from gateway.checks.lookup_keys import PartyKeys
 from gateway.checks.request import Check
 from gateway.checks.response import DecisionContext
 from rules.calendar import to_milliseconds
-from rules.policy.decision import Verdict
 from rules.policy.replay import PastCheck, encode_check, past_party
+from rules.policy.verdict import Verdict
 from store.ledger.decisions import DecisionEntry
 from store.platforms.clients import Client
 
@@ -49,7 +49,7 @@ def listing_keys(verdict: Verdict) -> tuple[str, ...]:
 
 def _past_check(check: Check, context: DecisionContext, party_keys: Sequence[PartyKeys]) -> PastCheck:
     parties = tuple(
-        past_party(party.standing, *keys, verdict)
+        past_party(party.profile, *keys, verdict)
         for party, keys, verdict in zip(check.parties, party_keys, context.verdict.parties, strict=True)
     )
     return PastCheck(check.scene, context.judged, parties, check.amount, check.region, bool(context.unknown))

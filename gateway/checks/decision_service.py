@@ -25,9 +25,9 @@ from gateway.policy_store import PolicyStore
 from gateway.tickets.signer import Clearance, TicketSigner, expiry, party_snapshots
 from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, end_of_day, to_milliseconds
-from rules.policy.decision import Verdict
 from rules.policy.pack import Policy, Scene
 from rules.policy.unknown import Unknown
+from rules.policy.verdict import Verdict
 from rules.vocabulary import LockScope, Outcome
 from rules.working_days import WorkingDays
 from store.locks.rows import Lock, LockSupportLostError

@@ -12,7 +12,7 @@ from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.request import Check
 from rules.calendar import SHANGHAI
 from rules.identity.identifiers import Identifier
-from rules.policy.decision import Party
+from rules.policy.matching import Party
 from rules.policy.pack import Policy
 from rules.policy.replay import PastCheck, PastParty, encode_check
 from rules.vocabulary import Outcome
@@ -91,7 +91,7 @@ def allow_body(decision_id: str, check: Check, state: RegisterState, time: Decis
         state.age,
         state.heard,
         time.rfc3339.encode(),
-        policy.named_json,
+        policy.reference_json,
     )
 
 
@@ -106,7 +106,7 @@ def allow_audit_entry(
     """Its ledger entry, as ``audit_entry.decision_entry`` would make it."""
     check, parties = lookup.check, []
     for party, keys in zip(check.parties, lookup.party_keys, strict=True):
-        standing = party.standing
+        standing = party.profile
         parties.append(PastParty(standing.role, standing.kind, True, *keys))
     past = encode_check(PastCheck(check.scene, Outcome.ALLOW, tuple(parties), check.amount, check.region))
     account = orjson.dumps(check.account_id)

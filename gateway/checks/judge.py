@@ -5,9 +5,11 @@ from datetime import date
 
 from gateway.checks.lookup_keys import LookupKeys, PartyKeys
 from gateway.checks.request import Check
-from rules.policy.decision import Match, Party, Verdict, decide, matches_of, visible_matches
+from rules.policy.decision import decide
+from rules.policy.matching import Match, Party, matches_of, visible_matches
 from rules.policy.pack import Policy
-from rules.policy.unknown import under_doubt
+from rules.policy.unknown import apply_on_unknown
+from rules.policy.verdict import Verdict
 from rules.vocabulary import DataClass
 from store.register.reader import LookUp
 
@@ -40,8 +42,8 @@ def judge(
     keys of listings that do not count.
     """
     parties = [
-        (party.standing, visible_matches([m for m in found if m.listing.key not in excluded], data_classes, today))
+        (party.profile, visible_matches([m for m in found if m.listing.key not in excluded], data_classes, today))
         for party, found in zip(check.parties, matches, strict=True)
     ]
     verdict = decide(policy, check.transaction, parties, today)
-    return under_doubt(verdict, policy.pack.scenes[check.scene]) if unknown else verdict
+    return apply_on_unknown(verdict, policy.pack.scenes[check.scene]) if unknown else verdict

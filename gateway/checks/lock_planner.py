@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.request import Check
-from rules.policy.decision import Verdict
+from rules.policy.verdict import Verdict
 from rules.vocabulary import LockScope, Outcome, strictest
 from store.locks.rows import Lock, LockRequest
 
@@ -54,7 +54,7 @@ def locks_wanted(verdict: Verdict, check: Check, targets: Mapping[LockScope, str
     """
     wanted: dict[LockScope, dict[str, None]] = {}
     for party in verdict.parties:
-        for scope, listing in party.locking:
+        for scope, listing in party.lock_grounds:
             if scope in targets:
                 wanted.setdefault(scope, {})[listing.key] = None
             elif verdict.outcome is Outcome.LOCK:
@@ -76,13 +76,13 @@ def _released_verdict(verdict: Verdict, without: Verdict) -> Verdict:
         replace(
             party,
             outcome=strictest(Outcome.WARN, rest.outcome),
-            weighed=strictest(Outcome.WARN, rest.weighed),
-            locking=(),
+            weighted_outcome=strictest(Outcome.WARN, rest.weighted_outcome),
+            lock_grounds=(),
             notes=(*party.notes, "lock_released"),
         )
         if party.outcome is Outcome.LOCK
         else party
         for party, rest in zip(verdict.parties, without.parties, strict=True)
     )
-    outcome = strictest(*(party.weighed for party in parties))
+    outcome = strictest(*(party.weighted_outcome for party in parties))
     return replace(verdict, outcome=outcome, parties=parties, measures=without.measures)

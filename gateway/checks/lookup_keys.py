@@ -6,7 +6,7 @@ from gateway.checks.request import Check
 from rules.identity.identifiers import Identifier
 from rules.identity.names import normalise_name
 from rules.identity.subject import SubjectKeys
-from rules.policy.decision import Party
+from rules.policy.matching import Party
 from rules.vocabulary import LockScope
 from store.platforms.clients import Client
 

@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 
 from gateway.web.problems import ProblemError
 from rules.identity.identifiers import InvalidIdentifierError, parse_identifier
-from rules.policy.decision import Party
-from rules.policy.pack import Policy, Transaction
+from rules.policy.condition import Transaction
+from rules.policy.matching import Party
+from rules.policy.pack import Policy
 from rules.vocabulary import Role
 from store.platforms.clients import Client
 

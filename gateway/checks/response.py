@@ -12,9 +12,10 @@ from gateway.data_freshness import as_of
 from rules.calendar import from_milliseconds, rfc3339
 from rules.identity.identifiers import MaskedNumber
 from rules.listings.listing import Listing
-from rules.policy.decision import Party, PartyVerdict, Verdict
+from rules.policy.matching import Party
 from rules.policy.pack import Policy
 from rules.policy.unknown import Unknown
+from rules.policy.verdict import PartyVerdict, Verdict
 from rules.records.departments import Departments
 from rules.vocabulary import Outcome
 from store.locks.rows import Lock
@@ -63,7 +64,7 @@ def decision_body(context: DecisionContext, policy: Policy, departments: Departm
         "ticket": context.ticket,
         "feedback_due": rfc3339(context.feedback_due) if context.feedback_due else None,
         "as_of": as_of(context.state, context.now, context.watermarks),
-        "policy": policy.named,
+        "policy": policy.reference,
     }
     if verdict.outcome.rank > Outcome.ALLOW.rank:
         document["remedy"] = policy.pack.remedy | {"where": _where(verdict, departments)}
@@ -105,7 +106,7 @@ def _subject(party: Party, verdict: PartyVerdict, departments: Departments) -> d
         "role": party.role,
         "masked_id": masked(party),
         "outcome": verdict.outcome,
-        "counts_as": verdict.weighed,
+        "counts_as": verdict.weighted_outcome,
         "notes": verdict.notes,
         "listings": [_listing(listing, departments) for listing in verdict.listings],
     }

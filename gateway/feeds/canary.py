@@ -21,7 +21,8 @@ from gateway.feeds.delivery import judge_delivery
 from gateway.feeds.publish import FeedPublisher
 from gateway.metrics import CANARY_FAILED, CANARY_FLOWN, CANARY_SECONDS
 from gateway.web.problems import ProblemError
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
 from rules.faults import CreditGateError
 from rules.identity.forms import org_check, uscc_check
@@ -147,6 +148,6 @@ class Canary:
         judged = judge_delivery(
             orjson.dumps(record), "application/json", AUTHORITY, self.desk, today=today, now=milliseconds
         )
-        if not isinstance(judged[0].judged, Claim):
+        if not isinstance(judged[0].judged, FeedEvent):
             raise CanaryLostError(str(judged[0].judged))
         return judged

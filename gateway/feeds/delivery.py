@@ -9,7 +9,8 @@ import orjson
 
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import NDJSON
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
 
 _JSON = ("application/json", "application/octet-stream", "text/json")
@@ -22,7 +23,7 @@ class Judged:
     index: int
     line: int | None
     record_no: str | None
-    judged: Claim | InvalidRecordError
+    judged: FeedEvent | InvalidRecordError
 
     def result(self) -> dict[str, Any]:
         """This record's line in the receipt."""
@@ -85,6 +86,6 @@ def _judge(
     number = value.get("record_no") if isinstance(value, dict) else None
     number = number if isinstance(number, str) and len(number) <= 128 else None
     try:
-        return Judged(index, line, number, desk.admit(value, today=today, default_version=now, sender=authority))
+        return Judged(index, line, number, desk.validate(value, today=today, default_version=now, sender=authority))
     except InvalidRecordError as fault:
         return Judged(index, line, number, fault)

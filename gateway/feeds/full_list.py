@@ -13,10 +13,11 @@ from gateway.feeds.publish import FeedPublisher
 from gateway.feeds.upload_rows import CHUNK, UploadRows
 from gateway.metrics import SNAPSHOTS_HELD
 from gateway.web.problems import ProblemError
-from rules.admission.snapshot import news_of, removal_of
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.snapshot import changed_record, removal_of
+from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
-from rules.records.feed_bounds import Cause, snapshot_breach
+from rules.records.feed_bounds import QuarantineCause, exceeded_snapshot_bound
 from rules.records.feed_record import ListRecord
 from rules.vocabulary import ListColour
 from store.feeds.quarantine import Quarantine
@@ -49,14 +50,14 @@ class FullListDelivery:
         absent = sorted(standing - listed)
         department = self.desk.departments.find(reading.authority)
         assert department is not None
-        cause = snapshot_breach(len(standing), len(absent), len(listed), department.bounds)
+        cause = exceeded_snapshot_bound(len(standing), len(absent), len(listed), department.bounds)
         hold = await self.quarantine.hold(reading.authority, cause, reading.now) if cause else None
         if cause:
             SNAPSHOTS_HELD.labels(reading.authority, cause.value).inc()
             _log.error("feed_held", authority=reading.authority, cause=cause.value)
         sent = await self._send_news(client, reading, told)
         removed = 0
-        if cause is not Cause.SNAPSHOT_EMPTY:
+        if cause is not QuarantineCause.SNAPSHOT_EMPTY:
             removed = await self._send_removals(client, reading, absent, document_no, told)
         return {
             "rows": len(listed),
@@ -68,13 +69,13 @@ class FullListDelivery:
         sent = 0
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
-                keys = [item.judged.key for item in chunk if isinstance(item.judged, Claim)]
+                keys = [item.judged.key for item in chunk if isinstance(item.judged, FeedEvent)]
                 known = await self.book.standing(keys)
                 news: list[Judged] = []
                 for item in chunk:
-                    assert isinstance(item.judged, Claim)
+                    assert isinstance(item.judged, FeedEvent)
                     assert isinstance(item.judged.record, ListRecord)
-                    record = news_of(item.judged.record, known.get(item.judged.key))
+                    record = changed_record(item.judged.record, known.get(item.judged.key))
                     if record is not None:
                         claim = replace(item.judged, record=record)
                         news.append(replace(item, index=len(news), judged=claim))
@@ -98,7 +99,7 @@ class FullListDelivery:
                     document_no=document_no,
                     today=reading.today,
                 )
-                judged.append(Judged(index, None, number, self.desk.claim(record, reading.now)))
+                judged.append(Judged(index, None, number, self.desk.event_of(record, reading.now)))
             told(*await self.door.let_in(client, reading.authority, judged))
         return len(absent)
 

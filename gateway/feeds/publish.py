@@ -9,7 +9,7 @@ from uuid import uuid4
 from config import topics
 from gateway.feeds.delivery import Judged
 from gateway.metrics import DELIVERED
-from rules.admission.validator import Claim
+from rules.admission.feed_event import FeedEvent
 from rules.calendar import to_milliseconds
 from rules.records.feed_record import feed_record_json
 from store.broker.publisher import Message, Publisher
@@ -39,7 +39,7 @@ class FeedPublisher:
         """
         now = to_milliseconds(self.clock())
         results = [item.result() for item in judged]
-        accepted = [item for item in judged if isinstance(item.judged, Claim)]
+        accepted = [item for item in judged if isinstance(item.judged, FeedEvent)]
         refused = [result for result in results if result["status"] == "rejected"]
         DELIVERED.labels(authority, "queued").inc(len(accepted))
         DELIVERED.labels(authority, "rejected").inc(len(refused))
@@ -57,7 +57,7 @@ class FeedPublisher:
 def _messages(receipt: str, accepted: Sequence[Judged], now: int) -> list[Message]:
     messages = []
     for item in accepted:
-        assert isinstance(item.judged, Claim)
+        assert isinstance(item.judged, FeedEvent)
         headers = [
             (topics.RECEIPT_HEADER, f"{receipt}:{item.index}".encode()),
             (topics.ACCEPTED_HEADER, str(now).encode()),

@@ -10,7 +10,7 @@ from gateway.feeds.delivery import Judged
 from gateway.feeds.upload import UploadedFile
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared, prepare
-from rules.admission.snapshot import refuse_foreign
+from rules.admission.snapshot import require_snapshot_record
 from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
 from rules.vocabulary import ListColour
@@ -53,9 +53,9 @@ class UploadRows:
         number = row.record.get("record_no") if row.record else None
         number = number if isinstance(number, str) and len(number) <= 128 else None
         try:
-            claim = self.desk.admit(row.record, today=self.today, default_version=self.now, sender=self.authority)
+            claim = self.desk.validate(row.record, today=self.today, default_version=self.now, sender=self.authority)
             if self.colour is not None:
-                refuse_foreign(claim.record, self.colour)
+                require_snapshot_record(claim.record, self.colour)
         except InvalidRecordError as fault:
             path = self.format.column_at(fault.path) or fault.path
             told = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)

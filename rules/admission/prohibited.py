@@ -1,11 +1,11 @@
-"""What never enters: religion, genes, blood type, disease and medical history (办法二 Art. 14).
+"""Refuses prohibited personal data (禁止归集): religion, genes, blood type, disease, medical history (办法二 Art. 14).
 
-A record that carries such data about a natural person is refused whole, never trimmed in silence: the
-authority must learn that it collects what it may not, and an objection lies against it (办法一 Art. 15).
+A record with such data about a natural person is refused whole, never trimmed silently: the authority must learn
+that it collects what it may not, and the subject may object to it (办法一 Art. 15（二）, 办法二 Art. 28（二）).
 Names of authorities, documents and subjects are not read: 宗教事务局 and 血站 are lawful names.
 
-The article ends with "other data that laws and regulations forbid"; what those are is not decided here.
-Disability, fingerprints and ethnic group are not in the article.
+The article ends with "other data that laws and regulations forbid", which is not decided here. Disability,
+fingerprints and ethnic group are not in the article.
 """
 
 import re
@@ -23,9 +23,9 @@ DATA_PROHIBITED = Text(
     "记录含有禁止归集的自然人信息：宗教信仰、基因、血型、疾病或病史（管理办法第十四条）。",
 )
 FREE_TEXT = frozenset({"facts", "reason"})
-"""The fields in which an authority tells of the subject in its own words."""
+"""The fields of free text about the subject."""
 MAX_DEPTH = 16
-_LONGEST_RUN = 4
+_MAX_RUN_WORDS = 4
 _EMPTY_MARKS = " \t\r\n\u3000-—–/\\.·"
 
 _CHINESE = {
@@ -51,10 +51,10 @@ _LATIN = {
     ProhibitedKind.DISEASE: "disease diseases illness illnesses diagnosis diagnoses healthstatus healthcondition"
     " medicalcondition medicalconditions hiv hivstatus icd jibing huanbing huanbingqingkuang jiankangzhuangkuang",
 }
-"""As columns are called in English, in pinyin and by its initials.
+"""Column names in English, in pinyin and in pinyin initials.
 
-Initials that have a second reading are left out (XX also 学校 or 信息, JB also 级别, BS also 标识): a field
-that feed record v1 does not know is kept nowhere in any case.
+Initials with a second reading are left out (XX also 学校 or 信息, JB also 级别, BS also 标识): a field that feed
+record v1 does not define is stored nowhere in any case.
 """
 
 _SUFFIX = r"(?:s|name|names|code|codes|type|types|info|data|desc|status|dm|mc|bm|lx|qk|xx)?"
@@ -73,10 +73,10 @@ _PLAIN_NAME = re.compile(r"(?!.*\d{4})[^\W\d]\w{0,63}")
 
 @lru_cache(maxsize=4096)
 def prohibited_field(name: str) -> str | None:
-    """Which kind of ``ProhibitedKind`` a column or field of that name stands for; None when it is another.
+    """The ``ProhibitedKind`` that a column or field of that name holds; None for any other name.
 
-    Case, width and separators do not matter. Latin names are compared by whole words, so that ``general``
-    is no ``gene``; Chinese ones by the words of the article and their synonyms.
+    Case, width and separators do not matter. Latin names match by whole words, so that ``general`` is no
+    ``gene``; Chinese names match by the words of the article and their synonyms.
     """
     plain = _plain(name)
     han = re.sub(r"[\W_]", "", plain)
@@ -86,7 +86,7 @@ def prohibited_field(name: str) -> str | None:
     runs = {*_runs(_CAMEL.sub(" ", plain)), *_runs(plain)}
     if any(_OFFICE_FOLLOWS.fullmatch(run) for run in runs):
         return None
-    # The longest run decides: a disease history is a history.
+    # The longest run decides: "disease history" is medical history.
     for run in sorted(runs, key=lambda run: (-len(run), run)):
         for kind, pattern in _LATIN_WORDS.items():
             if pattern.fullmatch(run):
@@ -95,11 +95,11 @@ def prohibited_field(name: str) -> str | None:
 
 
 def refuse_prohibited(value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-    """Pass a decoded record that holds nothing of Art. 14; raise ``InvalidRecordError("data_prohibited")`` otherwise.
+    """Raise ``InvalidRecordError("data_prohibited")`` when a decoded record holds data of 办法二 Art. 14.
 
-    Every key at every depth is asked for its kind, if anything stands under it; ``facts`` and ``reason`` are
-    read as text. ``path`` says where and ``detail`` which kind; neither they nor the texts repeat a value, or
-    a key that could carry one. More than ``MAX_DEPTH`` levels are refused as ``field_invalid``.
+    Every key with a value is examined at every depth; ``facts`` and ``reason`` are read as text. ``path`` says
+    where and ``detail`` which kind; no message repeats a value, or a key that may contain one. More than
+    ``MAX_DEPTH`` levels are refused as ``field_invalid``.
     """
     _walk(value, "$", 0)
 
@@ -118,26 +118,26 @@ def _walk(value: Any, path: str, depth: int) -> None:  # noqa: ANN401
 def _examine(key: str, item: Any, path: str, depth: int) -> None:  # noqa: ANN401
     kind = prohibited_field(key)
     if kind is not None and not _empty(item):
-        raise _refusal(f"{path}.{_shown(key) if _WHOLE.fullmatch(_compact(key)) else '?'}", kind)
+        raise _refusal(f"{path}.{_path_name(key) if _WHOLE.fullmatch(_compact(key)) else '?'}", kind)
     if key in FREE_TEXT and isinstance(item, str):
         stated = stated_kind(item)
         if stated is not None:
-            raise _refusal(f"{path}.{_shown(key)}", stated.value)
+            raise _refusal(f"{path}.{_path_name(key)}", stated.value)
     elif isinstance(item, dict | list | tuple):
-        _walk(item, f"{path}.{_shown(key)}", depth + 1)
+        _walk(item, f"{path}.{_path_name(key)}", depth + 1)
 
 
 def _refusal(path: str, kind: str) -> InvalidRecordError:
     return InvalidRecordError("data_prohibited", path=path, detail=kind, text=DATA_PROHIBITED)
 
 
-def _shown(key: str) -> str:
-    """The key for a path, or ``?``: a sender invents keys, and one may hold a number or a whole sentence."""
+def _path_name(key: str) -> str:
+    """The key as a path names it, or ``?``: keys are the sender's text and may contain a number or a sentence."""
     return key if _PLAIN_NAME.fullmatch(key) else "?"
 
 
 def _empty(value: Any) -> bool:  # noqa: ANN401
-    """Whether nothing is said under a key. ``无`` and ``false`` say something."""
+    """Whether a key has no value. ``无`` and ``false`` are values."""
     if isinstance(value, str):
         return value.strip(_EMPTY_MARKS).casefold() in ("", "null")
     if isinstance(value, dict):
@@ -155,8 +155,8 @@ def _compact(name: str) -> str:
 
 
 def _runs(name: str) -> Iterator[str]:
-    """Neighbouring words written together, so that ``blood_type``, ``BloodType`` and ``bloodtype`` are one."""
+    """Neighbouring words joined, so that ``blood_type``, ``BloodType`` and ``bloodtype`` are the same."""
     words = _LETTERS.findall(name.casefold())
     for start in range(len(words)):
-        for end in range(start + 1, min(start + _LONGEST_RUN, len(words)) + 1):
+        for end in range(start + 1, min(start + _MAX_RUN_WORDS, len(words)) + 1):
             yield "".join(words[start:end])

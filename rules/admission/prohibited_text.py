@@ -1,13 +1,13 @@
-"""Whether free text states of a person what 办法二 Art. 14 forbids to collect.
+"""Finds statements about a person in free text that 办法二 Art. 14 forbids to collect.
 
-The same words occur in the facts of many violations: 医疗废物, 疾病预防控制中心, 非法行医, 转基因标识. So the
-text is read in two steps. First whatever names an office, a law, a product, an animal, or a class of people
-("患有传染病的人员") is taken out. Then only a *statement* counts: a word of the article together with its
-value, its holder or its finding ("血型为A型", "患有肝癌", "系佛教徒"). A word alone is no statement.
+The same words occur in the facts of many violations: 医疗废物, 疾病预防控制中心, 非法行医, 转基因标识. So the text is
+read in two steps. First, the names of offices, laws, products, animals and classes of people ("患有传染病的人员")
+are taken out. Then only a *statement* counts: a word of the article together with its value, its holder or its
+finding ("血型为A型", "患有肝癌", "系佛教徒"). A word alone is no statement.
 
-The balance leans to the sender where nobody in particular is spoken of ("导致12人感染"), and to the person
-where somebody is, even when the violation itself is about it ("投保时隐瞒其糖尿病病史"): the facts can be told
-without the diagnosis. What no list of words can see stays the authority's duty under the article.
+Doubt favours the sender where the text speaks of no particular person ("导致12人感染"), and the person where it
+does, even when the violation itself is about it ("投保时隐瞒其糖尿病病史"): the facts can be stated without the
+diagnosis. What word lists cannot detect remains the authority's duty under the article.
 """
 
 import re
@@ -16,7 +16,7 @@ from enum import StrEnum
 
 
 class ProhibitedKind(StrEnum):
-    """宗教信仰, 基因, 血型, 疾病, 病史: the five of 办法二 Art. 14."""
+    """宗教信仰, 基因, 血型, 疾病, 病史: the five kinds of 办法二 Art. 14."""
 
     RELIGION = "religion"
     GENETIC = "genetic"
@@ -49,7 +49,7 @@ _INNOCENT = re.compile(
             r"[^,。;:]{0,30}",
             rf"(?:{_CREATURE}|瘟|禽流感|布病|产品|食品|包装|残留)[^,。;:]{{0,14}}阳性",
             r"因病死亡的",
-            r"患者",  # said of whom a violation was done to; a person called one is caught by what precedes
+            r"患者",  # usually the victim of a violation; a person stated to be one is found by the words before it
             rf"(?:{_CREATURE})[^,。;:]{{0,6}}患(?:有|上|了)?[^,。;:]{{1,12}}病",
             rf"患(?:有|上|了)?[^,。;:]{{0,24}}?的(?:{_PEOPLE})",
             rf"患病(?:的)?(?:{_PEOPLE}|{_CREATURE}|率)",
@@ -103,8 +103,8 @@ _STATEMENTS: dict[ProhibitedKind, re.Pattern[str]] = {
 
 
 def stated_kind(text: str) -> ProhibitedKind | None:
-    """Which prohibited kind the text states about somebody; None when it states none."""
-    # Compatibility forms make one of ： and :, Ａ and A. Blanks and breaks of line inside a cell part no words.
+    """The prohibited kind that the text states about a person; None when it states none."""
+    # NFKC unifies ： and :, Ａ and A. Spaces and line breaks inside a cell do not separate words.
     plain = "".join(unicodedata.normalize("NFKC", text).upper().translate(_MARKS).split())
     rest = _INNOCENT.sub(lambda found: "□" if found[0] == "患者" else "…", plain)
     return next((kind for kind, statement in _STATEMENTS.items() if statement.search(rest)), None)

@@ -1,7 +1,8 @@
-"""A full list (全量) as against what stands: which of its rows say something new, and what it leaves out.
+"""A full list (全量名单) against the ledger: which rows are new or changed, and which listings it omits.
 
-What left the list with a snapshot comes back with a later one. What was removed, repaired or annulled by a
-word of its own does not: a full list that still names it is late, not a new determination.
+A listing that a snapshot omitted comes back with a later snapshot that contains it. A listing that was removed,
+repaired or annulled by its own record does not: a snapshot that still contains it is out of date, and no new
+determination.
 """
 
 from datetime import date
@@ -9,50 +10,51 @@ from typing import NamedTuple
 
 import msgspec
 
-from rules.admission.validator import content_digest
+from rules.admission.feed_event import content_digest
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import FeedRecord, ListRecord, RemoveRecord
 from rules.vocabulary import ListColour
 
-LEFT_OUT = "未列于最新全量名单 / not in the latest full list"
-"""The reason of a removal that follows from a snapshot."""
+NOT_IN_SNAPSHOT = "未列于最新全量名单 / not in the latest full list"
+"""The stored reason of a removal that follows from a snapshot."""
 
 
-class Standing(NamedTuple):
-    """What the ledger knows of one listing: the digest of its content, its highest version, its last word."""
+class RecordedListing(NamedTuple):
+    """What the ledger holds of one listing."""
 
     content: str | None
+    """``content_digest`` of its record."""
     version: int | None
-    left_out: bool
-    """The last word about it was a snapshot that left it out."""
+    """The highest version received."""
+    omitted: bool
+    """Whether its last event is a removal because a snapshot omitted it."""
 
 
-def refuse_foreign(record: FeedRecord, colour: ListColour) -> None:
-    """Raise ``InvalidRecordError`` for what has no place in a full list of that colour."""
+def require_snapshot_record(record: FeedRecord, colour: ListColour) -> None:
+    """Raise ``InvalidRecordError`` unless the record may be part of a full list of that colour."""
     if type(record) is not ListRecord or record.list is not colour:
         raise InvalidRecordError("not_of_snapshot", path="$.operation" if type(record) is not ListRecord else "$.list")
 
 
-def news_of(record: ListRecord, standing: Standing | None) -> ListRecord | None:
-    """What a row of the snapshot says anew; None when all of it is known."""
-    if standing is None:
+def changed_record(record: ListRecord, recorded: RecordedListing | None) -> ListRecord | None:
+    """The record to store for a row of the snapshot; None when the ledger holds the same content."""
+    if recorded is None:
         return record
-    if standing.left_out:
-        # Above the removal, which stands at the version of what it removed.
-        return msgspec.structs.replace(record, version=max(record.version or 0, (standing.version or 0) + 1))
-    return None if standing.content == content_digest(record) else record
+    if recorded.omitted:
+        # The removal has the version of the listing that it removed, so the record needs a higher one.
+        return msgspec.structs.replace(record, version=max(record.version or 0, (recorded.version or 0) + 1))
+    return None if recorded.content == content_digest(record) else record
 
 
 def removal_of(
-    record_no: str, authority: str, standing: Standing | None, *, document_no: str, today: date
+    record_no: str, authority: str, recorded: RecordedListing | None, *, document_no: str, today: date
 ) -> RemoveRecord:
-    """The removal of a listing that the snapshot leaves out, by the document that covers it (办法一 Art. 20)."""
-    version = standing.version if standing else None
+    """The removal of a listing that the snapshot omits, by the document that covers it (办法一 Art. 20)."""
     return RemoveRecord(
         record_no=record_no,
         authority=authority,
         determined_on=today,
-        version=version,
-        reason=LEFT_OUT,
+        version=recorded.version if recorded else None,
+        reason=NOT_IN_SNAPSHOT,
         document_no=document_no,
     )

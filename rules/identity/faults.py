@@ -1,9 +1,9 @@
-"""What can be wrong with a subject's number, as people are told."""
+"""What can be wrong with a subject's number: a code, a message and a hint, in English and Chinese."""
 
 from rules.faults import CreditGateError, Text
 from rules.identity.forms import IdType
 
-FAULTS: dict[str, tuple[Text, Text]] = {
+IDENTIFIER_FAULTS: dict[str, tuple[Text, Text]] = {
     "identifier_empty": (
         Text("The identifier is empty.", "证件号码为空。"),
         Text("Give the number, or leave the field out.", "请填写号码，或不提供该字段。"),
@@ -61,16 +61,16 @@ FAULTS: dict[str, tuple[Text, Text]] = {
 
 
 class InvalidIdentifierError(CreditGateError, ValueError):
-    """A text that is no identifier. Made from its code alone, so that it cannot repeat the text."""
+    """The text is no valid identifier. Made from its code alone, so that no message can repeat the text."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-        (self.message, self.message_zh), (self.hint, self.hint_zh) = FAULTS[code]
+        (self.message, self.message_zh), (self.hint, self.hint_zh) = IDENTIFIER_FAULTS[code]
 
     @property
     def text(self) -> Text:
-        """Message and hint as one."""
+        """Message and hint together."""
         return Text(f"{self.message} {self.hint}", f"{self.message_zh}{self.hint_zh}")
 
     def __str__(self) -> str:

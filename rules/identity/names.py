@@ -1,18 +1,18 @@
-"""Names of subjects, brought to one form so that two spellings of one name compare equal.
+"""Names of subjects in one normal form, so that two spellings of one name compare equal.
 
-A name never identifies a subject (办法二: 确保个人身份识别信息的唯一性): it cross-checks a number, and
-by itself it can at most cause a review. The raw name is kept elsewhere; this form is only compared.
+A name never identifies a subject (个人意见 三（一）：确保个人身份识别信息的唯一性). It cross-checks a number, and alone
+it causes at most a review. The normal form is only compared; records keep the name as it was sent.
 """
 
 import re
 import unicodedata
 from itertools import chain
 
-# The private-use characters that GBK fonts put at FE50-FEA0, in the order of those two bytes. The codec
-# knows most of them; the rest it leaves in private use, as GB 18030-2000 did.
+# The private-use characters that GBK fonts place at FE50-FEA0, in byte order. The codec maps most of them; the
+# rest it leaves in private use, as GB 18030-2000 did.
 _GBK_TRAILS = chain(range(0x50, 0x7F), range(0x80, 0xA1))
 _FROM_GBK = {0xE815 + i: bytes((0xFE, trail)).decode("gb18030") for i, trail in enumerate(_GBK_TRAILS)}
-# GB 18030-2022: no character is mapped to private use any more.
+# GB 18030-2022 maps no character to private use any more.
 _FROM_2000 = {
     **dict(zip(range(0xE78D, 0xE797), map(chr, (0xFE10, 0xFE12, 0xFE11, *range(0xFE13, 0xFE1A))), strict=True)),
     **{0xE7C7: "\u1e3f", 0xE7C8: "\u01f9"},
@@ -23,11 +23,11 @@ _FROM_2000 = {
 }
 _PRIVATE_USE = _FROM_GBK | _FROM_2000
 
-# One dot between the parts of a name: the keyboards of different offices give all of these.
+# The dots that different keyboards give between the parts of a name.
 _DOTS = re.compile(r"\s*[·•・‧⋅∙.]\s*")
 _SPACES = re.compile(r"\s+")
 _PLAIN_HAN = re.compile(r"[\u4e00-\u9fa5]+")
-"""Characters that none of the steps changes: nearly every name of a person or an organisation."""
+"""Characters that normalisation leaves unchanged: nearly every name has no others."""
 _HAN = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -35,20 +35,20 @@ def normalise_name(text: str) -> str:
     """The form in which names are compared: NFKC, one kind of dot, no invisible characters, folded case.
 
     A name with Chinese characters loses all spaces (张　三 is 张三); any other keeps one between words.
-    Idempotent. An empty result means that there is no name.
+    Idempotent. An empty result means that the text holds no name.
     """
     if _PLAIN_HAN.fullmatch(text):
         return text
     before, name = "", _without_invisible(text.translate(_PRIVATE_USE))
-    # Dropping a character can let its neighbours compose. Each further round drops one, so this ends; for
-    # real names the second round only confirms.
+    # Dropping a character can let its neighbours compose, so repeat until nothing changes. Each further round
+    # drops a character, so the loop ends; for real names the second round only confirms.
     while name != before:
         before, name = name, _step(name)
     return name
 
 
 def same_name(a: str, b: str) -> bool:
-    """Whether two names are spellings of one. An empty name is nobody's, and equals none."""
+    """Whether two texts spell the same name. An empty name equals none."""
     name = normalise_name(a)
     return bool(name) and name == normalise_name(b)
 

@@ -1,6 +1,6 @@
-"""A listing as the register holds it: what a decision needs, and no identifier.
+"""A listing (名单记录) as the register stores it: what a decision needs, without any identifier.
 
-The subject is only in the keys it is filed under (``subject.SubjectKeys``); names and numbers stay in
+Only the register's keys lead from a subject to its listings (``rules.identity.subject``); names and numbers stay in
 the ledger.
 """
 
@@ -28,22 +28,22 @@ class Listing(Struct, frozen=True, omit_defaults=True):
     valid_until: date | None = None
     """The last day on which it counts, included (Asia/Shanghai)."""
     checked: bool = False
-    """Whether its identifier had a check digit that held. Only then may it lock or intercept."""
+    """Whether the check digit of its number was verified. Only then may it lock or intercept."""
     filed_by_number: bool = False
-    """Whether it is filed under a whole number, not only under a name."""
+    """Whether it is indexed by a whole number, not only by a name."""
     pattern: str = "*"
-    """The number as far as it may be shown, ``*`` for a hidden character."""
+    """The number as it may be shown, ``*`` for a hidden character."""
     objection_open: bool = False
-    """An objection is being examined; the listing counts meanwhile, and every decision says so."""
+    """An objection is pending; the listing still counts, and every decision reports the objection."""
     flags: tuple[str, ...] = ()
-    """How its last day came about (``rules.listings.validity``)."""
+    """How its last day was determined (``rules.listings.validity``)."""
     origin: str | None = None
-    """Key of the organisation's listing that this person answers for (办法二 Art. 26)."""
+    """For a derived listing: key of the organisation's listing that this person answers for (办法二 Art. 26)."""
     origin_role: ResponsibleRole | None = None
 
 
 def encode_listing(listing: Listing) -> bytes:
-    """The register's form of a listing."""
+    """The stored form of a listing, JSON."""
     return msgspec.json.encode(listing)
 
 

@@ -1,9 +1,8 @@
-"""Who is on a black list is on no red list (办法一 Art. 4).
+"""A subject on a black list is removed from the red lists (办法一 Art. 4: 应将其从相关红名单中删除).
 
-Judged by the days on which listings stood, not by which arrived first: so every order of delivery ends
-in the same register. A red listing leaves for good once a black one stood beside it, and does not come
-back when the black one ends; its authority may determine anew. A black listing that an objection has
-annulled never stood.
+The days on which listings stood decide, not the order of arrival, so every order of delivery gives the same
+register. A red listing that overlaps a black one is excluded for good: it does not come back when the black one
+ends; its authority may make a new determination. A black listing annulled on objection never stood.
 """
 
 from collections.abc import Iterable
@@ -14,41 +13,44 @@ from enum import StrEnum
 from rules.vocabulary import ListColour
 
 
-class Strike(StrEnum):
-    """Why a red listing is not applied: struck off later, or held since its subject was black-listed already."""
+class Exclusion(StrEnum):
+    """Why a red listing is excluded. The values are stored."""
 
-    STRUCK = "red_listing_struck"
-    HELD = "red_listing_held"
+    DELETED = "red_listing_struck"
+    """The black listing is later: the red one is deleted (删除)."""
+    WITHHELD = "red_listing_held"
+    """The black listing is earlier: the red one is never applied."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The days on which one listing of a subject stands."""
+class ListingPeriod:
+    """The days on which one listing of a subject stands, first and last included."""
 
     key: str
     colour: ListColour
     first_day: date
     last_day: date | None
-    decisive: bool
-    """For a black one: a list decision about this very subject, under a number whose check digit held."""
+    """None: no end."""
+    excludes_red: bool
+    """For a black one: a list decision about this very subject, whose number has a verified check digit."""
 
 
-def struck(spans: Iterable[Span]) -> dict[str, tuple[Strike, str]]:
-    """For each red listing of one subject that may not stand: why, and the key of the black one."""
-    everything = list(spans)
+def excluded_red_listings(periods: Iterable[ListingPeriod]) -> dict[str, tuple[Exclusion, str]]:
+    """For each red listing of one subject that is excluded: why, and the key of the black listing."""
+    periods = list(periods)
     black = sorted(
-        (s for s in everything if s.colour is ListColour.BLACK and s.decisive), key=lambda s: (s.first_day, s.key)
+        (p for p in periods if p.colour is ListColour.BLACK and p.excludes_red), key=lambda p: (p.first_day, p.key)
     )
-    found: dict[str, tuple[Strike, str]] = {}
-    for red in (s for s in everything if s.colour is ListColour.RED):
-        cause = next((s for s in black if _beside(red, s)), None)
+    excluded: dict[str, tuple[Exclusion, str]] = {}
+    for red in (p for p in periods if p.colour is ListColour.RED):
+        cause = next((p for p in black if _overlap(red, p)), None)
         if cause is not None:
-            held = cause.first_day < red.first_day
-            found[red.key] = (Strike.HELD if held else Strike.STRUCK, cause.key)
-    return found
+            black_first = cause.first_day < red.first_day
+            excluded[red.key] = (Exclusion.WITHHELD if black_first else Exclusion.DELETED, cause.key)
+    return excluded
 
 
-def _beside(one: Span, other: Span) -> bool:
+def _overlap(one: ListingPeriod, other: ListingPeriod) -> bool:
     """Whether there is a day on which both stand."""
     first = max(one.first_day, other.first_day)
-    return all(span.last_day is None or first <= span.last_day for span in (one, other))
+    return all(period.last_day is None or first <= period.last_day for period in (one, other))

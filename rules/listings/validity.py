@@ -1,7 +1,7 @@
-"""How long a listing counts (办法二 Art. 27).
+"""How long a listing counts (有效期, 办法二 Art. 27).
 
-From the day of determination, one year for a general discredit and three for a severe or unrated one;
-the last day is included. At 00:00 in Beijing on the day after, it "不得再作为惩戒依据".
+From the day of determination, one year for a general discredit and three for a severe or unrated one; the last day
+is included. From 00:00 in Beijing on the day after, it "不得再作为惩戒依据".
 """
 
 from dataclasses import dataclass
@@ -14,28 +14,30 @@ from rules.vocabulary import BasisKind, ListColour, Severity
 
 _YEARS = {Severity.GENERAL: 1, Severity.SERIOUS: 3, Severity.SEVERE: 3, Severity.UNSPECIFIED: 3}
 _PERMITS_LONGER = (BasisKind.LAW, BasisKind.REGULATION, BasisKind.RULE)
-_FOR_EVER = 2099
-"""The year from which an end is a way of writing 长期."""
+_NO_END_YEAR = 2099
+"""From this year on, an end is a way of writing 长期 (no end)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """The last day on which a record counts, and how it came about."""
+    """The last day on which a record counts, and how it was determined."""
 
     last_day: date | None
     """None for a red listing without a stated end, and while ``held``."""
     flags: tuple[str, ...] = ()
     """``end_by_law``, ``end_capped``, ``end_not_for_ever``, ``end_stated_twice``."""
     held: bool = False
-    """True for a serious (较重) record without an end: the law gives none, so nobody may apply it."""
+    """True for a serious (较重) record without an end: the law gives it no period, so it is not applied."""
 
 
 def validity_of(record: ListRecord) -> Validity:
     """How long the record counts.
 
-    A stated end may shorten the legal period. It lengthens it only where a law, a regulation or a rule is
-    cited (办法二 Art. 27; a normative document does not do, although 办法一 Art. 12 names it). Where an end
-    is stated both ways, the earlier holds. Raises ``InvalidRecordError`` when the end precedes the determination.
+    A stated end may shorten the legal period. It lengthens it only where a law, a regulation or a rule is cited
+    (办法二 Art. 27; a normative document is not enough, although 办法一 Art. 12 names it). Where an end is stated
+    both as last day and as day of removal, the earlier counts.
+
+    Raises ``InvalidRecordError`` when the end precedes the determination.
     """
     end, flags = _stated_end(record)
     if end is not None and end < record.determined_on:
@@ -54,11 +56,11 @@ def validity_of(record: ListRecord) -> Validity:
 
 
 def _stated_end(record: ListRecord) -> tuple[date | None, tuple[str, ...]]:
-    """What the authority wrote: a last day, or a day of removal, on which it counts no more (办法一 Art. 8)."""
+    """The last day that the authority stated, itself or by the day of removal (移出日期, 办法一 Art. 8), with flags."""
     stated = [] if record.valid_until is None else [record.valid_until]
     if record.removed_on is not None:
         stated.append(record.removed_on - timedelta(days=1))
-    finite = [day for day in stated if day.year < _FOR_EVER]
+    finite = [day for day in stated if day.year < _NO_END_YEAR]
     flags: tuple[str, ...] = () if len(finite) == len(stated) else ("end_not_for_ever",)
     if len(set(finite)) > 1:
         flags += ("end_stated_twice",)
@@ -66,5 +68,5 @@ def _stated_end(record: ListRecord) -> tuple[date | None, tuple[str, ...]]:
 
 
 def in_force(last_day: date | None, today: date) -> bool:
-    """Whether a listing counts today (a civil day in Asia/Shanghai)."""
+    """Whether a listing with that last day counts today (a civil day in Asia/Shanghai)."""
     return last_day is None or today <= last_day

@@ -1,235 +1,166 @@
-"""The verdict on a transaction, from the listings of its parties.
+"""The verdict on a transaction (处置), from the visible matches of its parties.
 
-    listings of a party ─▶ may the caller see it? ─▶ in force today? ─▶ same subject, how sure?
-                       ─▶ rules of the scene ─▶ bounds of the law ─▶ weight of the role ─▶ strictest over all
+    matches_of ─▶ visible_matches ─▶ decide ─▶ Verdict            (the first two in ``matching``)
+                                       │
+                                       ├─ rules of the scene that are in force today
+                                       ├─ _judge:   black before red, each consequence within the legal limit
+                                       ├─ _capped:  at most what the party's role weighs in this scene
+                                       └─ _combine: the strictest party decides
 
-What the caller may not see is gone before anything is judged, so it cannot move the answer.
+Implements 办法一 Art. 4 (black before red), Art. 13 and 14 (incentives and discipline follow the lists), and
+个人意见 五（二）（自动锁定、自动拦截). Which measure applies is data: ``rules.policy.pack``.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
-from msgspec import Struct
-
-from rules.identity.identifiers import Identifier, MaskedNumber, SubjectKind
 from rules.listings.listing import Listing
-from rules.listings.validity import in_force
-from rules.policy.pack import Policy, Rule, Transaction
-from rules.vocabulary import (
-    DataClass,
-    Determination,
-    ListColour,
-    LockScope,
-    Outcome,
-    Role,
-    Severity,
-    strictest,
-)
+from rules.policy.condition import Transaction
+from rules.policy.matching import Match, PartyMatches, PartyProfile
+from rules.policy.pack import Policy, Rule
+from rules.policy.verdict import PartyVerdict, Shadow, Verdict
+from rules.vocabulary import Determination, ListColour, LockScope, Outcome, Severity, strictest
 
 
-class Standing(Struct, frozen=True, gc=False):
-    """What the rules ask about a party: its role, its kind, and whether a whole number says who it is."""
+def decide(policy: Policy, transaction: Transaction, parties: Sequence[PartyMatches], today: date) -> Verdict:
+    """The verdict of the policy on that day (Asia/Shanghai), from matches that the caller may see.
 
-    role: Role
-    kind: SubjectKind
-    identified: bool
-
-
-class Party(Struct, frozen=True, gc=False):
-    """One subject of a check: its role, and the number and name it was given with."""
-
-    role: Role
-    number: Identifier | MaskedNumber | None
-    name: str | None = None
-
-    @property
-    def standing(self) -> Standing:
-        """A party without a whole number is taken for a person, the more protected kind."""
-        if isinstance(self.number, Identifier):
-            return Standing(self.role, self.number.kind, identified=True)
-        return Standing(self.role, SubjectKind.PERSON, identified=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A listing that is or may be this party's."""
-
-    listing: Listing
-    certain: bool
-    """True when found by a whole number; False when by name or by a masked number."""
-    same_name: bool | None = None
-    """Whether the register knows it under the name that was given; None when none was."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartyVerdict:
-    """What holds for one party."""
-
-    outcome: Outcome
-    matches: tuple[Match, ...] = ()
-    """Those that counted."""
-    fired: tuple[Rule, ...] = ()
-    measures: tuple[str, ...] = ()
-    locking: tuple[tuple[LockScope, Listing], ...] = ()
-    notes: tuple[str, ...] = ()
-    """Codes of what else a reader must know: ``subject_not_identified``, ``name_mismatch``, ``lock_released``."""
-    weighed: Outcome = Outcome.ALLOW
-    """What it brings upon the whole: its outcome, unless its role weighs less in this scene."""
-
-    @property
-    def listings(self) -> tuple[Listing, ...]:
-        """The listings that counted."""
-        return tuple(match.listing for match in self.matches)
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """What would have been with the rules that are only tried, where one of them fired."""
-
-    outcome: Outcome
-    rules: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What holds for the transaction: the strictest of its parties."""
-
-    outcome: Outcome
-    parties: tuple[PartyVerdict, ...]
-    measures: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    shadow: Shadow | None = None
-
-
-Judged = Sequence[tuple[Standing, Sequence[Match]]]
-
-
-def matches_of(party: Party, by_number: Iterable[Listing], by_name: Iterable[Listing]) -> list[Match]:
-    """Which of the listings found under a party's keys concern it, and how surely.
-
-    A listing found by name counts only where the numbers cannot tell the two apart: a whole number
-    that differs from the listing's whole number is another subject of the same name.
+    Shadow rules do not change it: ``Verdict.shadow`` says what they would have changed.
     """
-    named = list(by_name)
-    names = {listing.key for listing in named}
-    certain = [
-        Match(listing, certain=True, same_name=listing.key in names if party.name else None) for listing in by_number
-    ]
-    seen = {match.listing.key for match in certain}
-    possible = [
-        Match(listing, certain=False, same_name=True)
-        for listing in named
-        if listing.key not in seen and _may_be_same(party.number, listing)
-    ]
-    return certain + possible
-
-
-def _may_be_same(number: Identifier | MaskedNumber | None, listing: Listing) -> bool:
-    match number:
-        case None:
-            return True
-        case MaskedNumber():
-            return number.compatible(listing.pattern)
-        case Identifier():
-            # A listing with a whole number that were this subject's would have been found by it.
-            return not listing.filed_by_number and MaskedNumber(listing.pattern).could_be(number.value)
-
-
-def visible_matches(matches: Iterable[Match], visible: Collection[DataClass], today: date) -> list[Match]:
-    """Those that the caller may see and that are in force on that day: the rest is gone before it is judged."""
-    return [m for m in matches if m.listing.data_class in visible and in_force(m.listing.valid_until, today)]
-
-
-def decide(policy: Policy, transaction: Transaction, judged: Judged, today: date) -> Verdict:
-    """The verdict of that policy on that day (Asia/Shanghai), from what the caller may see."""
-    rules = tuple(rule for rule in policy.rules_of(transaction.scene) if rule.holds_on(today))
-    verdict = _decide(policy, transaction, judged, tuple(rule for rule in rules if not rule.shadow))
-    tried = {rule.id for rule in rules if rule.shadow}
-    if not tried:
+    rules = [rule for rule in policy.rules_of(transaction.scene) if rule.holds_on(today)]
+    verdict = _verdict(policy, transaction, parties, [rule for rule in rules if not rule.shadow])
+    shadow_ids = {rule.id for rule in rules if rule.shadow}
+    if not shadow_ids:
         return verdict
-    other = _decide(policy, transaction, judged, rules)
-    fired = dict.fromkeys(rule.id for party in other.parties for rule in party.fired if rule.id in tried)
-    return replace(verdict, shadow=Shadow(other.outcome, tuple(fired))) if fired else verdict
+    trial = _verdict(policy, transaction, parties, rules)
+    fired = dict.fromkeys(rule.id for party in trial.parties for rule in party.fired if rule.id in shadow_ids)
+    return replace(verdict, shadow=Shadow(trial.outcome, tuple(fired))) if fired else verdict
 
 
-def _decide(policy: Policy, transaction: Transaction, judged: Judged, rules: Sequence[Rule]) -> Verdict:
+def _verdict(
+    policy: Policy, transaction: Transaction, parties: Sequence[PartyMatches], rules: Sequence[Rule]
+) -> Verdict:
     weights = policy.pack.scenes[transaction.scene].weights
-    parties = tuple(
-        _weigh(_judge(standing, matches, rules, transaction), weights.get(standing.role, Outcome.INTERCEPT))
-        for standing, matches in judged
+    judged = tuple(
+        _capped(_judge(profile, matches, rules, transaction), weights.get(profile.role, Outcome.INTERCEPT))
+        for profile, matches in parties
     )
-    outcome = strictest(*(party.weighed for party in parties))
-    principals = [p for p, (standing, _) in zip(parties, judged, strict=True) if standing.role not in weights]
-    if outcome is Outcome.ALLOW and principals and all(p.outcome is Outcome.FAST_TRACK for p in principals):
-        # Who merely comes along neither earns nor spoils the faster way.
-        outcome = Outcome.FAST_TRACK
-    if outcome is Outcome.ALLOW:
-        return Verdict(outcome, parties)
-    colour = ListColour.RED if outcome is Outcome.FAST_TRACK else ListColour.BLACK
-    speaking = [p for p in parties if any(rule.when.list is colour for rule in p.fired)]
-    return Verdict(
-        outcome,
-        parties,
-        measures=tuple(dict.fromkeys(code for p in speaking if p.weighed is p.outcome for code in p.measures)),
-        rules=tuple({rule.id: rule for p in speaking for rule in p.fired}.values()),
-    )
+    principals = [party for party, (profile, _) in zip(judged, parties, strict=True) if profile.role not in weights]
+    return _combine(judged, principals)
 
 
-def _weigh(party: PartyVerdict, weight: Outcome) -> PartyVerdict:
-    weighed = min(party.outcome, weight, key=lambda outcome: outcome.rank)
-    return replace(party, weighed=weighed, locking=party.locking if weighed is party.outcome else ())
+# One party.
+
+
+class _Consequence(NamedTuple):
+    """One rule that fires for one match, and its outcome within the legal limit."""
+
+    match: Match
+    rule: Rule
+    outcome: Outcome
+
+    @property
+    def in_full(self) -> bool:
+        """Whether the legal limit left the rule's outcome as it is; otherwise neither measure nor lock applies."""
+        return self.outcome is self.rule.then.outcome
 
 
 def _judge(
-    standing: Standing, matches: Sequence[Match], rules: Sequence[Rule], transaction: Transaction
+    profile: PartyProfile, matches: Sequence[Match], rules: Sequence[Rule], transaction: Transaction
 ) -> PartyVerdict:
-    """Black beats red; among black listings the strictest bounded consequence wins (办法一 Art. 4, 14)."""
-    if not matches:
-        return PartyVerdict(Outcome.ALLOW) if standing.identified else _not_identified(PartyVerdict(Outcome.ALLOW))
+    verdict = _judge_matches(profile, matches, rules, transaction) if matches else PartyVerdict(Outcome.ALLOW)
+    if profile.identified:
+        return verdict
+    # Without a whole number no search can show that the party is not listed.
+    notes = (*verdict.notes, "subject_not_identified")
+    return replace(verdict, outcome=strictest(verdict.outcome, Outcome.REVIEW), notes=notes)
+
+
+def _judge_matches(
+    profile: PartyProfile, matches: Sequence[Match], rules: Sequence[Rule], transaction: Transaction
+) -> PartyVerdict:
+    """Black before red (办法一 Art. 4); the strictest discipline (Art. 14), or the best incentive (Art. 13), wins."""
     black = [match for match in matches if match.listing.list is ListColour.BLACK]
     counted = black or [match for match in matches if match.certain]
-    mismatch = _other_name(counted)
-    outcomes: list[Outcome] = []
-    fired: dict[str, Rule] = {}
-    measures: list[str] = []
-    locking: list[tuple[LockScope, Listing]] = []
-    for match in counted:
-        for rule in (r for r in rules if r.when.holds(match.listing, standing.kind, standing.role, transaction)):
-            outcome = min(rule.then.outcome, bound(match), key=lambda o: o.rank)
-            outcomes.append(outcome)
-            fired[rule.id] = rule
-            if outcome is not rule.then.outcome or mismatch:
-                continue  # bounded by law: neither its measures nor its lock apply
-            measures += rule.then.measures
-            scope = rule.then.lock or (LockScope.TRANSACTION if outcome is Outcome.LOCK else None)
-            if scope is not None:
-                locking.append((scope, match.listing))
-    outcome = strictest(*outcomes) if black else min(outcomes, key=lambda o: o.rank, default=Outcome.ALLOW)
-    found = PartyVerdict(outcome, tuple(counted), tuple(fired.values()), tuple(measures), tuple(locking))
-    if mismatch:
-        # Whose number, or whose name, is wrong nobody knows: a person looks, neither block nor pass.
-        found = replace(found, outcome=Outcome.REVIEW, notes=("name_mismatch",))
-    return found if standing.identified else _not_identified(found)
+    consequences = [
+        _Consequence(match, rule, _mildest(rule.then.outcome, legal_limit(match)))
+        for match in counted
+        for rule in rules
+        if rule.when.holds(match.listing, profile.kind, profile.role, transaction)
+    ]
+    fired = tuple({each.rule.id: each.rule for each in consequences}.values())
+    if _name_mismatch(counted):
+        # The number or the name is wrong, and the data cannot say which: a person reviews, nothing else applies.
+        return PartyVerdict(Outcome.REVIEW, tuple(counted), fired, notes=("name_mismatch",))
+    outcomes = [each.outcome for each in consequences]
+    effective = [each for each in consequences if each.in_full]
+    return PartyVerdict(
+        strictest(*outcomes) if black else _mildest(*outcomes),
+        tuple(counted),
+        fired,
+        measures=tuple(code for each in effective for code in each.rule.then.measures),
+        lock_grounds=tuple(_lock_grounds(effective)),
+    )
 
 
-def _other_name(counted: Sequence[Match]) -> bool:
-    """Whether the register knows this number, and only under other names than the one given."""
-    certain = [match.same_name for match in counted if match.certain]
+def _lock_grounds(consequences: Iterable[_Consequence]) -> Iterator[tuple[LockScope, Listing]]:
+    for match, rule, outcome in consequences:
+        scope = rule.then.lock or (LockScope.TRANSACTION if outcome is Outcome.LOCK else None)
+        if scope is not None:
+            yield scope, match.listing
+
+
+def _name_mismatch(matches: Sequence[Match]) -> bool:
+    """Whether every certain match carries another name than the one given."""
+    certain = [match.same_name for match in matches if match.certain]
     return bool(certain) and all(same is False for same in certain)
 
 
-def _not_identified(party: PartyVerdict) -> PartyVerdict:
-    """Nobody was identified, so nobody was found unlisted either."""
-    notes = (*party.notes, "subject_not_identified")
-    return replace(party, outcome=strictest(party.outcome, Outcome.REVIEW), notes=notes)
+def _capped(party: PartyVerdict, weight: Outcome) -> PartyVerdict:
+    """The verdict with its weighted outcome; a capped party locks nothing."""
+    weighted = _mildest(party.outcome, weight)
+    return replace(
+        party, weighted_outcome=weighted, lock_grounds=party.lock_grounds if weighted is party.outcome else ()
+    )
 
 
-def bound(match: Match) -> Outcome:
-    """The strictest outcome that the law allows for this evidence, whatever a policy file says.
+def _mildest(*outcomes: Outcome) -> Outcome:
+    return min(outcomes, key=lambda outcome: outcome.rank, default=Outcome.ALLOW)
 
-    A penalty or a general discredit is no list decision of weight: it warns (办法一 Art. 14, 办法二 Art. 12).
-    A number without a verified check digit, a masked number or a name identifies nobody: it reviews.
+
+# All parties together.
+
+
+def _combine(judged: tuple[PartyVerdict, ...], principals: Sequence[PartyVerdict]) -> Verdict:
+    """The strictest weighted outcome, with the measures and rules of the parties that it rests on."""
+    outcome = strictest(*(party.weighted_outcome for party in judged))
+    if outcome is Outcome.ALLOW and principals and all(p.outcome is Outcome.FAST_TRACK for p in principals):
+        # A party whose role is weighted in this scene neither earns nor prevents the fast track.
+        outcome = Outcome.FAST_TRACK
+    if outcome is Outcome.ALLOW:
+        return Verdict(outcome, judged)
+    colour = ListColour.RED if outcome is Outcome.FAST_TRACK else ListColour.BLACK
+    decisive = [party for party in judged if any(rule.when.list is colour for rule in party.fired)]
+    in_full = [party for party in decisive if party.weighted_outcome is party.outcome]
+    return Verdict(
+        outcome,
+        judged,
+        measures=tuple(dict.fromkeys(code for party in in_full for code in party.measures)),
+        rules=tuple({rule.id: rule for party in decisive for rule in party.fired}.values()),
+    )
+
+
+# The limits of the law, which no policy file can exceed.
+
+
+def legal_limit(match: Match) -> Outcome:
+    """The strictest outcome that the law allows for this evidence.
+
+    The measures of 办法一 Art. 14 presuppose a black list: a penalty (办法二 Art. 12（九）) or a general discredit
+    warns at most. A masked number, a name, or a number whose check digit was not verified identifies no subject:
+    it reviews at most.
     """
     listing = match.listing
     if listing.list is ListColour.RED:
@@ -242,5 +173,5 @@ def bound(match: Match) -> Outcome:
 
 
 def may_lock(listing: Listing) -> bool:
-    """Whether a lock may rest on this listing at all, were its subject surely the same."""
-    return listing.list is ListColour.BLACK and bound(Match(listing, certain=True)) is Outcome.INTERCEPT
+    """Whether a lock may rest on this listing, given a certain match."""
+    return listing.list is ListColour.BLACK and legal_limit(Match(listing, certain=True)) is Outcome.INTERCEPT

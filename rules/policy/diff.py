@@ -1,4 +1,4 @@
-"""What changes between two packs: their parts, and every plain case that would come out otherwise."""
+"""What changes between two packs: their parts, and the outcome of every simple case."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,10 +6,12 @@ from datetime import date
 from itertools import product
 from typing import Any, NamedTuple
 
-from rules.identity.identifiers import SubjectKind
-from rules.policy.decision import Standing, decide
-from rules.policy.examples import ListingGiven
-from rules.policy.pack import Policy, Transaction, When
+from rules.identity.forms import SubjectKind
+from rules.policy.condition import RuleCondition, Transaction
+from rules.policy.decision import decide
+from rules.policy.examples import ExampleListing
+from rules.policy.matching import PartyProfile
+from rules.policy.pack import Policy
 from rules.vocabulary import (
     BLACK_CATEGORIES,
     RED_CATEGORIES,
@@ -31,7 +33,7 @@ class PartDiff(NamedTuple):
 
 
 class CaseDiff(NamedTuple):
-    """Cases that come out otherwise in one scene, and an example of them."""
+    """The number of cases of one scene with the same change of outcome, and one of them in words."""
 
     scene: str
     before: Outcome
@@ -42,11 +44,13 @@ class CaseDiff(NamedTuple):
 
 def part_diffs(old: Policy, new: Policy) -> list[PartDiff]:
     """What was added, removed and changed, kind by kind; kinds without a change are left out."""
-    return [diff for kind in ("scenes", "measures", "documents", "rules") if any((diff := _parts(kind, old, new))[1:])]
+    return [
+        diff for kind in ("scenes", "measures", "documents", "rules") if any((diff := _part_diff(kind, old, new))[1:])
+    ]
 
 
-def _parts(kind: str, old: Policy, new: Policy) -> PartDiff:
-    before, after = _named(kind, old), _named(kind, new)
+def _part_diff(kind: str, old: Policy, new: Policy) -> PartDiff:
+    before, after = _parts_by_name(kind, old), _parts_by_name(kind, new)
     return PartDiff(
         kind,
         tuple(name for name in after if name not in before),
@@ -55,51 +59,53 @@ def _parts(kind: str, old: Policy, new: Policy) -> PartDiff:
     )
 
 
-def _named(kind: str, policy: Policy) -> Mapping[str, Any]:
-    parts: Any = getattr(policy.pack, kind)
-    return {rule.id: rule for rule in parts} if kind == "rules" else parts
+def _parts_by_name(kind: str, policy: Policy) -> Mapping[str, object]:
+    if kind == "rules":
+        return {rule.id: rule for rule in policy.pack.rules}
+    parts: Mapping[str, object] = getattr(policy.pack, kind)
+    return parts
 
 
 def case_diffs(old: Policy, new: Policy, today: date) -> list[CaseDiff]:
-    """Every case of one party with one listing, in the scenes of both packs, that comes out otherwise.
+    """Every case of one party with one listing, in the scenes of both packs, whose outcome changes.
 
-    Of each condition the values that a rule of either pack names are tried, and one that none names.
+    For each condition it tries the values that a rule of either pack names, and one that no rule names.
     """
-    found: defaultdict[tuple[str, Outcome, Outcome], list[str]] = defaultdict(list)
+    changed: defaultdict[tuple[str, Outcome, Outcome], list[str]] = defaultdict(list)
     for scene in old.pack.scenes:
-        if scene not in new.pack.scenes or _same(scene, old, new):
+        if scene not in new.pack.scenes or _is_unchanged(scene, old, new):
             continue
         for transaction in _transactions(scene, old, new):
-            for standing, given in _cases(scene, old, new):
-                before, after = (_outcome(policy, transaction, standing, given, today) for policy in (old, new))
+            for profile, listing in _cases(scene, old, new):
+                before, after = (_outcome(policy, transaction, profile, listing, today) for policy in (old, new))
                 if before is not after:
-                    found[scene, before, after].append(_told(transaction, standing, given))
-    return [CaseDiff(*place, len(cases), cases[0]) for place, cases in found.items()]
+                    changed[scene, before, after].append(_described(transaction, profile, listing))
+    return [CaseDiff(*change, len(cases), cases[0]) for change, cases in changed.items()]
 
 
-def _same(scene: str, old: Policy, new: Policy) -> bool:
+def _is_unchanged(scene: str, old: Policy, new: Policy) -> bool:
     return old.rules_of(scene) == new.rules_of(scene) and old.pack.scenes[scene] == new.pack.scenes[scene]
 
 
-def _cases(scene: str, *policies: Policy) -> Iterator[tuple[Standing, ListingGiven]]:
+def _cases(scene: str, *policies: Policy) -> Iterator[tuple[PartyProfile, ExampleListing]]:
     conditions = [rule.when for policy in policies for rule in policy.rules_of(scene)]
-    weighed = {role for policy in policies for role in policy.pack.scenes[scene].weights}
-    categories = _telling(conditions, "categories", [*BLACK_CATEGORIES]) + _telling(
+    weighted = {role for policy in policies for role in policy.pack.scenes[scene].weights}
+    categories = _representative(conditions, "categories", [*BLACK_CATEGORIES]) + _representative(
         conditions, "categories", [*RED_CATEGORIES]
     )
     listings = [
-        ListingGiven(ListColour.BLACK if category in BLACK_CATEGORIES else ListColour.RED, category, authority, *more)
+        ExampleListing(ListColour.BLACK if category in BLACK_CATEGORIES else ListColour.RED, category, authority, *more)
         for category in categories
-        for authority in _telling(conditions, "authorities", ["any other authority"])
+        for authority in _representative(conditions, "authorities", ["any other authority"])
         for more in product(Severity, Determination, (False, True))
     ]
-    roles = sorted({*_telling(conditions, "roles", [*Role]), *weighed})
+    roles = sorted({*_representative(conditions, "roles", [*Role]), *weighted})
     for role, kind in product(roles, SubjectKind):
-        yield from ((Standing(role, kind, identified=True), listing) for listing in listings)
+        yield from ((PartyProfile(role, kind, identified=True), listing) for listing in listings)
 
 
-def _telling(conditions: Sequence[When], name: str, known: Sequence[str]) -> list[Any]:
-    """The values of a condition that some rule names, and one that none does."""
+def _representative(conditions: Sequence[RuleCondition], name: str, known: Sequence[str]) -> list[Any]:
+    """The values of a condition that some rule names, and one that no rule names."""
     named = {value for when in conditions for value in getattr(when, name) or ()}
     others = [value for value in known if value not in named]
     return [value for value in known if value in named] + sorted(named - {*known}) * (name != "categories") + others[:1]
@@ -114,14 +120,16 @@ def _transactions(scene: str, *policies: Policy) -> list[Transaction]:
     return [Transaction(scene, amount, region) for amount, region in product(amounts, regions)]
 
 
-def _outcome(policy: Policy, transaction: Transaction, standing: Standing, given: ListingGiven, today: date) -> Outcome:
-    return decide(policy, transaction, [(standing, [given.match(1)])], today).outcome
+def _outcome(
+    policy: Policy, transaction: Transaction, profile: PartyProfile, listing: ExampleListing, today: date
+) -> Outcome:
+    return decide(policy, transaction, [(profile, [listing.match(1)])], today).outcome
 
 
-def _told(transaction: Transaction, standing: Standing, given: ListingGiven) -> str:
-    words = [given.list, given.category, given.authority, given.severity, given.determination]
-    words += [standing.role, standing.kind]
-    words += ["objection open"] if given.objection_open else []
+def _described(transaction: Transaction, profile: PartyProfile, listing: ExampleListing) -> str:
+    words = [listing.list, listing.category, listing.authority, listing.severity, listing.determination]
+    words += [profile.role, profile.kind]
+    words += ["objection open"] if listing.objection_open else []
     words += [f"amount {transaction.amount:g}"] if transaction.amount is not None else []
     words += [f"region {transaction.region}"] if transaction.region is not None else []
     return ", ".join(words)

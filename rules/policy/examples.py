@@ -1,20 +1,23 @@
-"""Examples kept beside a pack: given these listings in this scene, this is what must come of it."""
+"""Test cases kept beside a pack: given these listings in this scene, the policy must decide so."""
 
 from datetime import date
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-from rules.identity.identifiers import SubjectKind
+from rules.identity.forms import SubjectKind
 from rules.listings.listing import Listing
-from rules.policy.decision import Match, Standing, Verdict, decide
-from rules.policy.pack import Policy, Transaction
-from rules.policy.unknown import under_doubt
+from rules.policy.condition import Transaction
+from rules.policy.decision import decide
+from rules.policy.matching import Match, PartyProfile
+from rules.policy.pack import Policy
+from rules.policy.unknown import apply_on_unknown
+from rules.policy.verdict import Verdict
 from rules.vocabulary import DataClass, Determination, ListColour, Outcome, Role, Severity
 
 
-class ListingGiven(Struct, frozen=True, forbid_unknown_fields=True):
-    """What of a listing a policy looks at; the rest is of no consequence."""
+class ExampleListing(Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields of a listing that a policy reads."""
 
     list: ListColour
     category: str
@@ -23,13 +26,13 @@ class ListingGiven(Struct, frozen=True, forbid_unknown_fields=True):
     determination: Determination = Determination.LIST_DECISION
     objection_open: bool = False
     checked: bool = True
-    """Whether its number had a check digit that held."""
+    """Whether the check digit of its number was verified."""
     certain: bool = True
     """Whether it was found by a whole number, not by a name or a masked number."""
     same_name: bool | None = None
 
     def match(self, number: int) -> Match:
-        """As a check would have found it."""
+        """The match that a check would have found. ``number`` makes its key unique within the example."""
         listing = Listing(
             key=f"{number:032x}",
             authority=self.authority,
@@ -48,17 +51,17 @@ class ListingGiven(Struct, frozen=True, forbid_unknown_fields=True):
         return Match(listing, certain=self.certain, same_name=self.same_name)
 
 
-class PartyGiven(Struct, frozen=True, forbid_unknown_fields=True):
+class ExampleParty(Struct, frozen=True, forbid_unknown_fields=True):
     """One party and its listings."""
 
     role: Role = Role.APPLICANT
     kind: SubjectKind = SubjectKind.ORGANISATION
     identified: bool = True
-    listings: tuple[ListingGiven, ...] = ()
+    listings: tuple[ExampleListing, ...] = ()
 
 
 class Expected(Struct, frozen=True, forbid_unknown_fields=True):
-    """What must come of it; what is not said is not compared."""
+    """The expected decision; None: not compared."""
 
     outcome: Outcome
     measures: tuple[str, ...] | None = None
@@ -67,19 +70,19 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Example(Struct, frozen=True, forbid_unknown_fields=True):
-    """One example. ``article`` says which place in the law it shows."""
+    """One example. ``article`` cites the place in the law that it shows."""
 
     name: str
     scene: str
-    given: Annotated[tuple[PartyGiven, ...], Meta(min_length=1)]
+    given: Annotated[tuple[ExampleParty, ...], Meta(min_length=1)]
     expected: Expected
     article: str = ""
     amount: float | None = None
     region: str | None = None
     unknown: bool = False
-    """Whether the register cannot say all."""
+    """Whether the register's data may be incomplete."""
     on: date | None = None
-    """The day on which it is asked; today unless said."""
+    """The day of the check; None: today."""
 
 
 class Examples(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,43 +92,48 @@ class Examples(Struct, frozen=True, forbid_unknown_fields=True):
     examples: tuple[Example, ...]
 
 
-class Tried(NamedTuple):
-    """One example and what differed; nothing when it came out as expected."""
+class ExampleResult(NamedTuple):
+    """One example after its run."""
 
     example: Example
     differs: tuple[str, ...]
+    """What differs from the expectation; empty when it passes."""
     fired: frozenset[str]
+    """Ids of the rules that fired."""
 
 
-def try_example(policy: Policy, example: Example, today: date) -> Tried:
-    """Run one example through a policy."""
+def run_example(policy: Policy, example: Example, today: date) -> ExampleResult:
+    """Run one example against a policy."""
     if example.scene not in policy.pack.scenes:
-        return Tried(example, (f"no scene {example.scene}",), frozenset())
+        return ExampleResult(example, (f"no scene {example.scene}",), frozenset())
     verdict = _verdict(policy, example, example.on or today)
-    expected, differs = example.expected, []
-    locks = any(party.locking for party in verdict.parties)
-    for name, wanted, found in (
+    expected = example.expected
+    locks = any(party.lock_grounds for party in verdict.parties)
+    compared = (
         ("outcome", expected.outcome, verdict.outcome),
         ("measures", expected.measures, verdict.measures),
         ("rules", expected.rules, tuple(rule.id for rule in verdict.rules)),
         ("locks", expected.locks, locks),
-    ):
-        if wanted is not None and wanted != found:
-            differs.append(f"{name}: expected {_shown(wanted)}, found {_shown(found)}")
+    )
+    differs = tuple(
+        f"{name}: expected {_shown(wanted)}, found {_shown(found)}"
+        for name, wanted, found in compared
+        if wanted is not None and wanted != found
+    )
     fired = frozenset(rule.id for party in verdict.parties for rule in party.fired)
-    return Tried(example, tuple(differs), fired)
+    return ExampleResult(example, differs, fired)
 
 
 def _verdict(policy: Policy, example: Example, day: date) -> Verdict:
-    judged = [
+    parties = [
         (
-            Standing(party.role, party.kind, party.identified),
+            PartyProfile(party.role, party.kind, party.identified),
             [listing.match(10 * place + number) for number, listing in enumerate(party.listings)],
         )
         for place, party in enumerate(example.given)
     ]
-    verdict = decide(policy, Transaction(example.scene, example.amount, example.region), judged, day)
-    return under_doubt(verdict, policy.pack.scenes[example.scene]) if example.unknown else verdict
+    verdict = decide(policy, Transaction(example.scene, example.amount, example.region), parties, day)
+    return apply_on_unknown(verdict, policy.pack.scenes[example.scene]) if example.unknown else verdict
 
 
 def _shown(value: object) -> str:

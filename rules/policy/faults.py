@@ -1,4 +1,4 @@
-"""From decoded YAML to a policy: whole, or not at all with every fault and its place."""
+"""Loads a policy from decoded YAML: the whole pack, or every fault with its place."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rules.faults import CreditGateError
-from rules.policy.pack import ON_UNKNOWN, Document, Measure, Pack, Policy, Rule, Scene, When
+from rules.policy.condition import RuleCondition
+from rules.policy.pack import ON_UNKNOWN, Document, Measure, Pack, Policy, Rule, Scene
 from rules.vocabulary import ListColour, Outcome
 
 Path = tuple[str | int, ...]
@@ -15,14 +16,14 @@ _PARTS: dict[str, type] = {"documents": Document, "scenes": Scene, "measures": M
 
 
 class Fault(NamedTuple):
-    """What is wrong, and where: the steps from the top of the file."""
+    """What is wrong, and where: the keys and indices from the top of the file."""
 
     path: Path
     text: str
 
 
 class PolicyInvalidError(CreditGateError, ValueError):
-    """The pack cannot be used. ``faults`` say where and why."""
+    """The pack cannot be used. ``faults`` holds every fault found."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("; ".join(f"{_shown(fault.path)}: {fault.text}" for fault in faults))
@@ -30,35 +31,38 @@ class PolicyInvalidError(CreditGateError, ValueError):
 
 
 def policy_from(value: Any, source: bytes) -> Policy:  # noqa: ANN401 - whatever YAML holds
-    """A policy from decoded YAML and the bytes it was decoded from. Raises ``PolicyInvalidError``."""
-    faults = list(_malformed(value))
+    """A policy from decoded YAML and the bytes it was decoded from, whose digest names it.
+
+    Raises ``PolicyInvalidError``.
+    """
+    faults = list(_type_faults(value))
     if faults:
         raise PolicyInvalidError(faults)
     pack = msgspec.convert(value, Pack)
-    faults = [*_dangling(pack), *_misruled(pack), *_unanswered(pack)]
+    faults = [*_unresolved_references(pack), *_rule_faults(pack), *_scenes_without_default(pack)]
     if faults:
         raise PolicyInvalidError(faults)
     return Policy(pack, sha256(source).hexdigest()[:16])
 
 
-def _malformed(value: Any) -> Iterator[Fault]:  # noqa: ANN401
-    """Every part by itself, so that one mistake does not hide another."""
+def _type_faults(value: Any) -> Iterator[Fault]:  # noqa: ANN401
+    """Checks every part by itself, so that one fault does not hide another."""
     if not isinstance(value, dict):
         yield Fault((), "must hold a mapping")
         return
-    sound = True
+    well_formed = True
     for name, kind in _PARTS.items():
         part = value.get(name)
         items = part.items() if isinstance(part, dict) else enumerate(part if isinstance(part, list) else ())
         for step, item in items:
-            for fault in _unfit(item, kind, (name, step)):
-                sound = False
+            for fault in _conversion_faults(item, kind, (name, step)):
+                well_formed = False
                 yield fault
-    if sound:
-        yield from _unfit(value, Pack, ())
+    if well_formed:
+        yield from _conversion_faults(value, Pack, ())
 
 
-def _unfit(item: Any, kind: type, where: Path) -> Iterator[Fault]:  # noqa: ANN401
+def _conversion_faults(item: Any, kind: type, where: Path) -> Iterator[Fault]:  # noqa: ANN401
     try:
         msgspec.convert(item, kind)
     except msgspec.ValidationError as error:
@@ -77,7 +81,7 @@ def _steps(place: str) -> Iterator[str | int]:
             yield step
 
 
-def _dangling(pack: Pack) -> Iterator[Fault]:
+def _unresolved_references(pack: Pack) -> Iterator[Fault]:
     for code, measure in pack.measures.items():
         if measure.basis.document not in pack.documents:
             yield Fault(("measures", code, "basis"), f"measure {code}: no document {measure.basis.document}")
@@ -94,7 +98,7 @@ def _dangling(pack: Pack) -> Iterator[Fault]:
                 yield Fault((*at, "scenes"), f"rule {rule.id}: no scene {scene}")
 
 
-def _misruled(pack: Pack) -> Iterator[Fault]:
+def _rule_faults(pack: Pack) -> Iterator[Fault]:
     if pack.precedence.outcomes != tuple(Outcome):
         yield Fault(("precedence", "outcomes"), f"the order is {', '.join(Outcome)}; the strictest wins")
     for name, scene in pack.scenes.items():
@@ -115,13 +119,13 @@ def _misruled(pack: Pack) -> Iterator[Fault]:
             yield Fault((*at, "then", "lock"), f"rule {rule.id}: only lock and intercept may lock")
 
 
-def _unanswered(pack: Pack) -> Iterator[Fault]:
-    """A scene answers every listing by a last rule that holds always and is no shadow."""
+def _scenes_without_default(pack: Pack) -> Iterator[Fault]:
+    """Each scene needs, for each colour, a default rule: no further condition, no time limit, no shadow."""
     for scene in pack.scenes:
         for colour in ListColour:
             last = (
                 scene in rule.scenes
-                and rule.when == When(list=colour)
+                and rule.when == RuleCondition(list=colour)
                 and not rule.shadow
                 and rule.from_day is None
                 and rule.until is None

@@ -1,20 +1,23 @@
-"""A past decision as it can be decided again: what the register showed then, without any identifier."""
+"""A past decision in the form that can be decided again: what the register showed, without any identifier."""
 
 from datetime import date
 
 import msgspec
 from msgspec import Struct
 
-from rules.identity.identifiers import SubjectKind
+from rules.identity.forms import SubjectKind
 from rules.listings.listing import Listing
-from rules.policy.decision import Match, PartyVerdict, Standing, decide
-from rules.policy.pack import Policy, Transaction
-from rules.policy.unknown import under_doubt
+from rules.policy.condition import Transaction
+from rules.policy.decision import decide
+from rules.policy.matching import Match, PartyProfile
+from rules.policy.pack import Policy
+from rules.policy.unknown import apply_on_unknown
+from rules.policy.verdict import PartyVerdict
 from rules.vocabulary import Outcome, Role
 
 
 class PastMatch(Struct, frozen=True, omit_defaults=True):
-    """One listing that counted, as it stood."""
+    """One listing that was judged, as it stood then."""
 
     listing: Listing
     certain: bool
@@ -22,7 +25,7 @@ class PastMatch(Struct, frozen=True, omit_defaults=True):
 
 
 class PastParty(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One party of it: keys under the deployment's pepper, never a number or a name."""
+    """One party: keys under the deployment's pepper, never a number or a name."""
 
     role: Role
     kind: SubjectKind
@@ -33,48 +36,51 @@ class PastParty(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class PastCheck(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What was asked and found."""
+    """One check as the ledger stores it."""
 
     scene: str
     outcome: Outcome
-    """As judged, before any lock that was held already or released."""
+    """As judged, before existing locks and releases were applied."""
     parties: tuple[PastParty, ...]
     amount: float | None = None
     region: str | None = None
     indeterminate: bool = False
+    """True when data may have been missing (``rules.policy.unknown``)."""
 
 
-def past_party(standing: Standing, subject_key: str | None, name_key: str | None, verdict: PartyVerdict) -> PastParty:
-    """A party as the ledger keeps it."""
+def past_party(
+    profile: PartyProfile, subject_key: str | None, name_key: str | None, verdict: PartyVerdict
+) -> PastParty:
+    """The stored form of a party and its matches."""
     matches = tuple(PastMatch(match.listing, match.certain, match.same_name) for match in verdict.matches)
-    return PastParty(standing.role, standing.kind, standing.identified, subject_key, name_key, matches)
+    return PastParty(profile.role, profile.kind, profile.identified, subject_key, name_key, matches)
 
 
 _decoder = msgspec.json.Decoder(PastCheck)
 
 
 def encode_check(check: PastCheck) -> bytes:
-    """Its form in the ledger."""
+    """The stored form of a check, JSON."""
     return msgspec.json.encode(check)
 
 
 def decode_check(data: bytes) -> PastCheck:
-    """The inverse; raises ``msgspec.DecodeError``."""
+    """The inverse of ``encode_check``; raises ``msgspec.DecodeError``."""
     return _decoder.decode(data)
 
 
 def outcome_under(policy: Policy, check: PastCheck, day: date) -> Outcome | None:
-    """What that policy would have answered on that day; None where it has no such scene."""
+    """The outcome under that policy on that day; None when the policy has no such scene."""
     if check.scene not in policy.pack.scenes:
         return None
-    judged = [
+    parties = [
         (
-            Standing(party.role, party.kind, party.identified),
+            PartyProfile(party.role, party.kind, party.identified),
             [Match(past.listing, past.certain, past.same_name) for past in party.matches],
         )
         for party in check.parties
     ]
-    verdict = decide(policy, Transaction(check.scene, check.amount, check.region), judged, day)
+    verdict = decide(policy, Transaction(check.scene, check.amount, check.region), parties, day)
     if check.indeterminate:
-        verdict = under_doubt(verdict, policy.pack.scenes[check.scene])
+        verdict = apply_on_unknown(verdict, policy.pack.scenes[check.scene])
     return verdict.outcome

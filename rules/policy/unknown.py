@@ -1,9 +1,9 @@
-"""What holds while the register cannot say all: unknown is an answer, and a line of policy per scene."""
+"""What applies while the register's data may be incomplete: each scene of the policy states it (``on_unknown``)."""
 
 from dataclasses import dataclass, replace
 
-from rules.policy.decision import Verdict
 from rules.policy.pack import Scene
+from rules.policy.verdict import Verdict
 from rules.vocabulary import Outcome, strictest
 
 REGISTER_CAUSES = ("register_not_loaded", "register_empty", "register_unreachable", "register_stale")
@@ -12,30 +12,35 @@ FEED_CAUSES = ("feed_held", "feed_silent", "feeds_unknown")
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Why what is known may not be all: one of the causes, and the authority whose feed it is, if one."""
+    """Why data may be missing: ``code`` is one of the causes, ``authority`` the feed concerned, if it is one."""
 
     code: str
     authority: str | None = None
     detail: str = ""
 
 
-def under_doubt(verdict: Verdict, scene: Scene) -> Verdict:
-    """The verdict when something may be missing: what was found stands, and the scene's answer is the least.
+def apply_on_unknown(verdict: Verdict, scene: Scene) -> Verdict:
+    """The verdict when a listing may be missing: no outcome is milder than the scene's ``on_unknown``.
 
-    Nobody is sent through faster on a register that may lack a black listing, and nobody is called unlisted.
+    What was found still counts. A fast track becomes at least allow, without its incentives, because a black
+    listing may be among the missing data.
     """
     least = scene.on_unknown
     parties = tuple(
-        replace(party, outcome=_at_least(party.outcome, least), weighed=_at_least(party.weighed, least))
+        replace(
+            party,
+            outcome=_at_least(party.outcome, least),
+            weighted_outcome=_at_least(party.weighted_outcome, least),
+        )
         for party in verdict.parties
     )
-    helped = verdict.outcome.rank <= Outcome.ALLOW.rank
+    without_black = verdict.outcome.rank <= Outcome.ALLOW.rank
     return replace(
         verdict,
         outcome=_at_least(verdict.outcome, least),
         parties=parties,
-        measures=() if helped else verdict.measures,
-        rules=() if helped else verdict.rules,
+        measures=() if without_black else verdict.measures,
+        rules=() if without_black else verdict.rules,
     )
 
 

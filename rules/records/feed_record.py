@@ -1,7 +1,7 @@
-"""Feed record v1: what an authority sends about one listing.
+"""Feed record v1 (报送记录): what an authority sends about one listing.
 
-The fields are those of 办法一 Art. 8 for natural persons and for organisations. The JSON Schema that
-departments build against is made from these classes (``feed_record_schema``).
+The fields are those of 办法一 Art. 8 for natural persons and for organisations. The JSON Schema that departments
+build against is made from these classes, with their docstrings as descriptions (``feed_record_schema``).
 """
 
 from datetime import date
@@ -41,7 +41,7 @@ AuthorityCode = Annotated[str, Meta(pattern=r"^[a-z0-9-]{2,64}$")]
 
 
 class NaturalPerson(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="natural_person"):
-    """自然人 (Art. 8 (一))."""
+    """自然人 (办法一 Art. 8（一）)."""
 
     name: Line
     id: Line
@@ -52,7 +52,7 @@ class NaturalPerson(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 
 
 class Organisation(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="organisation"):
-    """法人和其他组织 (Art. 8 (二))."""
+    """法人和其他组织 (办法一 Art. 8（二）)."""
 
     name: Line
     id: Line
@@ -63,7 +63,7 @@ class Organisation(Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
 
 
 class ResponsiblePerson(Struct, frozen=True, forbid_unknown_fields=True):
-    """A person answering for a listed organisation (办法二 Art. 26)."""
+    """A person responsible for a listed organisation (办法二 Art. 26)."""
 
     role: ResponsibleRole
     name: Line
@@ -72,7 +72,7 @@ class ResponsiblePerson(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ValidityBasis(Struct, frozen=True, forbid_unknown_fields=True):
-    """What permits an end beyond the years of 办法二 Art. 27: 法律、法规、规章; another document does not."""
+    """What permits an end beyond the period of 办法二 Art. 27: 法律、法规、规章; no other document does."""
 
     kind: BasisKind
     text: Line
@@ -104,7 +104,7 @@ class ListRecord(Struct, frozen=True, forbid_unknown_fields=True, tag_field="ope
 
 
 class CorrectRecord(ListRecord, frozen=True, forbid_unknown_fields=True, tag_field="operation", tag="correct"):
-    """The whole record as it should have been; it does not put back what was taken off (办法一 Art. 16)."""
+    """The whole record as it should have been (更正, 办法一 Art. 16); it does not restore a removed listing."""
 
     corrected_on: date
     correction_document_no: Line
@@ -112,7 +112,7 @@ class CorrectRecord(ListRecord, frozen=True, forbid_unknown_fields=True, tag_fie
 
 
 class _Act(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation", kw_only=True):
-    """What an authority does about a listing that stands already."""
+    """An act of the authority that concerns an existing listing."""
 
     record_no: RecordNumber
     authority: AuthorityCode
@@ -122,27 +122,27 @@ class _Act(Struct, frozen=True, forbid_unknown_fields=True, tag_field="operation
 
 
 class RemoveRecord(_Act, frozen=True, tag="remove"):
-    """Takes a listing off its list, by the document that permits it (办法一 Art. 20)."""
+    """Removes a listing from its list, by the document that permits it (办法一 Art. 20: 非经法定程序不得撤除)."""
 
     document_no: Line
 
 
 class RepairRecord(_Act, frozen=True, tag="repair"):
-    """The authority's opinion that credit is repaired; it takes effect after its publicity (办法一 Art. 19)."""
+    """The authority's repair opinion (信用修复意见); it takes effect after its publicity (办法一 Art. 19)."""
 
     document_no: Line
     publicity_from: Annotated[date, Meta(description="公示开始日")]
 
 
 class ObjectRecord(_Act, frozen=True, tag="object"):
-    """An objection came in on ``determined_on``, against the listing or against its repair (办法一 Art. 15, 19)."""
+    """An objection (异议) received on ``determined_on``, to the listing or to its repair (办法一 Art. 15, 19)."""
 
     objection_no: RecordNumber
     concerns: ObjectionSubject = ObjectionSubject.LISTING
 
 
 class ResolveRecord(_Act, frozen=True, tag="object_resolve"):
-    """The answer to an objection (办法一 Art. 16): upheld takes the listing off as never rightly made."""
+    """The resolution of an objection (办法一 Art. 16): if it is upheld, the listing counts as never made."""
 
     objection_no: RecordNumber
     document_no: Line
@@ -150,7 +150,7 @@ class ResolveRecord(_Act, frozen=True, tag="object_resolve"):
 
 
 class ArchiveRecord(_Act, frozen=True, tag="archive"):
-    """Moves a listing to the archive: it leaves the register and counts no more (办法一 Art. 19, 20)."""
+    """Moves a listing to the archive (转为档案保存): it no longer counts (办法一 Art. 19, 20)."""
 
     document_no: Line
 
@@ -159,7 +159,7 @@ FeedRecord = ListRecord | CorrectRecord | RemoveRecord | RepairRecord | ObjectRe
 
 
 def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON holds
-    """Typed record from decoded JSON. Raises ``InvalidRecordError`` saying where; never quotes a value."""
+    """The typed record of decoded JSON. Raises ``InvalidRecordError``, which says where and never quotes a value."""
     if not isinstance(value, dict):
         raise InvalidRecordError("record_not_object")
     try:
@@ -167,7 +167,7 @@ def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON 
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `")
         code = "field_unknown" if "unknown field" in detail else "field_invalid"
-        # The library quotes enum and tag values it does not know; those may be anything that was sent.
+        # The library quotes unknown enum and tag values, which may be anything that was sent.
         quotes_value = detail.startswith("Invalid")
         raise InvalidRecordError(
             code, path=path.rstrip("`") or "$", detail="Invalid value" if quotes_value else detail
@@ -175,7 +175,7 @@ def feed_record_from(value: Any) -> FeedRecord:  # noqa: ANN401 - whatever JSON 
 
 
 def feed_record_json(record: FeedRecord) -> bytes:
-    """The canonical JSON of a record, as topics and ledger carry it."""
+    """The canonical JSON of a record, as topics and ledger store it."""
     return msgspec.json.encode(record)
 
 
@@ -183,7 +183,7 @@ _decoder: msgspec.json.Decoder[FeedRecord] = msgspec.json.Decoder(FeedRecord)
 
 
 def feed_record_from_json(data: bytes) -> FeedRecord:
-    """The inverse of ``feed_record_json``, for records that were admitted before."""
+    """The inverse of ``feed_record_json``, for records that were validated before."""
     return _decoder.decode(data)
 
 

@@ -1,4 +1,4 @@
-"""What a question about credit repair (信用修复) is asked with, and what the answer is made of."""
+"""The input and the output of a question about credit repair (信用修复)."""
 
 from datetime import date
 from enum import StrEnum
@@ -12,14 +12,14 @@ from rules.vocabulary import Determination, ListColour, Severity
 
 
 class Regime(StrEnum):
-    """Whose rules are asked: the city's two measures of 2018, or the national order in force since 2026-04-01."""
+    """The rules that govern: the city's two measures of 2018, or the national order in force since 2026-04-01."""
 
     HUAIAN2018 = "huaian2018"
     NDRC36 = "ndrc36"
 
 
-class Holds(StrEnum):
-    """Whether a requirement is met. ``unknown`` is an answer: it was not stated, or the rule is not known."""
+class Assessment(StrEnum):
+    """Whether a requirement is met. ``unknown``: a fact is not stated, or the rule is not known."""
 
     YES = "yes"
     NO = "no"
@@ -27,32 +27,32 @@ class Holds(StrEnum):
 
 
 class Discredit(Struct, frozen=True, kw_only=True):
-    """One determination against the subject; never a red one."""
+    """One determination against the subject (失信记录); never a red listing."""
 
     category: str
     determined_on: date
-    """Stands for the day of the act, which records do not carry."""
+    """Taken for the day of the act, which records do not state."""
     severity: Severity = Severity.UNSPECIFIED
     determination: Determination = Determination.LIST_DECISION
     state: State = State.IN_FORCE
     ended_on: date | None = None
-    """The first day on which it counted no more; with ``state`` repaired, the day of the repair."""
+    """The first day on which it no longer counted; with ``state`` repaired, the day of the repair."""
 
     @property
     def severe(self) -> bool | None:
-        """严重失信: as rated, else a black list decision by its nature; None for an unrated penalty."""
+        """Whether it is 严重失信: as rated; an unrated black list decision is, an unrated penalty is unknown (None)."""
         if self.severity is Severity.UNSPECIFIED:
             return True if self.determination is Determination.LIST_DECISION else None
         return self.severity is Severity.SEVERE
 
     @property
     def serious(self) -> bool:
-        """较重失信, by the authority's rating."""
+        """Whether it is 较重失信, by the authority's rating."""
         return self.severity is Severity.SERIOUS
 
 
 class ListingToRepair(Discredit, frozen=True, kw_only=True):
-    """The listing that the subject asks to have repaired."""
+    """The listing whose repair is asked for."""
 
     list: ListColour = ListColour.BLACK
     organisation: bool
@@ -63,17 +63,17 @@ class ListingToRepair(Discredit, frozen=True, kw_only=True):
 
     @property
     def on_black_list(self) -> bool:
-        """Whether 办法一 Art. 18 speaks of it: a decision that put its subject on a black list."""
+        """Whether 办法一 Art. 18 concerns it: a decision that put its subject on a black list."""
         return self.list is ListColour.BLACK and self.determination is Determination.LIST_DECISION
 
 
 class StatedFacts(Struct, frozen=True, kw_only=True):
-    """What subject and authority state; None where nothing is stated. The gateway verifies none of it."""
+    """What subject and authority state; None: not stated. The gateway does not verify it."""
 
     fulfilled_on: date | None = None
-    """All legal duties performed, or the rectification completed."""
+    """Day on which all legal duties were performed, or the rectification was completed."""
     confirmed_on: date | None = None
-    """The providing authority confirmed that."""
+    """Day on which the providing authority confirmed it."""
     corrected_on: date | None = None
     correction_effective: bool | None = None
     impact_eliminated: bool | None = None
@@ -87,63 +87,63 @@ class StatedFacts(Struct, frozen=True, kw_only=True):
 
 
 class RepairCase(Struct, frozen=True, kw_only=True):
-    """All that is known. ``others`` is taken for complete: every other discredit that the ledger has of the subject."""
+    """The listing, the facts, and ``others``: every other discredit of the subject in the ledger, taken as complete."""
 
     listing: ListingToRepair
     others: tuple[Discredit, ...] = ()
     facts: StatedFacts = StatedFacts()
 
     @property
-    def standing(self) -> tuple[Discredit, ...]:
-        """The others, without those annulled on an objection: they should never have been."""
+    def not_annulled(self) -> tuple[Discredit, ...]:
+        """The others without those annulled on an objection, which count as never made."""
         return tuple(other for other in self.others if other.state is not State.ANNULLED)
 
 
 class Condition(Struct, frozen=True):
-    """One requirement and whether it is met. For a bar, that it is *not* in the way."""
+    """One requirement and whether it is met; a bar is met when it does *not* exist."""
 
     code: str
     article: str
     text_en: str
     text_zh: str
-    holds: Holds
+    holds: Assessment
     because_en: str
     because_zh: str
     from_when: date | None = None
-    """The first day on which it will be met, where nothing but time is missing."""
+    """The first day on which it will be met, when only time is missing."""
 
 
-class Measure(Struct, frozen=True):
-    """What one set of rules answers."""
+class RuleSetAnswer(Struct, frozen=True):
+    """The answer of one set of rules."""
 
     code: str
     applies: bool
-    """Whether these rules speak of this kind of record at all; they are answered either way."""
-    eligible: Holds
+    """Whether these rules concern this kind of record; they are answered in any case."""
+    eligible: Assessment
     deciding: tuple[str, ...]
-    """Codes of the conditions that make the answer what it is."""
+    """Codes of the conditions that decide the answer."""
     earliest: date | None
-    """The first day of eligibility, where nothing but time is missing and the listing still counts then."""
+    """The first day of eligibility, when only time is missing and the listing still counts on that day."""
     too_late: bool
-    """Nothing but time is missing, and the listing will have expired before it has passed."""
+    """Only time is missing, and the listing expires before it has passed."""
     conditions: tuple[Condition, ...]
 
 
 class RepairAnswer(Struct, frozen=True):
-    """The answer for one listing on one day. It grants nothing: the providing authority decides."""
+    """The answer for one listing on one day. It grants no repair: the providing authority decides."""
 
     regime: Regime
     asked_on: date
     governing: str
-    """Code of the measure that governs this kind of record."""
-    eligible: Holds
-    """What the governing measure answers."""
+    """Code of the rules that govern this kind of record."""
+    eligible: Assessment
+    """The answer of the governing rules."""
     conflict: bool
     codes: tuple[str, ...]
     note_en: str
     note_zh: str
-    measures: tuple[Measure, ...]
+    measures: tuple[RuleSetAnswer, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: days as RFC 3339 full dates, texts in both languages."""
+        """The JSON document: days as RFC 3339 full dates, texts in both languages."""
         return msgspec.json.decode(msgspec.json.encode(self))  # type: ignore[no-any-return]

@@ -1,30 +1,30 @@
-"""The national rules on repair (令第36号, in force since 2026-04-01), as far as they are known.
+"""The conditions of the national order (信用修复管理办法, 令第36号, in force since 2026-04-01), as far as known.
 
-Known are the shortest publicity by severity, counted from the day of the document, the performance of duties
-and the commitment. Not known are the handling of each list by its own rules and of unrated records: these
-stay ``unknown``, so that this measure never answers yes by itself.
+Known are the shortest publicity by severity, counted from the day of the document, the performance of duties and
+the commitment. Not known are the rules of each particular list and the handling of unrated records. These conditions
+stay ``unknown``, so this set of rules never answers yes.
 """
 
 from datetime import date
 
 from rules.faults import Text
-from rules.repair.case import Condition, Holds, RepairCase
-from rules.repair.conditions import condition, in_period, no_bar, performed, stated, waited
+from rules.repair.case import Assessment, Condition, RepairCase
+from rules.repair.conditions import bars_absent, condition, facts_present, in_period_of_use, months_elapsed, performed
 from rules.vocabulary import Severity
 
 IN_FORCE_FROM = date(2026, 4, 1)
-_SHORTEST = {Severity.GENERAL: 3, Severity.SEVERE: 12}
-"""Months. 较重 and unrated have no step in the national scale (轻微, 一般, 严重)."""
+_SHORTEST_PUBLICITY_MONTHS = {Severity.GENERAL: 3, Severity.SEVERE: 12}
+"""较重 and unrated records have no step in the national scale (轻微, 一般, 严重)."""
 
 
-def national_order(case: RepairCase, today: date) -> tuple[Condition, ...]:
-    """What the order asks for."""
+def national_order_conditions(case: RepairCase, today: date) -> tuple[Condition, ...]:
+    """The conditions of the order."""
     return (
         _in_force(today),
-        in_period("N36_PERIOD", case, today),
+        in_period_of_use("N36_PERIOD", case, today),
         _shortest_publicity(case, today),
         performed("N36_DUTIES", today, case.facts.fulfilled_on),
-        stated("N36_COMMITMENT", commitment=case.facts.commitment),
+        facts_present("N36_COMMITMENT", commitment=case.facts.commitment),
         _bankruptcy(case),
         condition("N36_REST", None, Text("To be asked of the authority.", "须向认定单位核实。")),
     )
@@ -37,17 +37,19 @@ def _in_force(today: date) -> Condition:
 
 
 def _shortest_publicity(case: RepairCase, today: date) -> Condition:
-    months = _SHORTEST.get(case.listing.severity)
+    months = _SHORTEST_PUBLICITY_MONTHS.get(case.listing.severity)
     if months is None:
         because = Text("The national scale has no step for this rating.", "国家分级中无对应的失信程度，须核实。")
         return condition("N36_SHORTEST", None, because)
-    return waited("N36_SHORTEST", case.listing.determined_on, months, today, Text("day of the document", "文书认定日"))
+    return months_elapsed(
+        "N36_SHORTEST", case.listing.determined_on, months, today, Text("day of the document", "文书认定日")
+    )
 
 
 def _bankruptcy(case: RepairCase) -> Condition:
     if not case.listing.organisation:
-        return condition("N36_BANKRUPTCY", Holds.YES, Text("It concerns organisations only.", "仅适用于单位。"))
+        return condition("N36_BANKRUPTCY", Assessment.YES, Text("It concerns organisations only.", "仅适用于单位。"))
     if case.facts.bankruptcy_proceedings:
         because = Text("In a reorganisation it may be suspended: to be reviewed.", "破产重整可暂停惩戒，须人工核查。")
         return condition("N36_BANKRUPTCY", None, because)
-    return no_bar("N36_BANKRUPTCY", bankruptcy_proceedings=case.facts.bankruptcy_proceedings)
+    return bars_absent("N36_BANKRUPTCY", bankruptcy_proceedings=case.facts.bankruptcy_proceedings)

@@ -1,7 +1,7 @@
-"""Months and years that must have passed, and the days from which that is so.
+"""Periods of months (民法典 Art. 201 to 203).
 
-A period begins on the day after its event and ends on the corresponding day, at 24:00 (民法典 Art. 201 to 203);
-so it has *passed* from the day after that. Six months after 23 May are full on 24 November.
+A period begins on the day after its event and ends on the corresponding day, at 24:00. It has *passed* from the day
+after that: six months after 23 May have passed on 24 November.
 """
 
 from calendar import monthrange
@@ -18,12 +18,12 @@ def months_after(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def passed_on(day: date, months: int) -> date:
+def first_day_after(day: date, months: int) -> date:
     """The first day on which that many months after ``day`` have passed."""
     last = months_after(day, months)
     return last if last == date.max else last + timedelta(days=1)
 
 
-def within(days: Iterable[date], months: int, today: date) -> list[date]:
-    """Those of the days that lie less than that many months back, latest first."""
-    return sorted((day for day in days if day <= today < passed_on(day, months)), reverse=True)
+def days_within(days: Iterable[date], months: int, today: date) -> list[date]:
+    """The days that lie less than that many months before today, latest first."""
+    return sorted((day for day in days if day <= today < first_day_after(day, months)), reverse=True)

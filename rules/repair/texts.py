@@ -1,4 +1,4 @@
-"""Credit repair in words, English and Chinese: each requirement with its code and article, and the facts behind."""
+"""The texts of credit repair, English and Chinese: each requirement with its code and article, and the facts."""
 
 from rules.faults import Text
 
@@ -127,4 +127,4 @@ FACTS: dict[str, Text] = {
     "ignored_warning": Text("a warning or interview ignored", "信用提醒或约谈后不履行"),
     "other_bar": Text("another bar determined by a department", "部门认定的其他不得修复情形"),
 }
-"""The stated facts as reasons name them."""
+"""The stated facts (``case.StatedFacts``) as reasons name them."""

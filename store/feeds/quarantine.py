@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, feed_status, hold_changes, holds, writing
 
@@ -35,7 +35,7 @@ class QuarantineRows:
         )
         return {row[0]: row[1] for row in await connection.execute(query)}
 
-    async def open(self, connection: AsyncConnection, authority: str, cause: Cause, now: int) -> str:
+    async def open(self, connection: AsyncConnection, authority: str, cause: QuarantineCause, now: int) -> str:
         """Hold the feed of an authority from here on; the id of the hold."""
         hold = f"hold_{uuid4().hex}"
         row = {
@@ -99,7 +99,7 @@ class Quarantine:
             row = (await connection.execute(select(holds).where(holds.c.id == found))).mappings().one()
         return dict(row)
 
-    async def hold(self, authority: str, cause: Cause, now: int) -> str:
+    async def hold(self, authority: str, cause: QuarantineCause, now: int) -> str:
         """Hold an authority's feed for a cause found at the door; the id of its open hold."""
         async with self._writer.begin() as connection:
             await self._chain.take_turn(connection, feed_events)

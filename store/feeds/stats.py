@@ -10,14 +10,14 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.admission.validator import Claim, version_as_time
+from rules.admission.feed_event import FeedEvent, version_as_time
 from rules.calendar import civil_day, from_milliseconds
 from rules.faults import InvalidRecordError
 from rules.records.departments import Departments
-from rules.records.feed_bounds import Bounds, Cause, Window, breach
+from rules.records.feed_bounds import FeedBounds, FeedWindow, QuarantineCause, exceeded_bound
 from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
 from rules.vocabulary import ObjectionResult
-from rules.working_days import PUSH_DAYS, WorkingDays
+from rules.working_days import PUSH_WORKING_DAYS, WorkingDays
 from store.db.schema import feed_status
 
 _COUNTED = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
@@ -32,9 +32,11 @@ class Counting:
     working_days: WorkingDays
     now: int
     rows: dict[str, dict[str, int]]
-    windows: dict[str, Window]
+    windows: dict[str, FeedWindow]
 
-    def take(self, authority: str, judged: Claim | InvalidRecordError, standing: Mapping[str, str]) -> Cause | None:
+    def take(
+        self, authority: str, judged: FeedEvent | InvalidRecordError, standing: Mapping[str, str]
+    ) -> QuarantineCause | None:
         """Count one record; the bound that it breaks, if any.
 
         ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
@@ -44,25 +46,25 @@ class Counting:
         row, window = self.rows[authority], self.windows[authority]
         window.received += 1
         department = self.departments.find(authority)
-        bounds = department.bounds if department else Bounds()
+        bounds = department.bounds if department else FeedBounds()
         if isinstance(judged, InvalidRecordError):
             window.rejected += 1
-            return breach(window, bounds) if department else None
+            return exceeded_bound(window, bounds) if department else None
         last = standing.get(judged.key, "")
         new = last < judged.order and last[-16:] != judged.digest
         if isinstance(judged.record, ListRecord) and not last:
             days = self.lag(judged.record.determined_on)
             row["working_days"] += days
-            row["late"] += days > PUSH_DAYS
+            row["late"] += days > PUSH_WORKING_DAYS
             row["listings"] += 1
         window.added += new and isinstance(judged.record, ListRecord)
         window.removed += _annuls(judged.record) or (new and isinstance(judged.record, _REMOVING))
         stated = version_as_time(judged.record)
         if stated is not None and stated > self.now + bounds.clock_ahead_seconds * 1000:
-            return Cause.CLOCK_AHEAD
-        return breach(window, bounds)
+            return QuarantineCause.CLOCK_AHEAD
+        return exceeded_bound(window, bounds)
 
-    def note(self, authority: str, judged: Claim | InvalidRecordError) -> None:
+    def note(self, authority: str, judged: FeedEvent | InvalidRecordError) -> None:
         """Count that a record came, whatever becomes of it."""
         row = self.rows[authority]
         row["received"] += 1
@@ -119,7 +121,7 @@ class FeedStatsStore:
             row: Mapping[str, Any] = found.get(authority, {})
             rows[authority] = {name: row.get(name, 0) for name in _COUNTED}
             names = ("window_start", "window_added", "window_removed", "window_received", "window_rejected", "listed")
-            windows[authority] = Window(*(row.get(name, 0) for name in names)).moved_to(now)
+            windows[authority] = FeedWindow(*(row.get(name, 0) for name in names)).at(now)
         return Counting(self._departments, self._working_days, now, rows, windows)
 
     async def note_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.admission.validator import order_of
+from rules.admission.feed_event import order_of
 from rules.calendar import civil_day, from_milliseconds
 from rules.listings.life import State
 from rules.records.feed_record import feed_record_from_json

@@ -13,10 +13,10 @@ import orjson
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.admission.validator import OBJECTIONS, Claim
+from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent
 from rules.calendar import civil_day, from_milliseconds
 from rules.faults import InvalidRecordError
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from rules.records.feed_record import feed_record_json
 from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, holds, receipts, writing
@@ -49,7 +49,7 @@ class Arrival:
     offset: int
     authority: str
     default_version: int
-    judged: Claim | InvalidRecordError
+    judged: FeedEvent | InvalidRecordError
     receipt_id: str | None = None
     receipt_index: int | None = None
 
@@ -62,7 +62,7 @@ class BatchResult:
     """One for each arrival."""
     changes: list[RegisterChange]
     """What the register must be told now."""
-    opened: dict[str, Cause]
+    opened: dict[str, QuarantineCause]
     """Feeds that were put into quarantine."""
     struck: int
     """Red listings newly struck or held."""
@@ -113,7 +113,7 @@ class Ledger:
             keys = {
                 arrival.judged.key
                 for arrival in arrivals
-                if isinstance(arrival.judged, Claim) and known[arrival.event_id] in _FOLDED
+                if isinstance(arrival.judged, FeedEvent) and known[arrival.event_id] in _FOLDED
             }
             settled = await self._book.settle(connection, keys, version, now, today)
             await self._status.note_listed(connection, settled.listed)
@@ -122,13 +122,13 @@ class Ledger:
 
     async def _judge_feeds(
         self, connection: AsyncConnection, arrivals: Sequence[Arrival], standing: dict[str, str], now: int
-    ) -> tuple[dict[str, str], dict[str, Cause]]:
+    ) -> tuple[dict[str, str], dict[str, QuarantineCause]]:
         """Which arrivals are held, by event id with their hold; and which feeds that put into quarantine."""
         authorities = {arrival.authority for arrival in arrivals}
         open_holds = await self._holds.open_holds(connection, authorities)
         counted = await self._status.counting(connection, authorities, now)
         held: dict[str, str] = {}
-        opened: dict[str, Cause] = {}
+        opened: dict[str, QuarantineCause] = {}
         for arrival in arrivals:
             hold = open_holds.get(arrival.authority)
             if hold is not None:
@@ -138,7 +138,7 @@ class Ledger:
                 if cause is not None:
                     hold = await self._holds.open(connection, arrival.authority, cause, now)
                     open_holds[arrival.authority], opened[arrival.authority] = hold, cause
-            if hold is not None and isinstance(arrival.judged, Claim):
+            if hold is not None and isinstance(arrival.judged, FeedEvent):
                 held[arrival.event_id] = hold
                 counted.held(arrival.authority)
         await counted.write(connection)
@@ -223,10 +223,10 @@ async def _known(connection: AsyncConnection, event_ids: list[str]) -> dict[str,
 
 async def _standing(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> dict[str, str]:
     """The order of the last word on each listing that these arrivals speak of, objections aside."""
-    keys = {arrival.judged.key for arrival in arrivals if isinstance(arrival.judged, Claim)}
+    keys = {arrival.judged.key for arrival in arrivals if isinstance(arrival.judged, FeedEvent)}
     query = (
         select(feed_events.c.listing_key, func.max(feed_events.c.ordering))
-        .where(feed_events.c.listing_key.in_(keys), feed_events.c.operation.not_in(OBJECTIONS))
+        .where(feed_events.c.listing_key.in_(keys), feed_events.c.operation.not_in(OBJECTION_OPERATIONS))
         .group_by(feed_events.c.listing_key)
     )
     return {row[0]: row[1] for row in await connection.execute(query) if row[1] is not None}
@@ -257,7 +257,7 @@ def _row(arrival: Arrival, standing: dict[str, str], now: int) -> dict[str, Any]
         return row | {"code": fault.code, "fault": orjson.dumps(fault.as_dict()).decode()}
     claim = arrival.judged
     last = standing.get(claim.key, "")
-    beside = claim.operation in OBJECTIONS
+    beside = claim.operation in OBJECTION_OPERATIONS
     applied = beside or last < claim.order
     if applied and not beside:
         standing[claim.key] = claim.order

@@ -11,7 +11,7 @@ from rules.calendar import civil_day, from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.departments import Department, Departments
 from rules.records.feed_record import FeedRecord, feed_record_from_json
-from rules.working_days import PUSH_DAYS, WorkingDays, objection_clock
+from rules.working_days import PUSH_WORKING_DAYS, WorkingDays, objection_deadlines
 from store.db.schema import feed_events, feed_status, holds, listings
 from store.feeds.quarantine import HoldState
 from store.feeds.stats import working_days_between
@@ -92,7 +92,7 @@ class FeedReport:
             "arrival": {
                 "listings": taken,
                 "late": counts.get("late", 0),
-                "allowed_working_days": PUSH_DAYS,
+                "allowed_working_days": PUSH_WORKING_DAYS,
                 "mean_working_days": round(counts.get("working_days", 0) / taken, 1) if taken else None,
             },
             "hold": hold and _hold(hold),
@@ -107,7 +107,7 @@ class FeedReport:
         found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for (authority, key), said in events.items():
             for objection in life_of(said, self._working_days).objections:
-                clock = objection_clock(objection.determined_on, self._working_days)
+                clock = objection_deadlines(objection.determined_on, self._working_days)
                 found[authority].append(
                     {
                         "listing": key,

@@ -15,11 +15,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.admission.validator import content_digest
-from rules.listings.filing import Filed, ListingIndexer
+from rules.admission.feed_event import content_digest
+from rules.listings.indexer import IndexedListing, ListingIndexer
 from rules.listings.life import Life, State, life_of
 from rules.listings.listing import encode_listing
-from rules.listings.red_against_black import Span, Strike, struck
+from rules.listings.red_against_black import Exclusion, ListingPeriod, excluded_red_listings
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from rules.vocabulary import ListColour
 from rules.working_days import WorkingDays
@@ -57,7 +57,7 @@ class Reckoning:
 
     before: Mapping[str, dict[str, Any]]
     after: Mapping[str, dict[str, Any]]
-    strikes: Mapping[str, tuple[Strike, str]]
+    strikes: Mapping[str, tuple[Exclusion, str]]
 
     def differing(self) -> list[dict[str, Any]]:
         """The rows that are not written as they should be, as they should be."""
@@ -108,7 +108,7 @@ class ListingStore:
     def rows(self, key: str, events: Sequence[FeedRecord], today: date) -> list[dict[str, Any]]:
         """The rows that the events of one listing come to, red against black left aside."""
         life = life_of(events, self.working_days)
-        filed = self.listing_indexer.file(key, life)
+        filed = self.listing_indexer.index(key, life)
         state = life.state(today)
         if not filed:
             return [_row(key, events, life, state, None)]
@@ -117,7 +117,7 @@ class ListingStore:
     async def _notify(
         self,
         connection: AsyncConnection,
-        strikes: Mapping[str, tuple[Strike, str]],
+        strikes: Mapping[str, tuple[Exclusion, str]],
         before: Mapping[str, Mapping[str, Any]],
         after: Mapping[str, Mapping[str, Any]],
         now: int,
@@ -151,7 +151,9 @@ def register_change(row: Mapping[str, Any], version: int) -> RegisterChange:
     return RegisterChange(version, row["key"], row["listing"], places)
 
 
-def _row(key: str, events: Sequence[FeedRecord], life: Life, state: State, filed: Filed | None) -> dict[str, Any]:
+def _row(
+    key: str, events: Sequence[FeedRecord], life: Life, state: State, filed: IndexedListing | None
+) -> dict[str, Any]:
     listing = filed.listing if filed else None
     derived = listing is not None and listing.origin is not None
     return {
@@ -164,7 +166,7 @@ def _row(key: str, events: Sequence[FeedRecord], life: Life, state: State, filed
         "colour": listing.list.value if listing else None,
         "first_day": listing.determined_on if listing else None,
         "last_day": listing.valid_until if listing else None,
-        "decisive": filed.decisive if filed else False,
+        "decisive": filed.excludes_red if filed else False,
         "state": state.value,
         "struck": None,
         "provisional": life.provisional,
@@ -187,19 +189,19 @@ def _subjects_in_question(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def _strike(rows: Iterable[dict[str, Any]], subjects: Collection[str]) -> dict[str, tuple[Strike, str]]:
+def _strike(rows: Iterable[dict[str, Any]], subjects: Collection[str]) -> dict[str, tuple[Exclusion, str]]:
     """Mark the red listings that may not stand beside a black one; what was marked."""
     by_subject: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["subject_key"] in subjects and row["listing"] is not None and row["origin_key"] is None:
             by_subject[row["subject_key"]].append(row)
-    strikes: dict[str, tuple[Strike, str]] = {}
+    strikes: dict[str, tuple[Exclusion, str]] = {}
     for siblings in by_subject.values():
         spans = [
-            Span(row["key"], ListColour(row["colour"]), row["first_day"], row["last_day"], row["decisive"])
+            ListingPeriod(row["key"], ListColour(row["colour"]), row["first_day"], row["last_day"], row["decisive"])
             for row in siblings
         ]
-        found = struck(spans)
+        found = excluded_red_listings(spans)
         for row in siblings:
             row["struck"] = found[row["key"]][1] if row["key"] in found else None
         strikes |= found

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from rules.admission.snapshot import LEFT_OUT, Standing
-from rules.admission.validator import OBJECTIONS
+from rules.admission.feed_event import OBJECTION_OPERATIONS
+from rules.admission.snapshot import NOT_IN_SNAPSHOT, RecordedListing
 from rules.listings.life import State
 from rules.records.feed_record import RemoveRecord, feed_record_from_json
 from rules.vocabulary import ListColour
@@ -30,7 +30,7 @@ class SnapshotStore:
         async with self._engine.connect() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def standing(self, keys: Collection[str]) -> dict[str, Standing]:
+    async def standing(self, keys: Collection[str]) -> dict[str, RecordedListing]:
         """What is known of these listings; nothing of those that are not. Ask for some hundreds at a time."""
         contents = select(listings.c.key, listings.c.content).where(listings.c.key.in_(keys))
         words = (
@@ -39,7 +39,7 @@ class SnapshotStore:
                 feed_events.c.listing_key.in_(keys),
                 feed_events.c.ordering.is_not(None),
                 feed_events.c.record.is_not(None),
-                feed_events.c.operation.not_in(OBJECTIONS),
+                feed_events.c.operation.not_in(OBJECTION_OPERATIONS),
             )
             .order_by(feed_events.c.listing_key, feed_events.c.ordering)
         )
@@ -47,6 +47,8 @@ class SnapshotStore:
             content = {row[0]: row[1] for row in await connection.execute(contents)}
             last = {row[0]: feed_record_from_json(row[1]) for row in await connection.execute(words)}
         return {
-            key: Standing(content.get(key), word.version, isinstance(word, RemoveRecord) and word.reason == LEFT_OUT)
+            key: RecordedListing(
+                content.get(key), word.version, isinstance(word, RemoveRecord) and word.reason == NOT_IN_SNAPSHOT
+            )
             for key, word in last.items()
         }

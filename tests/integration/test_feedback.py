@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import to_milliseconds
-from rules.records.feed_bounds import Cause
+from rules.records.feed_bounds import QuarantineCause
 from store.db.platform_tables import ALL_CHAINED
 from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
@@ -94,6 +94,6 @@ async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     later = (await freshness.now(NOW + 7 * DAY)).freshness
     assert "court" not in later, "five working days are its rhythm, and not yet over"
     assert (await freshness.now(NOW + 8 * DAY)).freshness["court"].code == "feed_silent"
-    await Quarantine(engine, CHAIN).hold("court", Cause.SNAPSHOT_EMPTY, NOW)
+    await Quarantine(engine, CHAIN).hold("court", QuarantineCause.SNAPSHOT_EMPTY, NOW)
     held = (await freshness.now(NOW)).freshness["court"]
     assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

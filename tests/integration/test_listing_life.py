@@ -17,7 +17,7 @@ from rules.calendar import civil_day, to_milliseconds
 from rules.listings.life import State
 from rules.listings.validity import in_force
 from rules.records.departments import Departments
-from rules.records.feed_bounds import Bounds
+from rules.records.feed_bounds import FeedBounds
 from store.db.schema import feed_events, hold_changes, notices
 from store.feeds.quarantine import HoldState, Quarantine, QuarantineRows
 from store.ledger.feed_events import record_counts
@@ -160,7 +160,7 @@ async def test_only_the_determining_authority_changes_its_listing(road: Road) ->
     claimed = road.message(removal())
     judged = road.desk
     with pytest.raises(Exception, match="authority_mismatch"):
-        judged.admit(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
+        judged.validate(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
     assert claimed.value is not None
     await road.feed(record(category="C01"), removal(authority="nobody"))
     assert (await record_counts(road.engine))["rejected"] == 2
@@ -273,7 +273,7 @@ async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: Asy
 
 def bounded(**bounds: Any) -> Departments:  # noqa: ANN401
     """The authorities, the court with bounds of its own."""
-    court = msgspec.structs.replace(DEPARTMENTS.departments["court"], bounds=Bounds(**bounds))
+    court = msgspec.structs.replace(DEPARTMENTS.departments["court"], bounds=FeedBounds(**bounds))
     return Departments({**DEPARTMENTS.departments, "court": court})
 
 

@@ -16,7 +16,7 @@ from tests.unit.records import OTHER_ORGANISATION, record
 
 def change(version: int, value: dict[str, Any]) -> RegisterChange:
     (made,) = filed(value)
-    return RegisterChange(version, made.listing.key, encode_listing(made.listing), made.places)
+    return RegisterChange(version, made.listing.key, encode_listing(made.listing), made.lookup_keys)
 
 
 def taken_off(version: int, standing: RegisterChange) -> RegisterChange:

@@ -6,9 +6,10 @@ from typing import Any
 
 from config.files import load_departments, load_working_days
 from config.settings import Settings
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
-from rules.listings.filing import Filed
+from rules.listings.indexer import IndexedListing
 from rules.listings.life import Life, life_of
 
 TODAY = date(2026, 11, 23)
@@ -18,8 +19,8 @@ DESK = RecordValidator(DEPARTMENTS, KEYS)
 WORKING_DAYS = load_working_days(Settings().holidays)
 
 
-def admit(value: Any, sender: str | None = None, today: date = TODAY) -> Claim:  # noqa: ANN401
-    return DESK.admit(value, today=today, default_version=1_700_000_000_000, sender=sender)
+def admit(value: Any, sender: str | None = None, today: date = TODAY) -> FeedEvent:  # noqa: ANN401
+    return DESK.validate(value, today=today, default_version=1_700_000_000_000, sender=sender)
 
 
 def life(*values: dict[str, Any], today: date = TODAY) -> Life:
@@ -28,6 +29,6 @@ def life(*values: dict[str, Any], today: date = TODAY) -> Life:
     return life_of([claim.record for claim in claims], WORKING_DAYS)
 
 
-def filed(*values: dict[str, Any]) -> Sequence[Filed]:
+def filed(*values: dict[str, Any]) -> Sequence[IndexedListing]:
     """What the register holds for these records about one listing: the listing first."""
-    return DESK.listing_indexer.file(admit(values[0]).key, life(*values))
+    return DESK.listing_indexer.index(admit(values[0]).key, life(*values))

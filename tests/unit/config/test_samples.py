@@ -14,9 +14,10 @@ from intake.files.tables import kind_of
 from intake.formats.loader import load_formats
 from intake.formats.model import FEED_RECORD
 from intake.rows.pipeline import prepare
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
-from rules.listings.filing import Filed
+from rules.listings.indexer import IndexedListing
 from rules.listings.life import life_of
 from rules.listings.listing import Listing
 from rules.listings.validity import in_force
@@ -34,7 +35,7 @@ FILES = sorted(sample_files())
 
 class Sample(NamedTuple):
     authority: str
-    claim: Claim
+    claim: FeedEvent
 
     @property
     def listed(self) -> ListRecord:
@@ -46,8 +47,8 @@ class Sample(NamedTuple):
         return self.filed.listing
 
     @property
-    def filed(self) -> Filed:
-        return DESK.listing_indexer.file(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
+    def filed(self) -> IndexedListing:
+        return DESK.listing_indexer.index(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
 
 
 @cache
@@ -61,7 +62,7 @@ def _admitted() -> Iterator[Sample]:
     for path in (SAMPLES / name for name in FILES):
         with path.open("rb") as file:
             for row in prepare(file, kind_of(path.name), FEED_RECORDS, path.stem):
-                claim = desk.admit(row.record, today=TODAY, default_version=1_790_000_000_000, sender=path.stem)
+                claim = desk.validate(row.record, today=TODAY, default_version=1_790_000_000_000, sender=path.stem)
                 yield Sample(path.stem, claim)
 
 
@@ -155,7 +156,7 @@ def test_one_subject_stands_on_two_lists() -> None:
     """One is listed by two authorities, one is both red and black."""
     by_number: dict[str, list[Any]] = {}
     for sample in listed():
-        by_number.setdefault(sample.filed.places[0], []).append((sample.authority, sample.listed.list.value))
+        by_number.setdefault(sample.filed.lookup_keys[0], []).append((sample.authority, sample.listed.list.value))
     twice = sorted(sorted(found) for found in by_number.values() if len(found) > 1)
     assert twice == [
         [("court", "black"), ("human-resources", "black")],

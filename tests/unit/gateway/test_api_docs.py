@@ -30,12 +30,14 @@ from gateway.platform.webhooks import WebhookRequest
 from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
 from gateway.web.problems import PROBLEMS, ProblemError
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.faults import RECORD_FAULTS
-from rules.identity.faults import FAULTS
+from rules.identity.faults import IDENTIFIER_FAULTS
 from rules.identity.subject import SubjectKeys
 from rules.listings.life import State
-from rules.policy.decision import Match, decide
+from rules.policy.decision import decide
+from rules.policy.matching import Match
 from rules.policy.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
 from store.ledger.feed_events import RecordOutcome
@@ -194,7 +196,7 @@ def test_basic_is_for_pages_only() -> None:
         (enum("ListingCause"), {*State, "struck", "corrected"} - {State.IN_FORCE}),
         (enum("UnknownCause"), {*REGISTER_CAUSES, *FEED_CAUSES}),
         (set(SCHEMAS["Scene"]["examples"]), POLICY.pack.scenes.keys()),
-        (enum("IdentifierFaultCode"), FAULTS.keys()),
+        (enum("IdentifierFaultCode"), IDENTIFIER_FAULTS.keys()),
         (set(SCHEMAS["RecordFaultCode"]["anyOf"][1]["enum"]), {*RECORD_FAULTS, "data_prohibited"}),
         (set(SCHEMAS["RecordResult"]["properties"]["status"]["enum"]), {"queued", *RecordOutcome}),
         (set(SCHEMAS["Readiness"]["properties"]["components"]["properties"]["register"]["enum"]), {"ready", *CAUSES}),
@@ -236,7 +238,7 @@ def test_example_deliveries_are_accepted(media_type: str, value: object) -> None
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
     judged = judge_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
-    assert [item.judged for item in judged if not isinstance(item.judged, Claim)] == []
+    assert [item.judged for item in judged if not isinstance(item.judged, FeedEvent)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
 
@@ -273,7 +275,7 @@ def test_a_decision_has_the_described_form() -> None:
     check = check_from(check_request_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
     listing = filed(record())[0].listing
     matches = [[Match(listing, certain=True)], []]
-    judged = [(party.standing, found) for party, found in zip(check.parties, matches, strict=True)]
+    judged = [(party.profile, found) for party, found in zip(check.parties, matches, strict=True)]
     verdict = decide(POLICY, check.transaction, judged, TODAY)
     decision, lock_id = f"dec_{'0' * 32}", f"lock_{'0' * 32}"
     lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, "held", 2, 3)

@@ -19,7 +19,8 @@ from intake.files.tables import FileKind
 from intake.formats.loader import load_formats
 from intake.formats.model import Format
 from intake.rows.pipeline import Prepared, prepare
-from rules.admission.validator import Claim, RecordValidator
+from rules.admission.feed_event import FeedEvent
+from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 
 FORMATS = load_formats(Settings().formats)
@@ -94,9 +95,9 @@ def faults(rows: list[Prepared]) -> list[tuple[int, str, str]]:
     return [(row.line, row.fault.code, row.fault.path) for row in rows if row.fault]
 
 
-def admitted(record: dict[str, Any] | None, authority: str) -> Claim:
+def admitted(record: dict[str, Any] | None, authority: str) -> FeedEvent:
     """The claim that the gateway would make of a record today."""
-    return DESK.admit(record, today=TODAY, default_version=1_790_000_000_000, sender=authority)
+    return DESK.validate(record, today=TODAY, default_version=1_790_000_000_000, sender=authority)
 
 
 def small_format(**changes: Any) -> Format:  # noqa: ANN401

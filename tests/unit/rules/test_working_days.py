@@ -14,7 +14,7 @@ from rules.working_days import (
     HolidayYear,
     WorkingDays,
     correction_deadline,
-    objection_clock,
+    objection_deadlines,
     publicity_end,
     push_deadline,
 )
@@ -58,7 +58,7 @@ def test_the_tables_are_those_that_the_script_writes(tmp_path: Path) -> None:
 )
 def test_golden_clocks(received: date, corrected: date, verified: date, pushed: date, reviewed: date) -> None:
     """3, 5, 7 and 10 working days, the day of receipt not counted."""
-    clock = objection_clock(received, SHIPPED)
+    clock = objection_deadlines(received, SHIPPED)
     assert correction_deadline(received, SHIPPED) == (corrected, False)
     assert clock.verify_by == (verified, False)
     assert push_deadline(received, SHIPPED) == (pushed, False)
@@ -75,7 +75,7 @@ def test_golden_clocks(received: date, corrected: date, verified: date, pushed: 
 )
 def test_verification_lies_inside_the_review(sent: date, verify_by: date) -> None:
     """It runs from the day it was sent on, and never past the review of the objection."""
-    assert objection_clock(date(2026, 9, 18), SHIPPED, sent).verify_by.day == verify_by
+    assert objection_deadlines(date(2026, 9, 18), SHIPPED, sent).verify_by.day == verify_by
 
 
 @pytest.mark.parametrize(

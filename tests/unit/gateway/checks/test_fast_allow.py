@@ -14,7 +14,8 @@ from gateway.checks.request import Check
 from gateway.checks.response import DecisionContext, decision_body
 from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.identity.identifiers import parse_identifier
-from rules.policy.decision import Party, decide
+from rules.policy.decision import decide
+from rules.policy.matching import Party
 from rules.vocabulary import Outcome, Role
 from store.platforms.clients import Client, Grants
 from store.register.reader import RegisterState
@@ -38,7 +39,7 @@ def check(*parties: Party, ticket: bool = False) -> Check:
 def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
     """The answer and what the ledger keeps of it."""
     asked = check(*parties)
-    verdict = decide(POLICY, asked.transaction, [(item.standing, []) for item in parties], TODAY)
+    verdict = decide(POLICY, asked.transaction, [(item.profile, []) for item in parties], TODAY)
     found = DecisionContext("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
     body = decision_body(found, POLICY, DEPARTMENTS)
     moment = DecisionTime()

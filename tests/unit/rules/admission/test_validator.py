@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from rules.faults import InvalidRecordError
-from rules.listings.filing import narrower
+from rules.listings.indexer import more_restrictive_class
 from rules.records.feed_record import feed_record_from, feed_record_from_json, feed_record_json
 from rules.vocabulary import DataClass
 from tests.unit.desk import DESK, TODAY, admit, filed
@@ -61,8 +61,8 @@ def test_sender_must_be_the_authority() -> None:
 def test_claim_files_under_number_and_name() -> None:
     """A whole number files under both keys, a masked one under the name alone."""
     (whole,), (masked,) = filed(record()), filed(record(subject=person(id="320829198803****6X")))
-    assert len(whole.places) == 2
-    assert len(masked.places) == 1
+    assert len(whole.lookup_keys) == 2
+    assert len(masked.lookup_keys) == 1
     assert whole.listing.checked
     assert not masked.listing.checked
 
@@ -93,8 +93,8 @@ def test_order_is_total_and_independent_of_arrival() -> None:
 def test_a_record_without_a_version_takes_the_time_of_arrival() -> None:
     """An authority that keeps no versions is ordered by when its records came in."""
     bare = record(version=None)
-    early = DESK.admit(bare, today=TODAY, default_version=1, sender=None)
-    late = DESK.admit(bare, today=TODAY, default_version=2, sender=None)
+    early = DESK.validate(bare, today=TODAY, default_version=1, sender=None)
+    late = DESK.validate(bare, today=TODAY, default_version=2, sender=None)
     assert early.order < late.order
 
 
@@ -108,7 +108,7 @@ def test_canonical_json_round_trips() -> None:
 
 def test_data_class_is_narrowed_never_widened() -> None:
     """Unknown counts as the most closed; a department's own bound closes further."""
-    assert narrower(DataClass.PUBLIC, DataClass.GOVERNMENT) is DataClass.GOVERNMENT
-    assert narrower(DataClass.AUTHORISED, DataClass.PUBLIC) is DataClass.AUTHORISED
+    assert more_restrictive_class(DataClass.PUBLIC, DataClass.GOVERNMENT) is DataClass.GOVERNMENT
+    assert more_restrictive_class(DataClass.AUTHORISED, DataClass.PUBLIC) is DataClass.AUTHORISED
     unstated = {key: value for key, value in record().items() if key != "data_class"}
     assert filed(unstated)[0].listing.data_class is DataClass.AUTHORISED

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rules.identity.faults import FAULTS
+from rules.identity.faults import IDENTIFIER_FAULTS
 from rules.identity.forms import (
     PROVINCES,
     USCC_ALPHABET,
     org_check,
     person_check,
-    upgraded,
+    to_18_digits,
     uscc_check,
 )
 from rules.identity.identifiers import (
@@ -412,7 +412,7 @@ def test_mod_11_finds_a_wrong_digit_for_a_digit(text: str, other: str) -> None:
 def test_15_digits_and_their_18_are_one_subject_for_ever(text: str) -> None:
     old = whole(text)
     assert old == Identifier(
-        IdType.RESIDENT_ID, old.value, f"person:{upgraded(text)}", SubjectKind.PERSON, True, old.warnings
+        IdType.RESIDENT_ID, old.value, f"person:{to_18_digits(text)}", SubjectKind.PERSON, True, old.warnings
     )
     assert whole(old.value, "resident_id").canonical == old.canonical
     assert old.value[:6] + old.value[8:17] == text
@@ -451,7 +451,7 @@ def test_a_refusal_says_only_its_own_words_and_nothing_else_escapes(text: str, i
     error = refusal(text, id_type)
     if error is not None:
         said = ((error.message, error.message_zh), (error.hint, error.hint_zh))
-        assert said == FAULTS[error.code], "fixed sentences cannot repeat the input"
+        assert said == IDENTIFIER_FAULTS[error.code], "fixed sentences cannot repeat the input"
         assert str(error) == error.message
         assert error.args == (error.code,)
         assert error.__context__ is None, "no inner exception carries the text along"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.admission.validator import Claim
+from rules.admission.feed_event import FeedEvent
 from rules.listings.life import Life, State, life_of
 from tests.unit.desk import DESK, TODAY, WORKING_DAYS, life
 from tests.unit.records import OTHER_ORGANISATION, record, removal
@@ -114,7 +114,7 @@ def test_state_of_a_life(events: list[Event], expected: State) -> None:
 def test_a_removal_ends_the_listing_on_its_day_and_says_by_which_document() -> None:
     """The day before is the last that counted; the listing's own end may come sooner."""
     found = life(LISTED, removed("2026-10-01"))
-    assert (found.last_day, found.ending and found.ending.document_no) == (date(2026, 9, 30), "YC-1")
+    assert (found.last_day, found.termination and found.termination.document_no) == (date(2026, 9, 30), "YC-1")
     assert found.state(date(2026, 9, 30)) is State.IN_FORCE
     assert found.state(date(2026, 10, 1)) is State.REMOVED
     sooner = life(LISTED | {"valid_until": "2026-09-15"}, removed("2026-10-01"))
@@ -277,12 +277,12 @@ ANY_EVENT: st.SearchStrategy[Event] = st.builds(
 )
 
 
-def arrive(events: Sequence[Event]) -> list[Claim]:
+def arrive(events: Sequence[Event]) -> list[FeedEvent]:
     """Each event as it was accepted: with the moment and the place that it keeps in every later delivery."""
-    return [DESK.admit(event, today=TODAY, default_version=n // 2, place=n) for n, event in enumerate(events)]
+    return [DESK.validate(event, today=TODAY, default_version=n // 2, position=n) for n, event in enumerate(events)]
 
 
-def folded(claims: Sequence[Claim]) -> Life:
+def folded(claims: Sequence[FeedEvent]) -> Life:
     return life_of([claim.record for claim in sorted(claims, key=lambda claim: claim.order)], WORKING_DAYS)
 
 
@@ -326,6 +326,6 @@ def test_a_correction_puts_nothing_back(events: list[Event], day: str) -> None:
     """Whatever it says, and whenever: what had ended has ended, and on the same day (办法一 Art. 16)."""
     before = folded(arrive(events))
     after = folded(arrive([*events, corrected(day, determined_on=day, version=9)]))
-    if before.record is not None and before.ending is not None:
-        assert after.ending is not None
-        assert after.ending.on <= before.ending.on
+    if before.record is not None and before.termination is not None:
+        assert after.termination is not None
+        assert after.termination.on <= before.termination.on

@@ -10,10 +10,12 @@ from config.policy_file import load_policy
 from config.settings import Settings
 from rules.identity.identifiers import Identifier, MaskedNumber, parse_identifier
 from rules.listings.listing import Listing
-from rules.policy.decision import Match, Party, Verdict, matches_of, visible_matches
+from rules.policy.condition import Transaction
 from rules.policy.decision import decide as decide_with
-from rules.policy.pack import Policy, Transaction
-from rules.policy.unknown import under_doubt
+from rules.policy.matching import Match, Party, matches_of, visible_matches
+from rules.policy.pack import Policy
+from rules.policy.unknown import apply_on_unknown
+from rules.policy.verdict import Verdict
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
 from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, person, record
@@ -40,7 +42,7 @@ def decide(
     today: date,
 ) -> Verdict:
     """As the gateway does: what the caller may not see is gone before anything is judged."""
-    judged = [(party.standing, visible_matches(matches, visible, today)) for party, matches in parties]
+    judged = [(party.profile, visible_matches(matches, visible, today)) for party, matches in parties]
     return decide_with(policy, Transaction(scene), judged, today)
 
 
@@ -167,7 +169,7 @@ def test_a_name_or_a_masked_number_reviews_at_most(who: str | None) -> None:
         found = decide(POLICY, "approval.licence", [(party, matches)], visible=ALL, today=TODAY)
         assert found.outcome is Outcome.REVIEW
         assert found.measures == ()
-        assert found.parties[0].locking == ()
+        assert found.parties[0].lock_grounds == ()
         assert found.parties[0].notes == ("subject_not_identified",)
 
 
@@ -188,9 +190,9 @@ def test_a_namesake_is_not_the_subject() -> None:
 
 def test_a_bid_also_locks_the_account_and_an_approval_the_transaction() -> None:
     """Intercept and lock are different things: what stays held is said by the rule."""
-    assert [s for s, _ in verdict("bidding.qualification", listing()).parties[0].locking] == [LockScope.ACCOUNT]
-    assert [s for s, _ in verdict("approval.licence", listing()).parties[0].locking] == [LockScope.TRANSACTION]
-    assert verdict("funds.grant", listing()).parties[0].locking == ()
+    assert [s for s, _ in verdict("bidding.qualification", listing()).parties[0].lock_grounds] == [LockScope.ACCOUNT]
+    assert [s for s, _ in verdict("approval.licence", listing()).parties[0].lock_grounds] == [LockScope.TRANSACTION]
+    assert verdict("funds.grant", listing()).parties[0].lock_grounds == ()
 
 
 def test_several_listings_all_stand_in_the_answer() -> None:
@@ -205,7 +207,7 @@ def test_a_number_known_under_another_name_is_reviewed() -> None:
     for found, outcome in ((listing(), Outcome.REVIEW), (listing(**RED), Outcome.REVIEW)):
         matches = matches_of(party, [found], [])
         got = decide(POLICY, "bidding.qualification", [(party, matches)], visible=ALL, today=TODAY)
-        assert (got.outcome, got.measures, got.parties[0].locking) == (outcome, (), ())
+        assert (got.outcome, got.measures, got.parties[0].lock_grounds) == (outcome, (), ())
         assert got.parties[0].notes == ("name_mismatch",)
 
 
@@ -236,7 +238,7 @@ def test_a_role_weighs_what_the_scene_says() -> None:
     ]
     found = decide(POLICY, "bidding.qualification", parties, visible=ALL, today=TODAY)
     agent = found.parties[1]
-    assert (agent.outcome, agent.weighed, agent.locking) == (Outcome.INTERCEPT, Outcome.REVIEW, ())
+    assert (agent.outcome, agent.weighted_outcome, agent.lock_grounds) == (Outcome.INTERCEPT, Outcome.REVIEW, ())
     assert (found.outcome, found.measures) == (Outcome.REVIEW, ())
 
 
@@ -264,6 +266,6 @@ def test_not_knowing_is_a_line_of_policy(
 ) -> None:
     """What was found stands; what was not is the scene's own answer; nobody goes faster on doubt."""
     items = [] if changes is None else [listing(**changes)]
-    found = under_doubt(verdict(scene, *items), POLICY.pack.scenes[scene])
+    found = apply_on_unknown(verdict(scene, *items), POLICY.pack.scenes[scene])
     assert (found.outcome, found.measures) == (outcome, measures)
     assert found.parties[0].outcome is outcome

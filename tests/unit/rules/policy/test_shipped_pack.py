@@ -7,7 +7,7 @@ import pytest
 from config.files import load_departments
 from config.policy_file import examples_path, load_examples, load_policy
 from config.settings import Settings
-from rules.policy.examples import Example, try_example
+from rules.policy.examples import Example, run_example
 from rules.policy.review import review
 from rules.vocabulary import Outcome
 
@@ -21,7 +21,7 @@ PACK = POLICY.pack
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_each_example_comes_out_as_its_article_says(example: Example) -> None:
     """What the examples beside the pack expect is what comes of them."""
-    assert try_example(POLICY, example, TODAY).differs == ()
+    assert run_example(POLICY, example, TODAY).differs == ()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_each_article_is_shown_by_an_example(article: str) -> None:
 
 def test_every_rule_and_every_measure_is_shown() -> None:
     """Nothing in the pack is there without an example that uses it."""
-    tried = [try_example(POLICY, example, TODAY) for example in EXAMPLES]
+    tried = [run_example(POLICY, example, TODAY) for example in EXAMPLES]
     assert {rule.id for rule in PACK.rules} - {rule for item in tried for rule in item.fired} == set()
     used = {code for rule in PACK.rules for code in rule.then.measures}
     assert PACK.measures.keys() == used

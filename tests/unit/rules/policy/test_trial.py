@@ -14,13 +14,16 @@ from config.policy_file import load_examples, load_policy
 from config.settings import Settings
 from gateway.policy_store import PolicyStore
 from rules.identity.identifiers import SubjectKind
-from rules.policy.decision import Match, Standing, Verdict, decide
+from rules.policy.condition import Transaction
+from rules.policy.decision import decide
 from rules.policy.diff import case_diffs, part_diffs
-from rules.policy.examples import ListingGiven
+from rules.policy.examples import ExampleListing
 from rules.policy.faults import PolicyInvalidError, policy_from
-from rules.policy.pack import Policy, Transaction
+from rules.policy.matching import Match, PartyProfile
+from rules.policy.pack import Policy
 from rules.policy.replay import PastCheck, PastMatch, PastParty, decode_check, encode_check, outcome_under
 from rules.policy.review import review
+from rules.policy.verdict import Verdict
 from rules.vocabulary import ListColour, Outcome, Role
 
 TODAY = date(2026, 11, 23)
@@ -28,7 +31,7 @@ PATH = Settings().policy
 SOURCE = PATH.read_text()
 PACK = {key: value for key, value in yaml.safe_load(SOURCE).items() if not key.startswith("x-")}
 DEPARTMENTS = load_departments(Settings().departments)
-BLACK = ListingGiven(ListColour.BLACK, "C07")
+BLACK = ExampleListing(ListColour.BLACK, "C07")
 BIDDING = Transaction("bidding.qualification")
 Change = Callable[[dict[str, Any]], object]
 
@@ -57,9 +60,9 @@ def more(name: str, like: str, **changes: Any) -> Change:  # noqa: ANN401
 
 
 def verdict(
-    policy: Policy, transaction: Transaction = BIDDING, given: ListingGiven = BLACK, role: Role = Role.BIDDER
+    policy: Policy, transaction: Transaction = BIDDING, given: ExampleListing = BLACK, role: Role = Role.BIDDER
 ) -> Verdict:
-    standing = Standing(role, SubjectKind.ORGANISATION, identified=True)
+    standing = PartyProfile(role, SubjectKind.ORGANISATION, identified=True)
     return decide(policy, transaction, [(standing, [given.match(1)])], TODAY)
 
 
@@ -95,7 +98,7 @@ def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
 def test_a_second_pack_with_a_regime_of_its_own_loads() -> None:
     """Today's national rules can be another pack; every decision names which one it was."""
     other = bent(lambda p: p.update(pack="national-2025", regime="NDRC36", version="1"))
-    assert (other.pack.regime, other.named["pack"]) == ("NDRC36", "national-2025")
+    assert (other.pack.regime, other.reference["pack"]) == ("NDRC36", "national-2025")
 
 
 # ---------------------------------------------------------------- review
@@ -169,7 +172,7 @@ def test_a_rule_holds_from_and_until(days: dict[str, str], holds: bool) -> None:
 
 def test_a_shadow_rule_is_told_and_changes_nothing() -> None:
     """It fires beside the others: outcome, measures and rules stay as they were."""
-    weak = ListingGiven(ListColour.BLACK, "C09", "market-regulation")
+    weak = ExampleListing(ListColour.BLACK, "C09", "market-regulation")
     shadow = bent(more("x", "bidder-refused", when={"categories": ["C09"]}, shadow=True))
     found, plain = verdict(shadow, given=weak), verdict(bent(lambda p: None), given=weak)
     assert (found.outcome, found.measures, found.rules) == (plain.outcome, plain.measures, plain.rules)

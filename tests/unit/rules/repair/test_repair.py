@@ -13,22 +13,22 @@ from rules.listings.life import State, life_of
 from rules.records.feed_record import feed_record_from
 from rules.repair.answer import G31, J18, NDRC36, REPAIR_RULE_CONFLICT, repair_answer
 from rules.repair.case import (
+    Assessment,
     Condition,
     Discredit,
-    Holds,
     ListingToRepair,
-    Measure,
     Regime,
     RepairCase,
+    RuleSetAnswer,
     StatedFacts,
 )
-from rules.repair.spans import months_after, passed_on
+from rules.repair.spans import first_day_after, months_after
 from rules.repair.texts import FACTS, REQUIREMENTS
 from rules.vocabulary import Determination, ListColour, Severity
 from rules.working_days import HolidayYear, WorkingDays
 from tests.unit.records import record
 
-YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
+YES, NO, UNKNOWN = Assessment.YES, Assessment.NO, Assessment.UNKNOWN
 TODAY = date(2026, 11, 23)
 LONG_AGO = date(2020, 1, 1)
 PENALTY, DECISION = Determination.ADMINISTRATIVE_PENALTY, Determination.LIST_DECISION
@@ -84,7 +84,7 @@ def case(listing: ListingToRepair | None = None, /, *others: Discredit, **facts:
     )
 
 
-def measure(asked: RepairCase, code: str, today: date = TODAY) -> Measure:
+def measure(asked: RepairCase, code: str, today: date = TODAY) -> RuleSetAnswer:
     """One measure of the answer under the regime that has all three."""
     return {m.code: m for m in repair_answer(asked, regime=Regime.NDRC36, today=today).measures}[code]
 
@@ -284,7 +284,7 @@ def test_one_black_listing_both_rules_agree_on() -> None:
         (False, date(2027, 5, 22), NO),
     ],
 )
-def test_not_knowing_whether_it_is_the_first(first: bool | None, today: date, holds: Holds) -> None:
+def test_not_knowing_whether_it_is_the_first(first: bool | None, today: date, holds: Assessment) -> None:
     """Unknown only where it matters; and never an earliest day that rests on a guess."""
     asked = case(black(first_listing=first))
     assert found(asked, "J18_QUIET", today).holds is holds
@@ -313,7 +313,7 @@ def test_a_quiet_period_without_its_beginning(missing: str) -> None:
         (other(date(2026, 8, 1), state=State.ANNULLED), YES),
     ],
 )
-def test_what_disturbs_the_quiet(happened: Discredit, holds: Holds) -> None:
+def test_what_disturbs_the_quiet(happened: Discredit, holds: Assessment) -> None:
     """Severe discredit after the performance, within the period; time alone does not mend it."""
     told = found(case(black(), happened), "J18_QUIET", date(2026, 11, 23))
     assert (told.holds, told.from_when) == (holds, None)
@@ -329,7 +329,7 @@ def test_what_disturbs_the_quiet(happened: Discredit, holds: Holds) -> None:
         ("C02", date(2025, 6, 1), YES),
     ],
 )
-def test_the_same_kind_again(category: str, on: date, holds: Holds) -> None:
+def test_the_same_kind_again(category: str, on: date, holds: Assessment) -> None:
     """Art. 31 asks for a year without the same kind since the correction, severe or not."""
     again = other(on, category=category, severity=Severity.GENERAL)
     assert found(case(penalty(), again), "G31_A3").holds is holds
@@ -344,7 +344,7 @@ def test_the_same_kind_again(category: str, on: date, holds: Holds) -> None:
         ([other(date(2025, 6, 1), severity=Severity.GENERAL)], YES),
     ],
 )
-def test_the_first_bar_counts(others: list[Discredit], holds: Holds) -> None:
+def test_the_first_bar_counts(others: list[Discredit], holds: Assessment) -> None:
     """One severe or three serious within a year; an unrated penalty might be either."""
     assert found(case(penalty(), *others), "G31_B1", date(2025, 12, 31)).holds is holds
 
@@ -494,7 +494,7 @@ def test_months_are_calendar_months(day: date, months: int) -> None:
     if end != date.max:
         assert (end.year * 12 + end.month) - (day.year * 12 + day.month) == months
         assert end.day == day.day or (end.day < day.day and (end + timedelta(days=1)).day == 1)
-    assert passed_on(day, months) >= end
+    assert first_day_after(day, months) >= end
 
 
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(0, 60))
