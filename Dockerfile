@@ -1,11 +1,11 @@
-# One image for the gateway, the Faust worker and `creditgate setup`; it holds no secret and needs none to build.
+# One image for the gateway, the Faust worker and `creditgate setup`. It contains no secret and needs none to build.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/creditgate
 ENV PATH=/opt/creditgate/bin:$PATH
 WORKDIR /src
-# The dependencies first, by hash: this layer is built again only when the lock changes.
+# Dependencies first, checked by hash: this layer is rebuilt only when the lock file changes.
 COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
@@ -18,7 +18,7 @@ COPY store ./store
 COPY rules ./rules
 COPY streams ./streams
 RUN pip install --no-deps --no-build-isolation .
-# The policy pack and the departments come with the package; a build without them must not become an image.
+# The policy pack and the departments are package data: the build fails when they are missing or invalid.
 WORKDIR /
 RUN creditgate config check
 
@@ -36,7 +36,7 @@ ENV PATH=/opt/creditgate/bin:$PATH \
 WORKDIR /var/lib/creditgate
 USER 10001:10001
 EXPOSE 8080 8081
-# Of the gateway; docker-compose.yml gives the worker its own. No proxy from the environment is asked.
+# For the gateway; docker-compose.yml sets the worker's own. The request ignores proxy settings of the environment.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8080/livez', timeout=4)"]
 ENTRYPOINT ["creditgate"]

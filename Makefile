@@ -1,4 +1,4 @@
-# The whole developer interface. `make run` and `make test` need Python 3.11+ and nothing else.
+# All developer commands. `make run` and `make test` need only Python 3.11 or later.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -24,7 +24,7 @@ format: $(VENV)/.dev
 soak: $(VENV)/.dev
 	CREDITGATE_SOAK=1 $(BIN)/pytest -q tests/e2e/test_kill9.py
 
-# Needs Debian's wrk; compares with nginx-light and crowdsec where they are installed. BENCH="--quick" for a smoke run.
+# Needs Debian's wrk; compares with nginx-light and crowdsec if installed. BENCH="--quick" runs a short version.
 bench: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python -m bench.run $(BENCH)
 
@@ -36,7 +36,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh $(VENV) requirements-dev.lock
 	@touch $@
 
-# Needs `uv`; hashes and versions only, never an address.
+# Needs `uv`. The lock files hold versions and hashes, and no address of an index.
 lock:
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements.lock
 	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements-dev.lock

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from config.settings import load_settings
 from config.topics import FEEDS
-from streams.app import build_app
-from streams.batches import in_batches
-from streams.delivered import Delivered
+from streams.app import build_app, raw_topic
+from streams.batches import process_in_batches
+from streams.consumed_record import ConsumedRecord
 
 COUNTER = "bench:bare"
 
@@ -28,14 +28,14 @@ def main() -> None:
     loop = uvloop.new_event_loop()
     app = build_app(settings)
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    topic = app.topic(FEEDS, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+    topic = raw_topic(app, FEEDS)
 
-    async def count(records: Sequence[Delivered]) -> None:
+    async def count(records: Sequence[ConsumedRecord]) -> None:
         await redis.incrby(COUNTER, len(records))
 
     @app.agent(topic, name="bare", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
     async def bare(stream: Any) -> None:  # noqa: ANN401
-        await in_batches(app, stream, count)
+        await process_in_batches(app, stream, count)
 
     faust.Worker(app, loop=loop, override_logging=False, quiet=True).execute_from_commandline()
 

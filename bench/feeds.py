@@ -116,7 +116,7 @@ class Bench:
 
     async def applied(self) -> int:
         """How many changes the register has applied."""
-        return int(await self.redis.hget(register_keys.MARKER, "applied") or 0)
+        return int(await self.redis.hget(register_keys.METADATA, "applied") or 0)
 
     async def counted(self) -> int:
         """How many records the bare agent has counted."""
@@ -170,15 +170,15 @@ async def delays(directory: Path, per_second: int, count: int = 200) -> tuple[li
     bench = Bench(directory / "delay")
     bench.workers(1)
     await publish(bench.broker, 0, 1)
-    await bench.redis.xread({register_keys.CHANGES: "0"}, block=60_000, count=1)
+    await bench.redis.xread({register_keys.CHANGE_LOG: "0"}, block=60_000, count=1)
     log = StreamLog.connect(bench.broker)
 
     async def one(number: int) -> float:
         (record,) = records(number, 1)
-        last = (await bench.redis.xrevrange(register_keys.CHANGES, count=1))[0][0]
+        last = (await bench.redis.xrevrange(register_keys.CHANGE_LOG, count=1))[0][0]
         began = time.perf_counter()
         await log.append([record])
-        await bench.redis.xread({register_keys.CHANGES: last}, block=10_000, count=1)
+        await bench.redis.xread({register_keys.CHANGE_LOG: last}, block=10_000, count=1)
         return time.perf_counter() - began
 
     idle = [await one(number) for number in range(10_000, 10_000 + count)]
@@ -195,13 +195,13 @@ async def loaded(bench: Bench, log: StreamLog, per_second: int, seconds: int = 1
     delays_found: list[float] = []
     total = tick * 20 * seconds
     reader = redis_client.from_url(bench.deployment.environment["CREDITGATE_REDIS_URL"])
-    last = (await reader.xrevrange(register_keys.CHANGES, count=1))[0][0]
+    last = (await reader.xrevrange(register_keys.CHANGE_LOG, count=1))[0][0]
 
     async def read() -> None:
         nonlocal last
         seen: list[float] = []
         while len(seen) < total:
-            for _, entries in await reader.xread({register_keys.CHANGES: last}, block=10_000, count=5000):
+            for _, entries in await reader.xread({register_keys.CHANGE_LOG: last}, block=10_000, count=5000):
                 seen += [time.perf_counter()] * len(entries)
                 last = entries[-1][0]
         delays_found.extend(there - went for went, there in zip(sent, seen, strict=False))
@@ -228,7 +228,7 @@ async def many(directory: Path, count: int) -> None:
     await rate(bench.applied, count)
     say(f"{f'{count} listings, one worker: loaded in':<44}{time.perf_counter() - began:8.1f} s")
     await bench.redis.delete(*[name async for name in bench.redis.scan_iter(match=f"*{FEEDS}*")] or ["none"])
-    await bench.redis.delete(register_keys.CHANGES)
+    await bench.redis.delete(register_keys.CHANGE_LOG)
     used = int((await bench.redis.info("memory"))["used_memory"]) - empty
     say(f"{'Redis memory without topics and change log':<44}{used / count:8.0f} bytes/listing")
     for words in (("register", "rebuild"), ("register", "verify"), ("ledger", "verify")):

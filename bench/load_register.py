@@ -19,7 +19,7 @@ from rules.identity.identifiers import Identifier, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.listing import Listing, encode_listing
 from rules.vocabulary import DataClass, Determination, ListColour, Severity
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 from store.register.writer import RegisterWriter
 
 _PAGE = 2000

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from store.replica.key_filter import KeyFilter, packed
+from store.replica.key_filter import KeyFilter, pack_keys
 
 _ASKED = 200_000
 _PAGE = 20_000
@@ -35,15 +35,15 @@ def measure(count: int) -> None:
     for start in range(0, count, _PAGE):
         raw = chance.bytes(8 * min(_PAGE, count - start)).hex()
         keys = [f"cg:0:subject:{raw[at : at + 16]}{'0' * 16}".encode() for at in range(0, len(raw), 16)]
-        pages.append(packed(keys, len("cg:0:subject:")))
-    presence = KeyFilter(pages)
+        pages.append(pack_keys(keys, len("cg:0:subject:")))
+    key_filter = KeyFilter(pages)
     del pages, keys, raw
     gc.collect()
     made, grown = time.perf_counter() - began, _resident() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     asked = [os.urandom(16).hex() for _ in range(_ASKED)]
     began = time.perf_counter()
-    found = sum(map(presence.may_hold, asked))
+    found = sum(map(key_filter.may_contain, asked))
     each = (time.perf_counter() - began) / _ASKED
     print(
         f"{count:>10,} keys: {grown / count:6.1f} bytes a key, {grown / 2**20:7.1f} MiB, peak of the process"

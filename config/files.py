@@ -1,4 +1,4 @@
-"""Load the YAML that operators edit: whole or not at all, with an error that says where."""
+"""Load the YAML files that operators edit. A file is valid as a whole or refused, with the place of the fault."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from rules.working_days import HolidayYear, WorkingDays
 
 
 class ConfigError(CreditGateError, ValueError):
-    """A file cannot be used. The message names the file and the place in it."""
+    """A configuration file is invalid. The message names the file and the place in it."""
 
 
 def load_departments(path: Path) -> Departments:
-    """The authorities in that file. Raises ``ConfigError``."""
+    """The authorities in ``departments.yaml``. Raises ``ConfigError``."""
     try:
         return departments_from(read_yaml(path)[1])
     except msgspec.ValidationError as error:
@@ -24,7 +24,7 @@ def load_departments(path: Path) -> Departments:
 
 
 def load_working_days(folder: Path) -> WorkingDays:
-    """The working days of the years in that folder, one file ``<year>.yaml`` each. Raises ``ConfigError``."""
+    """The working days of all years in that folder, one file ``<year>.yaml`` each. Raises ``ConfigError``."""
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise ConfigError(f"{folder}: holds no <year>.yaml")
@@ -33,16 +33,16 @@ def load_working_days(folder: Path) -> WorkingDays:
 
 def _holiday_year(path: Path) -> HolidayYear:
     try:
-        table = msgspec.convert(read_yaml(path)[1], HolidayYear)
+        holidays = msgspec.convert(read_yaml(path)[1], HolidayYear)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if path.stem != str(table.year):
-        raise ConfigError(f"{path}: holds the year {table.year} - at `$.year`")
-    return table
+    if path.stem != str(holidays.year):
+        raise ConfigError(f"{path}: is for the year {holidays.year} - at `$.year`")
+    return holidays
 
 
 def read_yaml(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """A file's bytes and the mapping in them. Raises ``ConfigError``."""
+    """A file's bytes and the YAML mapping in it. Raises ``ConfigError``."""
     try:
         source = path.read_bytes()
         value = yaml.safe_load(source)
@@ -51,5 +51,5 @@ def read_yaml(path: Path) -> tuple[bytes, dict[str, Any]]:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: must hold a mapping")
+        raise ConfigError(f"{path}: must contain a mapping")
     return source, value

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr, or a line for people. Never personal data."""
+"""Structured logs on stderr: one JSON object a line, or text for a console. They never contain personal data."""
 
 import logging
 import sys
@@ -6,8 +6,8 @@ import sys
 import structlog
 
 
-def _without_what_was_sent(record: logging.LogRecord) -> bool:
-    """A request that aiohttp cannot read is told with bytes of it, a key or a number maybe: its kind is enough."""
+def _without_request_bytes(record: logging.LogRecord) -> bool:
+    """Log only the type of a parse error: aiohttp's text quotes the request, which may hold a key or an identifier."""
     error = record.exc_info[1] if record.exc_info else None
     if type(error).__module__.startswith("aiohttp."):
         record.msg, record.args, record.exc_info = "request unreadable: %s", (type(error).__name__,), None
@@ -15,7 +15,7 @@ def _without_what_was_sent(record: logging.LogRecord) -> bool:
 
 
 def set_up_logs(log_format: str, *, level: int = logging.INFO) -> None:
-    """Send structlog and the libraries' own logging through one form."""
+    """Give the logs of structlog and of the libraries one format, ``json`` or ``console``."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -23,7 +23,7 @@ def set_up_logs(log_format: str, *, level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
     ]
-    last: structlog.types.Processor = (
+    renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         if log_format == "console"
         else structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -32,15 +32,15 @@ def set_up_logs(log_format: str, *, level: int = logging.INFO) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "kafka", "faust", "mode", "alembic", "aiohttp.access", "aiosqlite"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
-    logging.getLogger("aiohttp.server").addFilter(_without_what_was_sent)
+    for library in ("aiokafka", "kafka", "faust", "mode", "alembic", "aiohttp.access", "aiosqlite"):
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiohttp.server").addFilter(_without_request_bytes)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,7 +1,7 @@
-"""One exposition for all processes of a group.
+"""Prometheus metrics of one process, or of all processes of a group.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` set (the supervisor sets it), every process writes its samples there
-and any of them shows the sums; without it a process shows its own.
+With ``PROMETHEUS_MULTIPROC_DIR`` set, as ``creditgate up`` does, every process writes its samples to that directory and
+each serves the sums. Without it a process serves its own samples.
 """
 
 import os

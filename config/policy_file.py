@@ -1,7 +1,8 @@
-"""Load a policy pack and its examples from YAML, with the line of every fault."""
+"""Load a policy pack and its examples from YAML; faults are reported with their lines."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
@@ -15,11 +16,11 @@ from rules.policy.pack import Policy
 def load_policy(path: Path) -> Policy:
     """The policy pack in that file. Raises ``ConfigError`` with one line for each fault.
 
-    Top-level ``x-…`` keys are for YAML anchors.
+    Top-level keys ``x-…`` are ignored; they hold YAML anchors.
     """
     source, value = read_yaml(path)
     try:
-        return policy_from({k: v for k, v in value.items() if not str(k).startswith("x-")}, source)
+        return policy_from(_without_anchors(value), source)
     except PolicyInvalidError as error:
         root = yaml.compose(source, Loader=yaml.SafeLoader)
         lines = [f"{path}:{_line(root, fault.path)}: {fault.text}" for fault in error.faults]
@@ -27,24 +28,28 @@ def load_policy(path: Path) -> Policy:
 
 
 def examples_path(pack: Path) -> Path:
-    """Where the examples of a pack are kept: beside it."""
+    """The file of a pack's examples, beside the pack."""
     return pack.with_name(f"{pack.stem}.examples.yaml")
 
 
 def load_examples(path: Path, pack: str) -> tuple[Example, ...]:
-    """The examples in that file. Raises ``ConfigError``, also where they are another pack's."""
+    """The examples in that file. Raises ``ConfigError``, also if they belong to another pack."""
     _, value = read_yaml(path)
     try:
-        kept = msgspec.convert({k: v for k, v in value.items() if not str(k).startswith("x-")}, Examples)
+        examples = msgspec.convert(_without_anchors(value), Examples)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if kept.pack != pack:
-        raise ConfigError(f"{path}: holds examples of {kept.pack}, not of {pack}")
-    return kept.examples
+    if examples.pack != pack:
+        raise ConfigError(f"{path}: has examples of {examples.pack}, not of {pack}")
+    return examples.examples
+
+
+def _without_anchors(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if not str(key).startswith("x-")}
 
 
 def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
-    """The line of the deepest part of the path that the file has."""
+    """The line, from 1, of the deepest part of the path that exists in the file."""
     line = node.start_mark.line + 1 if node is not None else 1
     for step in path:
         found = _child(node, step)

@@ -1,18 +1,18 @@
-"""The topics, named once."""
+"""Names of the topics and of the headers of their messages."""
 
 FEEDS = "credit.feeds"
-"""Feed records v1, keyed by listing key."""
+"""Feed records v1. The message key is the listing key."""
 
 REJECTED = "credit.feeds.rejected"
-"""Records that can never be applied, as they came, with code and reason in the headers."""
+"""Dead letters: records that can never be applied, unchanged, with code and reason in the headers."""
 
 DECISIONS = "credit.decisions"
-"""Decisions on their way to the ledger."""
+"""Decisions, to be written to the ledger."""
 
 ALL = (FEEDS, REJECTED, DECISIONS)
 
 RECEIPT_HEADER = "cg-receipt"
-"""``<receipt id>:<index>``: which record of which delivery this is; also the identity of the event."""
+"""``<receipt id>:<index>``: the delivery and the record's position in it; also the event's id."""
 
 ACCEPTED_HEADER = "cg-accepted-at"
 """Milliseconds since 1970 at which the gateway accepted the record."""

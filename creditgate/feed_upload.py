@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from intake.rows.pipeline import Prepared
+from intake.rows.pipeline import PreparedRecord
 from rules.faults import CreditGateError
 
 MOST_REJECTED_KEPT = 10_000
@@ -62,7 +62,7 @@ class _Chunk:
     size: int = 0
     unreadable: list[dict[str, Any]] = field(default_factory=list)
 
-    def take(self, row: Prepared, data: bytes) -> None:
+    def take(self, row: PreparedRecord, data: bytes) -> None:
         self.lines.append(row.line)
         self.records.append(data)
         self.size += len(data) + 1
@@ -72,7 +72,7 @@ async def deliver(
     url: str,
     key: str,
     authority: str,
-    rows: Iterable[Prepared],
+    rows: Iterable[PreparedRecord],
     *,
     wait: bool = True,
     progress: Callable[[int], None] = lambda _: None,
@@ -110,7 +110,7 @@ async def deliver(
     return total
 
 
-def _chunks(rows: Iterable[Prepared]) -> Iterator[_Chunk]:
+def _chunks(rows: Iterable[PreparedRecord]) -> Iterator[_Chunk]:
     chunk = _Chunk()
     for row in rows:
         if row.fault is not None:

@@ -1,6 +1,12 @@
-"""A client of CreditGate (信用闸门): ask before the transaction, and say beforehand what holds if there is no answer.
+"""A client of CreditGate (信用闸门): check before a transaction, with an outcome for the case of no answer.
 
-``CreditGate`` waits, ``AsyncCreditGate`` awaits; apart from that they are the same. See ``README.md`` beside this file.
+    CreditGate, AsyncCreditGate ─▶ calls (request, reader of its response) ─▶ HTTP
+                                      ▲ questions: Check, Subject, Watch
+    HTTP ─▶ answers ─▶ decision, locks, or one of faults
+    GET /v1/events ─▶ events      webhooks: verify_webhook
+
+``CreditGate`` is synchronous and ``AsyncCreditGate`` asynchronous; otherwise they are the same. ``README.md`` in this
+folder shows their use. The package imports nothing else of this project: it needs only httpx and msgspec.
 """
 
 from creditgate_client.async_client import AsyncCreditGate

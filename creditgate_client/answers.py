@@ -1,4 +1,4 @@
-"""From an answer to what it says, or to the fault it is."""
+"""From a response to its content, or to the exception that it stands for."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,27 +21,27 @@ class _Problem(Struct, frozen=True):
 
 
 def read_answer(response: httpx.Response, read: Callable[[Any], Answer]) -> Answer:
-    """What a complete answer says. Raises one of the faults."""
+    """The content of a complete response. Raises the exceptions of ``faults``."""
     raise_fault(response)
     try:
         return read(msgspec.json.decode(response.content))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise AnswerUnreadable(f"the answer is not as it should be: {error}") from error
+        raise AnswerUnreadable(f"the response does not have the expected form: {error}") from error
 
 
 def raise_fault(response: httpx.Response) -> None:
-    """Raises what a complete answer other than 2xx means."""
+    """Raise the exception for a complete response other than 2xx."""
     status = response.status_code
     if status >= 500:
         raise failure_from(status, _json(response))
     if status >= 400:
         raise problem_from(status, _json(response))
     if not 200 <= status < 300:
-        raise AnswerUnreadable(f"answered with status {status}: is this the address of a gateway?")
+        raise AnswerUnreadable(f"response with status {status}: is this the address of a gateway?")
 
 
 def problem_from(status: int, document: object) -> ProblemError:
-    """The refusal in a problem document; ``http_404`` and the like where something else than the gateway refused."""
+    """The refusal in a problem document; the code is ``http_404`` and the like if it did not come from the gateway."""
     problem = _problem(status, document)
     return ProblemError(status, problem.code, problem.title, problem.title_zh, problem.detail, problem.path)
 
@@ -53,7 +53,7 @@ def failure_from(status: int, document: object) -> GatewayUnavailable:
 
 
 def no_answer(error: httpx.RequestError) -> GatewayUnavailable:
-    """What it means that there was no answer."""
+    """The failure of a request that got no response."""
     return GatewayUnavailable("timeout" if isinstance(error, httpx.TimeoutException) else "connection_failed")
 
 

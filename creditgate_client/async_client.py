@@ -1,4 +1,4 @@
-"""The client that awaits: ``client.py`` with ``await``, on asyncio."""
+"""The asynchronous client: ``client.py`` with ``await``, on asyncio."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -21,11 +21,11 @@ Answer = TypeVar("Answer")
 
 
 class AsyncCreditGate:
-    """Ask a gateway. Close it, or use it in ``async with``; tasks of one loop may share one.
+    """A client of one gateway. Close it, or use it in ``async with``; tasks of one event loop may share one.
 
-    ``timeout`` is the time in seconds for one call with all its attempts; ``retries`` how often a 5xx is asked again.
-    Every call raises ``ProblemError`` for a 4xx, ``AnswerUnreadable`` for what is no answer of a gateway, and
-    ``GatewayUnavailable`` for a 5xx or no answer; for that last case a check has ``on_failure``.
+    ``timeout`` is the time in seconds for one call with all its attempts; ``retries`` is how often a 5xx is retried.
+    Every call raises ``ProblemError`` for a 4xx, ``AnswerUnreadable`` for a response that is not a gateway's, and
+    ``GatewayUnavailable`` for a 5xx or no response. In that last case a check returns ``on_failure``.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class AsyncCreditGate:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def check(
@@ -68,7 +68,7 @@ class AsyncCreditGate:
         max_staleness_ms: int | None = None,
         ticket: bool = False,
     ) -> Decision:
-        """What must happen to this transaction, or ``on_failure`` if the gateway cannot say (5xx, or no answer)."""
+        """The decision on this transaction, or ``on_failure`` if the gateway cannot decide (5xx, or no response)."""
         policy = OnFailure(on_failure)
         question = Check(
             scene=scene,
@@ -90,9 +90,9 @@ class AsyncCreditGate:
     async def check_many(
         self, checks: Sequence[Check], *, on_failure: OnFailure, seconds: float | None = None
     ) -> list[Decision | ProblemError]:
-        """The answers to many checks, in their order; one that is refused does not touch the others.
+        """The results of many checks, in their order; a refused check does not affect the others.
 
-        They are sent by the thousand; ``seconds`` is the time for each thousand, if not the ``timeout``.
+        They are sent in batches of 1,000; ``seconds`` is the time for each batch, by default the ``timeout``.
         """
         policy = OnFailure(on_failure)
         answers: list[Decision | ProblemError] = []
@@ -105,7 +105,7 @@ class AsyncCreditGate:
         return answers
 
     async def decision(self, decision_id: str) -> Decision:
-        """A decision that was made."""
+        """A decision made earlier."""
         return await self._answer(calls.decision(decision_id))
 
     async def feedback(
@@ -120,7 +120,7 @@ class AsyncCreditGate:
         operator: str | None = None,
         corrects: str | None = None,
     ) -> dict[str, Any]:
-        """Say what was done upon a decision; ``corrects`` names the feedback that this one replaces."""
+        """Report what was done after a decision; ``corrects`` names the feedback that this one replaces."""
         call = calls.feedback(
             decision_id,
             carried_out=carried_out,
@@ -144,7 +144,7 @@ class AsyncCreditGate:
         scene: str | None = None,
         overdue: bool | None = None,
     ) -> AsyncIterator[Lock]:
-        """The locks of that kind, page after page as they are read."""
+        """The locks that match, requested page by page."""
         cursor: str | None = None
         while True:
             page = await self._answer(calls.locks(cursor, overdue=overdue, state=state, scope=scope, scene=scene))
@@ -155,16 +155,16 @@ class AsyncCreditGate:
             cursor = page.next
 
     async def release_lock(self, lock_id: str, *, reason: str, document_no: str, operator: str | None = None) -> Lock:
-        """Let go of what a lock holds, with the reason and the document that allows it."""
+        """Release a lock, with the reason and the document that permits it."""
         call = calls.settle_lock(lock_id, "release", reason=reason, document_no=document_no, operator=operator)
         return await self._answer(call)
 
     async def confirm_lock(self, lock_id: str, *, reason: str, operator: str | None = None) -> Lock:
-        """Say that a lock is right."""
+        """Confirm a lock."""
         return await self._answer(calls.settle_lock(lock_id, "confirm", reason=reason, operator=operator))
 
     async def verify_ticket(self, token: str, *, scene: str, transaction_id: str) -> TicketVerdict:
-        """Whether a clearance ticket holds for this transaction. Raises where the gateway cannot say: never a guess."""
+        """Whether a clearance ticket is valid for this transaction. Raises if the gateway cannot tell."""
         return await self._answer(calls.verify_ticket(token, scene=scene, transaction_id=transaction_id))
 
     async def set_watches(
@@ -175,9 +175,9 @@ class AsyncCreditGate:
         operator: str | None = None,
         purpose: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Be told about these subjects, and no more about the references in ``remove``; the answer to each call.
+        """Watch these subjects, and stop watching the references in ``remove``; the response to each batch.
 
-        They are sent by the thousand. Where one call fails those before it stand; setting them all again is harmless.
+        They are sent in batches of 1,000. If one fails, those before it stay; sending all again is harmless.
         """
         return [
             await self._answer(calls.set_watches(added, removed, operator=operator, purpose=purpose))
@@ -185,9 +185,9 @@ class AsyncCreditGate:
         ]
 
     async def events(self, last_event_id: str | None = None, *, silence: float = 60.0) -> AsyncIterator[Event]:
-        """Events without end, from the one after ``last_event_id``; a dropped connection is taken up where it broke.
+        """An endless stream of events, from the one after ``last_event_id``; a dropped connection is resumed.
 
-        ``silence``: after so many seconds without a byte, not even a heartbeat, the connection counts as dropped.
+        After ``silence`` seconds without a byte, not even a heartbeat, the connection counts as dropped.
         """
         feed = EventFeed(last_event_id)
         waits = httpx.Timeout(self._connection.timeout, read=silence)

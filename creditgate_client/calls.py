@@ -1,4 +1,4 @@
-"""Every call of the API: what is sent, and how its answer is read. Nothing here waits."""
+"""Every call of the API: its request, and the reader of its response. Nothing here does I/O."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """One request, and the reader of its answer, which raises ``msgspec.DecodeError`` for what it cannot read."""
+    """One request, and the reader of its response; ``read`` raises ``msgspec.DecodeError`` for an unexpected form."""
 
     method: str
     path: str
@@ -44,17 +44,17 @@ class _BatchAnswer(Struct, frozen=True):
 
 
 def check(question: Check) -> Call[Decision]:
-    """Ask about one transaction."""
+    """Check one transaction."""
     return Call("POST", "/v1/checks", decision_from, question.body())
 
 
 def check_batch(questions: Sequence[Check]) -> Call[list[Decision | ProblemError | GatewayUnavailable]]:
-    """Ask about up to 1,000 transactions; the answers are in the order of the questions."""
+    """Check up to 1,000 transactions; the results are in the order of the checks."""
 
     def read(document: Any) -> list[Decision | ProblemError | GatewayUnavailable]:  # noqa: ANN401
         results = {result.index: result for result in msgspec.convert(document, _BatchAnswer).results}
         if results.keys() != set(range(len(questions))):
-            raise msgspec.ValidationError("the results are not those of the checks that were sent")
+            raise msgspec.ValidationError("the results do not match the checks that were sent")
         return [_batch_item(results[index]) for index in range(len(questions))]
 
     return Call("POST", "/v1/checks/batch", read, {"checks": [question.body() for question in questions]})
@@ -69,14 +69,14 @@ def _batch_item(result: _BatchResult) -> Decision | ProblemError | GatewayUnavai
 
 
 def decision(decision_id: str) -> Call[Decision]:
-    """A decision as it is in the ledger."""
+    """A decision, read from the ledger."""
     return Call("GET", f"/v1/decisions/{quote(decision_id, safe='')}", _given_back)
 
 
 def feedback(
     decision_id: str, *, carried_out: bool, measures: Sequence[str], **more: str | None
 ) -> Call[dict[str, Any]]:
-    """Say what was done upon a decision."""
+    """Report what was done after a decision."""
     body = given(carried_out=carried_out, measures=list(measures), **more)
     return Call("POST", f"/v1/decisions/{quote(decision_id, safe='')}/feedback", _members, body)
 
@@ -99,7 +99,7 @@ def settle_lock(lock_id: str, act: str, **members: str | None) -> Call[Lock]:
 
 
 def verify_ticket(token: str, *, scene: str, transaction_id: str) -> Call[TicketVerdict]:
-    """Ask whether a clearance ticket holds for this transaction."""
+    """Verify a clearance ticket for this transaction."""
     body = {"ticket": token, "scene": scene, "transaction_id": transaction_id}
     return Call("POST", "/v1/tickets/verify", lambda document: msgspec.convert(document, TicketVerdict), body)
 
@@ -111,13 +111,13 @@ def set_watches(watches: Sequence[Watch], remove: Sequence[str], **more: str | N
 
 
 def portions(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """As many at a time as one call may hold."""
+    """The items in batches of the size that one call may have."""
     for start in range(0, len(items), MOST_PER_CALL):
         yield list(items[start : start + MOST_PER_CALL])
 
 
 def watch_portions(watches: Sequence[Watch], remove: Sequence[str]) -> Iterator[tuple[list[Watch], list[str]]]:
-    """Both in one call where that holds them; at least one call, so that an empty wish is answered too."""
+    """Both in batches that one call may hold; at least one, so that an empty request is sent too."""
     for start in range(0, max(len(watches), len(remove), 1), MOST_PER_CALL):
         part = slice(start, start + MOST_PER_CALL)
         yield list(watches[part]), list(remove[part])

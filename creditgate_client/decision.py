@@ -1,4 +1,4 @@
-"""What is answered. Members that are not named here are ignored, and kept in ``Decision.raw``."""
+"""Decisions and their parts. Members of a response that are not named here are kept in ``Decision.raw``."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -47,7 +47,7 @@ class Listing(Struct, frozen=True, kw_only=True):
 
 
 class SubjectDecided(Struct, frozen=True, kw_only=True):
-    """What holds for one subject, in the order of the request."""
+    """The result for one subject, in the order of the request."""
 
     role: str
     outcome: Outcome
@@ -57,7 +57,7 @@ class SubjectDecided(Struct, frozen=True, kw_only=True):
 
 
 class Measure(Struct, frozen=True, kw_only=True):
-    """A measure to carry out, and the document and article it rests on."""
+    """A measure to carry out, with the document and article that prescribe it."""
 
     code: str
     text: str
@@ -66,7 +66,7 @@ class Measure(Struct, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """What a rule has to say to the person at the counter."""
+    """A message of a rule to the operator."""
 
     rule: str
     zh: str
@@ -84,7 +84,7 @@ class RemedyPlace(Struct, frozen=True, kw_only=True):
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
-    """How the subject may object, and where. To be shown to whoever is refused."""
+    """How the subject may object, and where. Show it to a subject that is refused."""
 
     text: str = ""
     text_en: str = ""
@@ -94,7 +94,7 @@ class Remedy(Struct, frozen=True, kw_only=True):
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
-    """Why what is known may not be all: a cause, and the authority whose feed it is, if one."""
+    """Why the data may be incomplete: a cause, with the authority whose feed is concerned, if any."""
 
     code: str
     authority: str | None = None
@@ -102,7 +102,7 @@ class Unknown(Struct, frozen=True, kw_only=True):
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """A clearance ticket: whoever completes the transaction later has it verified."""
+    """A clearance ticket, to be verified when the transaction is completed later."""
 
     token: str
     expires_at: str
@@ -112,7 +112,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
 
 
 class AsOf(Struct, frozen=True, kw_only=True):
-    """The state of the register that was read."""
+    """The state of the register on which the decision is based."""
 
     epoch: str
     sequence: int
@@ -120,7 +120,7 @@ class AsOf(Struct, frozen=True, kw_only=True):
 
 
 class PolicyVersion(Struct, frozen=True, kw_only=True):
-    """The policy that decided."""
+    """The policy pack that the decision is based on."""
 
     pack: str
     version: str
@@ -128,10 +128,10 @@ class PolicyVersion(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What must happen to the transaction, and why.
+    """The outcome for a transaction, and why.
 
-    Where the gateway could not decide and the caller had said what then holds, ``from_policy_of_caller`` is true,
-    ``cause`` says why, and there is no ``decision_id``: nothing of it is in the ledger.
+    If the gateway could not decide, the outcome is the caller's ``on_failure``: ``from_policy_of_caller`` is true,
+    ``cause`` says why, and there is no ``decision_id``, because the ledger has no record of it.
     """
 
     decision_id: str | None
@@ -156,12 +156,12 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     @property
     def may_proceed(self) -> bool:
-        """The transaction may go on: fast_track, allow or warn."""
+        """The transaction may proceed: fast_track, allow or warn."""
         return self.outcome in _PROCEEDING
 
     @property
     def blocked(self) -> bool:
-        """The transaction may not go on: lock or intercept. A review is neither: a person decides."""
+        """The transaction must not proceed: lock or intercept. A review is neither: a person decides."""
         return self.outcome in _BLOCKED
 
     def __repr__(self) -> str:
@@ -169,7 +169,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class TicketVerdict(Struct, frozen=True, kw_only=True):
-    """Whether a ticket holds for that transaction; ``reason`` says why not."""
+    """Whether a ticket is valid for the transaction; ``reason`` says why not."""
 
     holds: bool
     reason: str | None = None
@@ -178,13 +178,13 @@ class TicketVerdict(Struct, frozen=True, kw_only=True):
 
 
 def decision_from(document: Any) -> Decision:  # noqa: ANN401
-    """The decision in an answer. Raises ``msgspec.ValidationError``, also for an outcome that is not known here."""
+    """The decision in a response. Raises ``msgspec.ValidationError``, also for an outcome unknown to this client."""
     decision = msgspec.convert(document, Decision)
     return msgspec.structs.replace(decision, raw=document, from_policy_of_caller=False, cause=None)
 
 
 def decided_by_caller(check: Check, failure: GatewayUnavailable, on_failure: OnFailure) -> Decision:
-    """What the caller said would hold. Raises the failure where it said so."""
+    """The caller's outcome for a failure. Raises the failure if the caller chose ``RAISE``."""
     if on_failure is OnFailure.RAISE:
         raise failure
     return Decision(
@@ -202,7 +202,7 @@ def decided_by_caller(check: Check, failure: GatewayUnavailable, on_failure: OnF
 def settled(
     checks: Sequence[Check], found: Sequence[Decision | ProblemError | GatewayUnavailable], on_failure: OnFailure
 ) -> list[Decision | ProblemError]:
-    """Decisions and refusals as they are, and for each failure what the caller said. Raises the first if it said so."""
+    """The results, with the caller's outcome for each failure. Raises the first failure for ``RAISE``."""
     return [
         decided_by_caller(check, answer, on_failure) if isinstance(answer, GatewayUnavailable) else answer
         for check, answer in zip(checks, found, strict=True)

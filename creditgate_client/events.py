@@ -1,4 +1,4 @@
-"""Events as they happen, over Server-Sent Events (WHATWG HTML, section 9.2). Nothing here waits."""
+"""The stream of events, by Server-Sent Events (WHATWG HTML, section 9.2). Nothing here does I/O."""
 
 import logging
 import re
@@ -15,15 +15,15 @@ from creditgate_client.time_budget import jittered, retry_after
 
 _log = logging.getLogger("creditgate_client")
 
-# A CR at the very end may be half of a CRLF, so its line waits for the next byte. Not str.splitlines: that would
-# also cut at U+2028, which may stand in JSON.
+# A CR at the end of a chunk may be half of a CRLF, so its line is incomplete until the next byte. Not
+# str.splitlines: it also splits at U+2028, which JSON may contain.
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
+_FIRST_PAUSE_S = 0.5
+_MAX_PAUSE_S = 30.0
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """Something that happened. Keep ``id`` once it is dealt with: it is where to go on."""
+    """One event. Store ``id`` once the event is processed: it is the position to resume from."""
 
     id: str
     type: str
@@ -32,7 +32,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 def event_from(text: bytes | str, event_id: str, event_type: str = "message") -> Event:
-    """The event in a body ``{"type", "timestamp", "data"}``; what is not of that form is all ``data``."""
+    """The event in a body ``{"type", "timestamp", "data"}``; a body of another form becomes ``data``."""
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -49,31 +49,31 @@ def event_from(text: bytes | str, event_id: str, event_type: str = "message") ->
 
 
 class EventFeed:
-    """What a reader of events remembers from one connection to the next."""
+    """The state of a reader of events across connections."""
 
     def __init__(self, last_event_id: str | None) -> None:
         self._last_event_id = last_event_id or ""
-        self._first_pause = _FIRST_PAUSE
-        self._least_pause = 0.0
+        self._first_pause = _FIRST_PAUSE_S
+        self._min_pause = 0.0
         self._drops = 0
         self._rest = b""
         self._start()
 
     def headers(self) -> dict[str, str]:
-        """To go on after the last event that was given out."""
+        """Request headers that resume after the last event that was yielded."""
         resume = {"Last-Event-ID": self._last_event_id} if self._last_event_id else {}
         return {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"} | resume
 
     def opened(self, response: httpx.Response) -> None:
-        """A new connection. Raises what the answer means if it is not a stream of events."""
-        self._least_pause = retry_after(response)
+        """Start reading a new connection. Raises the exceptions of ``faults`` if it is not a stream of events."""
+        self._min_pause = retry_after(response)
         raise_fault(response)
         if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "text/event-stream":
-            raise AnswerUnreadable("the answer is not a stream of events: is this the address of a gateway?")
+            raise AnswerUnreadable("the response is not a stream of events: is this the address of a gateway?")
         self._start()
 
     def read(self, chunk: bytes) -> Iterator[Event]:
-        """The events that are complete with these bytes."""
+        """The events that these bytes complete."""
         *lines, self._rest = _LINE_END.split(self._rest + chunk)
         for line in lines:
             event = self._line(line.decode(errors="replace"))
@@ -82,11 +82,11 @@ class EventFeed:
                 yield event
 
     def pause_after_drop(self, error: Exception | None) -> float:
-        """How long to wait before connecting again; there is no end to it, as a stream has none."""
-        pause = max(jittered(self._first_pause, self._drops, _LONGEST_PAUSE), self._least_pause)
+        """Seconds to wait before connecting again. Reconnection has no limit, because the stream has no end."""
+        pause = max(jittered(self._first_pause, self._drops, _MAX_PAUSE_S), self._min_pause)
         self._drops = min(self._drops + 1, 10)
         cause = "ended" if error is None else type(error).__name__
-        _log.warning("events interrupted (%s), connecting again in %.1f s", cause, pause)
+        _log.warning("events interrupted (%s), reconnecting in %.1f s", cause, pause)
         return pause
 
     def _start(self) -> None:
@@ -98,7 +98,7 @@ class EventFeed:
     def _line(self, line: str) -> Event | None:
         if not line:
             return self._dispatch()
-        name, _, value = line.removeprefix("\ufeff").partition(":")  # no name: a comment, which is a heartbeat
+        name, _, value = line.removeprefix("\ufeff").partition(":")  # an empty name is a comment: a heartbeat
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
@@ -107,7 +107,7 @@ class EventFeed:
         elif name == "id" and "\0" not in value:
             self._pending_id = value
         elif name == "retry" and value.isascii() and value.isdigit():
-            self._first_pause = min(int(value) / 1000, _LONGEST_PAUSE)
+            self._first_pause = min(int(value) / 1000, _MAX_PAUSE_S)
         return None
 
     def _dispatch(self) -> Event | None:

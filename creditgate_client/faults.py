@@ -1,14 +1,14 @@
-"""What can go wrong. None of these carries the key, nor an identifier that was sent."""
+"""The exceptions of this client. None contains the key or an identifier that was sent."""
 
 
 class CreditGateError(Exception):
-    """All that this client raises about an answer."""
+    """Base of the exceptions that this client raises for a call."""
 
 
 class ProblemError(CreditGateError):
-    """The gateway refused the request (4xx): the caller's to mend, and never a matter of ``on_failure``.
+    """The gateway refused the request (4xx). The caller must correct it; ``on_failure`` never applies.
 
-    ``code`` is stable (build on it), ``path`` says where in the request, such as ``$.subjects[0].id``.
+    ``code`` is stable; ``path`` is the place in the request, such as ``$.subjects[0].id``.
     """
 
     def __init__(
@@ -26,8 +26,8 @@ class ProblemError(CreditGateError):
 class GatewayUnavailable(CreditGateError):
     """The gateway did not decide.
 
-    ``code`` is its own (``register_unreachable``, …), ``http_502`` for an answer of something between, ``timeout`` or
-    ``connection_failed``; ``status`` is None when there was no answer.
+    ``code`` is the gateway's (``register_unreachable``, …), ``http_502`` and the like for a response of a proxy,
+    ``timeout`` or ``connection_failed``; ``status`` is None if there was no response.
     """
 
     def __init__(self, code: str, status: int | None = None, title: str = "") -> None:
@@ -38,14 +38,14 @@ class GatewayUnavailable(CreditGateError):
 
 
 class AnswerUnreadable(CreditGateError):
-    """What answered does not speak as CreditGate does: a wrong address, or an outcome newer than this client.
+    """The response is not one of CreditGate: a wrong address, or an outcome that this client does not know.
 
-    It is raised whatever ``on_failure`` says: a wrong address must not become "allow" for every transaction.
+    ``on_failure`` does not apply: a wrong address must not become "allow" for every transaction.
     """
 
 
 class WebhookInvalid(CreditGateError):
-    """A delivery that must not be believed. ``code``: what is wrong with it."""
+    """A delivery that cannot be trusted; ``code`` says why."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

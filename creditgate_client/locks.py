@@ -15,7 +15,7 @@ class LockChange(Struct, frozen=True, kw_only=True):
 
 
 class Lock(Struct, frozen=True, kw_only=True):
-    """A lock as it stands. ``history`` is given where one lock is asked for."""
+    """The current state of a lock. ``history`` is present only when a single lock is requested."""
 
     id: str
     state: str
@@ -30,7 +30,7 @@ class Lock(Struct, frozen=True, kw_only=True):
 
 
 class LockPage(Struct, frozen=True, kw_only=True):
-    """Some locks, and the cursor of the next page, if there is one."""
+    """A page of locks, with the cursor of the next page, if any."""
 
     locks: tuple[Lock, ...]
     next: str | None = None

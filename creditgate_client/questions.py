@@ -1,4 +1,4 @@
-"""What a caller asks. Numbers and names of subjects are sent, and never shown by ``repr``."""
+"""What a caller sends. ``repr`` masks the identifiers and names of subjects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class OnFailure(StrEnum):
-    """What a check means when the gateway cannot decide: an exception, or this outcome."""
+    """What a check returns when the gateway cannot decide: this outcome, or an exception."""
 
     RAISE = "raise"
     ALLOW = "allow"
@@ -18,9 +18,9 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Subject:
-    """A person or organisation in a transaction: its role, and its number, its name or both.
+    """A person or organisation in a transaction: its role, and its identifier, its name or both.
 
-    Only a whole number says who somebody is. ``id_type`` is needed only where a number could be both a
+    Only a complete identifier identifies a subject. ``id_type`` is needed only if the identifier could be both a
     person's and an organisation's.
     """
 
@@ -33,16 +33,16 @@ class Subject:
         return f"Subject(role={self.role!r}, id={masked(self.id)!r}, name={masked_name(self.name)!r})"
 
     def body(self) -> dict[str, Any]:
-        """As it is sent."""
+        """The JSON of the request."""
         return given(role=self.role, id=self.id, id_type=self.id_type, name=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One question: the subjects of one transaction.
+    """One check: the subjects of one transaction.
 
-    ``amount`` is in yuan, ``region`` a code of GB/T 2260, ``max_staleness_ms`` how old the register may be that is
-    read, and ``ticket`` asks for a clearance ticket with the answer.
+    ``amount`` is in yuan, ``region`` is a code of GB/T 2260, ``max_staleness_ms`` is the greatest age of the register's
+    data, and ``ticket`` requests a clearance ticket.
     """
 
     scene: str
@@ -57,7 +57,7 @@ class Check:
     ticket: bool = False
 
     def body(self) -> dict[str, Any]:
-        """As it is sent: what was not given is left out."""
+        """The JSON of the request, without members that are None."""
         return given(
             scene=self.scene,
             transaction_id=self.transaction_id,
@@ -74,7 +74,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Watch:
-    """A subject to be told about: your reference, by which you are told, and its number."""
+    """A subject to watch: your reference, which events repeat, and its identifier."""
 
     reference: str
     id: str
@@ -83,17 +83,17 @@ class Watch:
         return f"Watch(reference={self.reference!r}, id={masked(self.id)!r})"
 
     def body(self) -> dict[str, Any]:
-        """As it is sent."""
+        """The JSON of the request."""
         return {"reference": self.reference, "id": self.id}
 
 
 def given(**members: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Those that are not None: the gateway may not know a member that this caller does not use."""
+    """The members that are not None: an older gateway may not know a member that the caller does not use."""
     return {name: value for name, value in members.items() if value is not None}
 
 
 def masked(number: str | None) -> str | None:
-    """Enough to recognise a number that one knows: the digits of birth, 7th to 14th, are never shown."""
+    """The identifier with most characters masked; the birth date, characters 7 to 14, is never shown."""
     if number is None or len(number) < 15:
         return number and "*" * len(number)
     tail = 4 if len(number) >= 18 else 2
@@ -101,5 +101,5 @@ def masked(number: str | None) -> str | None:
 
 
 def masked_name(name: str | None) -> str | None:
-    """The first character only."""
+    """The first character of the name, then "*"."""
     return name and name[0] + "*"

@@ -1,4 +1,4 @@
-"""Signatures of deliveries, by Standard Webhooks 1.0.0 (symmetric)."""
+"""Verify the signature of a webhook delivery, by Standard Webhooks 1.0.0 (symmetric)."""
 
 import base64
 import binascii
@@ -13,11 +13,11 @@ TOLERANCE_SECONDS = 300
 
 
 def verify_webhook(secret: str, headers: Mapping[str, str], body: bytes, *, now: float) -> Event:
-    """The event of a delivery that is what it says it is; ``now`` is the Unix time, as ``time.time()`` gives it.
+    """The event of an authentic delivery; ``now`` is the Unix time in seconds, as of ``time.time()``.
 
-    ``body`` is what came, byte for byte. A delivery may come twice: its ``Event.id`` is the same then.
+    ``body`` is the raw body as received. A delivery may arrive more than once, with the same ``Event.id``.
     Raises ``WebhookInvalid``: ``header_missing``, ``timestamp_invalid``, ``timestamp_old``, ``timestamp_ahead``,
-    ``signature_wrong``; and ``ValueError`` for a secret that is none.
+    ``signature_wrong``; and ``ValueError`` for an invalid secret.
     """
     given = {name.lower(): value for name, value in headers.items()}
     try:

@@ -61,7 +61,7 @@ def _end_without(task: asyncio.Task[None]) -> None:
 async def _life(common: Container) -> AsyncIterator[None]:
     await common.publisher.start()
     works = {
-        "replica": common.replica.follow(),
+        "replica": common.replica_follower.run(),
         "replica_shown": show_replica(common.replica),
         "clients": common.access.keep_fresh(),
         "audit": common.audit.keep_sending(),

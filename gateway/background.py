@@ -71,7 +71,7 @@ async def show_replica(replica: Replica) -> None:
             REPLICA_STATE.labels(known).set(int(known is state))
         if state is not ReplicaState.LOADING:
             REPLICA_HEARD.observe(replica.heard_ms / 1000)
-        for cause, count in (replica.reloads - shown).items():
+        for cause, count in (replica.loads - shown).items():
             REPLICA_LOADS.labels(cause).inc(count)
-        shown = Counter(replica.reloads)
+        shown = Counter(replica.loads)
         await asyncio.sleep(_REPLICA_INTERVAL_S)

@@ -29,17 +29,19 @@ from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
-from store.broker.publisher import Publisher, publisher_for
+from store.broker.publisher import Publisher
+from store.broker.publisher_factory import publisher_for
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.feeds.health import FeedHealth
+from store.feeds.stats import FeedStatsStore
 from store.ledger.decisions import DecisionStore
-from store.ledger.feed_events import Ledger
-from store.ledger.listings import ListingStore
+from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.platforms.clients import ClientStore
 from store.platforms.outbox import EventStore
 from store.register.reader import RegisterReader
+from store.replica.follower import ReplicaFollower
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica
 
@@ -61,6 +63,7 @@ class Container:
     departments: Departments
     working_days: WorkingDays
     replica: Replica
+    replica_follower: ReplicaFollower
     reader: ReplicaReader
     locks: LockStore
     freshness: DataFreshness
@@ -70,7 +73,7 @@ class Container:
     hub: EventHub
     metrics_batch: MetricsBatch
     desk: RecordValidator
-    ledger: Ledger
+    receipts: ReceiptStore
     door: FeedPublisher
     canary: Canary
 
@@ -82,11 +85,11 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
     engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Authenticator(ClientStore(engine)), Replica(lambda: _one_connection(settings))
+    access, replica = Authenticator(ClientStore(engine)), Replica()
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
     desk = RecordValidator(departments, keys)
-    ledger = Ledger(engine, ListingStore(desk.listing_indexer, working_days, chain))
-    door = FeedPublisher(ledger, publisher, settings.durable_deadline, clock)
+    receipts = ReceiptStore(engine, chain, FeedStatsStore(desk.departments, working_days))
+    door = FeedPublisher(receipts, publisher, settings.durable_deadline, clock)
     gates, drain_state = ConcurrencyLimits(settings, access), DrainState()
     return Container(
         settings=settings,
@@ -102,6 +105,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         departments=departments,
         working_days=working_days,
         replica=replica,
+        replica_follower=ReplicaFollower(replica, lambda: _one_connection(settings)),
         reader=reader,
         locks=LockStore(engine, redis, chain),
         freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
@@ -111,7 +115,7 @@ def build_container(settings: Settings, clock: Callable[[], datetime]) -> Contai
         hub=EventHub(EventStore(engine)),
         metrics_batch=MetricsBatch(),
         desk=desk,
-        ledger=ledger,
+        receipts=receipts,
         door=door,
         canary=Canary(door, desk, keys, replica, reader, settings.canary_seconds, clock),
     )

@@ -72,8 +72,8 @@ class DataFreshness:
         else:
             found = [known.freshness[code] for code in scene.relies_on if code in known.freshness]
         limit = min(scene.max_staleness * 1000, max_staleness_ms or scene.max_staleness * 1000)
-        if state.age is None or state.age > limit:
-            age = "never heard" if state.age is None else f"{state.age} ms, allowed {limit} ms"
+        if state.age_ms is None or state.age_ms > limit:
+            age = "never heard" if state.age_ms is None else f"{state.age_ms} ms, allowed {limit} ms"
             found.append(Unknown("register_stale", None, age))
         return tuple(found)
 
@@ -87,6 +87,6 @@ def as_of(state: RegisterState | None, now: datetime, watermarks: Mapping[str, i
     return {
         "epoch": state.epoch,
         "sequence": state.sequence,
-        "age_ms": state.age,
-        "heard_ms": state.heard,
+        "age_ms": state.age_ms,
+        "heard_ms": state.heard_ms,
     } | when

@@ -101,9 +101,9 @@ def feed_routes(common: Container) -> list[web.RouteDef]:
     """Departments feed."""
     access, engine, clock = common.access, common.engine, common.clock
     departments, working_days, settings = common.departments, common.working_days, common.settings
-    desk, table, ledger, door = common.desk, ListingQueries(engine), common.ledger, common.door
+    desk, table, receipts, door = common.desk, ListingQueries(engine), common.receipts, common.door
     quarantine = Quarantine(engine, common.chain)
-    feeds = FeedHandlers(access, desk, ledger, door, clock)
+    feeds = FeedHandlers(access, desk, receipts, door, clock)
     snapshots = FullListDelivery(desk, door, SnapshotStore(engine), quarantine)
     files = UploadHandlers(access, desk, door, snapshots, load_formats(settings.formats), settings.file_limit, clock)
     overview = FeedReport(engine, departments, working_days)

@@ -1,9 +1,9 @@
-"""Write the tables of config/holidays, one year a file, from the days that ``chinesecalendar`` knows.
+"""Write config/holidays, one file a year, from the package ``chinesecalendar``.
 
     python -m scripts.make_holidays [directory]
 
-For a new year: upgrade the package, add the number of the notice below, run, and read the result against
-the notice itself. A later notice may change the last days of the year before, as that of 2019 did.
+For a new year: upgrade the package, add the number of the State Council's notice below, run this, and compare the
+result with the notice. A later notice may change the last days of the year before, as that of 2019 did.
 """
 
 import sys
@@ -24,11 +24,11 @@ NOTICES = {
     2025: ("国办发明电〔2024〕12号",),
     2026: ("国办发明电〔2025〕7号",),
 }
-"""Numbers of the notices 《国务院办公厅关于…年部分节假日安排的通知》, and of those that changed them."""
+"""By year: the number of the notice 《国务院办公厅关于…年部分节假日安排的通知》, then of notices that changed it."""
 
 
-def table(year: int) -> str:
-    """The file of one year: weekdays off, and weekend days worked."""
+def holiday_file(year: int) -> str:
+    """The file of one year: weekdays off, and working weekend days."""
     first = date(year, 1, 1)
     days = [first + timedelta(n) for n in range((date(year + 1, 1, 1) - first).days)]
     holidays = [day for day in days if day.weekday() < 5 and not chinese_calendar.is_workday(day)]
@@ -46,10 +46,10 @@ def table(year: int) -> str:
 
 
 def main(directory: Path) -> None:
-    """Write every year whose notice is known."""
+    """Write the file of every year in ``NOTICES``."""
     directory.mkdir(parents=True, exist_ok=True)
     for year in NOTICES:
-        (directory / f"{year}.yaml").write_text(table(year), encoding="utf-8")
+        (directory / f"{year}.yaml").write_text(holiday_file(year), encoding="utf-8")
         print(directory / f"{year}.yaml")
 
 

@@ -1,8 +1,9 @@
-"""Write the sample feeds of config/samples: eight invented offices, one file each.
+"""Write the sample feeds of config/samples: one file for each of eight invented offices.
 
     python scripts/make_samples.py [directory]
 
-Reads ``sample_texts.yaml``, uses no network and no clock, and writes the same bytes every time.
+Reads ``sample_texts.yaml``. It uses neither network nor clock, and its random seeds are fixed, so the output is always
+the same.
 """
 
 import csv
@@ -15,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.sample_offices import Record, load_offices
-from scripts.sample_people import Town
+from scripts.sample_people import Population
 from scripts.sample_records import records_of
 
 SAMPLES = Path(__file__).resolve().parents[1] / "config" / "samples"
@@ -26,20 +27,23 @@ COLUMNS = (
     *("facts", "basis", "document_no", "determined_on", "valid_until", "published_until"),
     *("responsible_persons", "reason"),
 )
-"""Of the CSV files: dotted paths of the JSON. An empty cell is an absent field."""
+"""Columns of the CSV files: dotted paths of the JSON. An empty cell is an absent field."""
 
 
 def sample_files() -> dict[str, bytes]:
     """Every sample file, by its name."""
-    town = Town()
-    return {o.file: _written(o.file, records_of(code, o, town)) for code, o in load_offices().items()}
+    population = Population()
+    return {
+        office.file: _encoded(office.file, records_of(code, office, population))
+        for code, office in load_offices().items()
+    }
 
 
-def _written(name: str, records: list[Record]) -> bytes:
+def _encoded(name: str, records: list[Record]) -> bytes:
     records = [_in_order(record) for record in records]
     match Path(name).suffix:
         case ".csv":
-            return _csv(records).encode("utf-8-sig")  # Excel takes UTF-8 for a local encoding without the mark
+            return _csv(records).encode("utf-8-sig")  # without the byte order mark Excel assumes a local encoding
         case ".json":
             return (json.dumps(records, ensure_ascii=False, indent=2) + "\n").encode()
         case _:
@@ -47,7 +51,7 @@ def _written(name: str, records: list[Record]) -> bytes:
 
 
 def _in_order(record: Record) -> Record:
-    """The fields in the order of the columns, however they were put together."""
+    """The fields in the order of the columns."""
     top = list(dict.fromkeys(column.split(".")[0] for column in COLUMNS))
     return {name: record[name] for name in sorted(record, key=top.index)}
 
@@ -69,7 +73,7 @@ def _cells(record: Record) -> dict[str, Any]:
 
 
 def main(directory: Path) -> None:
-    """Write the files and say how large each is."""
+    """Write the files and print the size of each."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, data in sample_files().items():
         (directory / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""The invented offices and their texts, as ``sample_texts.yaml`` has them."""
+"""The invented offices and their texts: the types of ``sample_texts.yaml``."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ _TEXTS = Path(__file__).with_name("sample_texts.yaml")
 Record = dict[str, Any]
 
 
-class Ground(Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that an office puts on a list, in its own words."""
+class ListingGround(Struct, frozen=True, forbid_unknown_fields=True):
+    """One ground for a listing, with the office's texts. ``kinds``: p for persons, o for organisations, or both."""
 
     category: str
     kinds: str
@@ -22,8 +22,8 @@ class Ground(Struct, frozen=True, forbid_unknown_fields=True):
     born_since: int = 1958
 
 
-class Made(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many records of each sort; the expired ones are black and come on top."""
+class RecordCounts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Number of records of each sort. ``expired`` are black listings in addition to ``black``."""
 
     black: int
     penalties: int
@@ -36,7 +36,7 @@ class Office(Struct, frozen=True, forbid_unknown_fields=True):
     """One authority of ``sample_texts.yaml``."""
 
     file: str
-    made: Made
+    made: RecordCounts
     persons: int
     shares: tuple[int, int]
     versions: str
@@ -44,12 +44,12 @@ class Office(Struct, frozen=True, forbid_unknown_fields=True):
     documents: dict[str, str]
     trades: tuple[str, ...]
     removal: str
-    black: tuple[Ground, ...]
-    penalties: tuple[Ground, ...] = ()
-    red: tuple[Ground, ...] = ()
+    black: tuple[ListingGround, ...]
+    penalties: tuple[ListingGround, ...] = ()
+    red: tuple[ListingGround, ...] = ()
     fixed: tuple[Record, ...] = ()
 
 
 def load_offices() -> dict[str, Office]:
-    """The offices by their codes, in the order of the file."""
+    """The offices by code, in the order of the file."""
     return msgspec.convert(yaml.safe_load(_TEXTS.read_bytes()), dict[str, Office])

@@ -1,8 +1,8 @@
-"""Invented people and organisations with numbers that pass every check and yet are nobody's.
+"""Invented people and organisations, with identifiers that are valid in form and belong to no one.
 
-A person's number names county 320899, which GB/T 2260 never gave to any place; an organisation's code starts
-with MAYT, which is far ahead of the codes that registers hand out today. Residence
-permits have no place for such a mark. No name is used twice.
+A person's identifier has county code 320899, which GB/T 2260 has never assigned. An organisation's code starts with
+MAYT, far beyond the codes assigned today. Identifiers of residence permits have no room for such a mark. No name is
+used twice.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ COUNTIES = {
 
 
 class Form(NamedTuple):
-    """A legal form: how its credit code begins, what its name ends in, how often it is drawn."""
+    """A legal form: the prefix of its credit code, the suffix of its name, and how often it is drawn."""
 
     prefix: str
     suffix: str
@@ -51,18 +51,18 @@ _FORMS = (
 
 
 @dataclass
-class Town:
-    """Everybody who occurs in the samples; ``rng`` decides about one office's subjects."""
+class Population:
+    """All subjects of the samples, each with a unique name and identifier. Callers pass the office's ``rng``."""
 
     taken: set[str] = field(default_factory=lambda: set(_RESERVED))
     serial: int = 0
 
     def name(self, rng: Random) -> str:
-        """A person's name that nobody has yet."""
+        """A person's name that is not in use."""
         return self._unused(lambda: rng.choice(_SURNAMES) + "".join(rng.choice(part) for part in _GIVEN))
 
     def person_number(self, rng: Random, region: str = "320899", born_since: int = 1958) -> str:
-        """An 18-character number of an adult; the 17th digit tells the gender."""
+        """An 18-character identifier of an adult; the 17th digit is odd for men."""
 
         def draw() -> str:
             born = f"{rng.randrange(born_since, 2005)}{rng.randrange(1, 13):02d}{rng.randrange(1, 29):02d}"
@@ -72,7 +72,7 @@ class Town:
         return self._unused(draw)
 
     def person(self, rng: Random, on: date, style: str, born_since: int = 1958) -> dict[str, Any]:
-        """A natural person as an office writes one; ``style``: whole, old (15 digits), masked, permit."""
+        """A person as an office reports one. ``style`` of the identifier: whole, old (15 digits), masked, permit."""
         region = rng.choice(_PERMIT_REGIONS) if style == "permit" else "320899"
         number = self.person_number(rng, region, born_since)
         if style == "old":
@@ -84,7 +84,7 @@ class Town:
         return subject
 
     def organisation(self, rng: Random, trades: tuple[str, ...]) -> dict[str, Any]:
-        """An organisation of one of the trades, mostly with a credit code, rarely with an organisation code."""
+        """An organisation of one of the trades; every 60th has an organisation code instead of a credit code."""
         form = rng.choices(_FORMS, [form.weight for form in _FORMS])[0]
         region = rng.choice(tuple(COUNTIES))
         county = COUNTIES[region]
@@ -105,7 +105,7 @@ class Town:
         }
 
     def company_name(self, rng: Random, trade: str, form: Form, place: str) -> str:
-        """A name of an organisation that none has yet."""
+        """An organisation's name that is not in use."""
         brand = self._unused(lambda: "".join(rng.choice(part) for part in _BRAND) + trade)
         return place + brand + form.suffix
 
@@ -117,7 +117,7 @@ class Town:
 
 
 def street(rng: Random) -> str:
-    """A street that does not exist."""
+    """An invented street."""
     return rng.choice(_STREETS)
 
 

@@ -1,12 +1,12 @@
-"""The feed records of one invented office, drawn from its texts. The same seed draws the same records."""
+"""The feed records of one invented office, generated from its texts. The same seed gives the same records."""
 
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
 from rules.calendar import SHANGHAI, to_milliseconds, years_after
-from scripts.sample_offices import Ground, Office, Record
-from scripts.sample_people import Town, street
+from scripts.sample_offices import ListingGround, Office, Record
+from scripts.sample_people import Population, street
 
 _SEED = "CreditGate samples 1"
 _COURTS = {
@@ -22,18 +22,18 @@ _SEVERITIES = {"severe": 50, "serious": 20, "unspecified": 20, "general": 10}
 _CLASSES = ("public", "government", "authorised")
 
 
-def records_of(code: str, office: Office, town: Town) -> list[Record]:
-    """Everything that the office sends: its listings by day, then its removals."""
-    drawer = _Drawer(Random(f"{_SEED} {code}"), office, town)
-    listings = drawer.listings()
-    removals = [drawer.removal(r) for r in list(filter(_removable, listings))[: office.made.removed]]
+def records_of(code: str, office: Office, population: Population) -> list[Record]:
+    """All records of the office: its listings by day, then its removals."""
+    generator = _RecordGenerator(Random(f"{_SEED} {code}"), office, population)
+    listings = generator.listings()
+    removals = [generator.removal(r) for r in list(filter(_removable, listings))[: office.made.removed]]
     listings = sorted([*listings, *office.fixed], key=lambda r: str(r["determined_on"]))
     return [{"operation": "list"} | r for r in listings] + removals
 
 
-class _Drawer:
-    def __init__(self, rng: Random, office: Office, town: Town) -> None:
-        self.rng, self.office, self.town = rng, office, town
+class _RecordGenerator:
+    def __init__(self, rng: Random, office: Office, population: Population) -> None:
+        self.rng, self.office, self.population = rng, office, population
         self.persons = 0
         self.numbers: dict[tuple[str, int], int] = {}
 
@@ -64,7 +64,7 @@ class _Drawer:
             "reason": self.office.removal,
         }
 
-    def _listing(self, sort: str, ground: Ground, on: date) -> Record:
+    def _listing(self, sort: str, ground: ListingGround, on: date) -> Record:
         filling = self._filling(on)
         colour = "red" if sort == "red" else "black"
         document = self.office.documents["black" if sort == "expired" else sort]
@@ -79,20 +79,20 @@ class _Drawer:
             "document_no": document.format(no=self._next(document, on), **filling),
             "determined_on": on.isoformat(),
         }
-        return listed | self._version(on) | self._class() | self._term(sort, on) | self._answerable(sort, listed)
+        return listed | self._version(on) | self._class() | self._term(sort, on) | self._responsible(sort, listed)
 
-    def _subject(self, ground: Ground, on: date) -> Record:
+    def _subject(self, ground: ListingGround, on: date) -> Record:
         if ground.kinds == "o" or (ground.kinds == "po" and self.rng.randrange(100) >= self.office.persons):
-            return self.town.organisation(self.rng, self.office.trades)
+            return self.population.organisation(self.rng, self.office.trades)
         if ground.born_since > 1980:
-            return self.town.person(self.rng, on, "whole", ground.born_since)
+            return self.population.person(self.rng, on, "whole", ground.born_since)
         self.persons += 1
         masking = self.office.file.startswith("court") and self.persons % 4 == 0
         style = "masked" if masking else {2: "old", 5: "permit"}.get(self.persons % 9, "whole")
-        return self.town.person(self.rng, on, style)
+        return self.population.person(self.rng, on, style)
 
     def _term(self, sort: str, on: date) -> Record:
-        """Severity and end: 较重 must state one, others may (办法二 Art. 27)."""
+        """Severity and end: 较重 must state an end, others may (办法二 Art. 27)."""
         if sort == "red":
             return {"valid_until": years_after(on, 3).isoformat()} if self.rng.random() < 0.25 else {}
         if sort == "expired":
@@ -108,18 +108,22 @@ class _Drawer:
             term["published_until"] = years_after(on, 1).isoformat()
         return term
 
-    def _answerable(self, sort: str, listed: Record) -> Record:
-        """办法二 Art. 26: who answers for an organisation, as the authority names them."""
+    def _responsible(self, sort: str, listed: Record) -> Record:
+        """The persons responsible for an organisation, as the authority names them (办法二 Art. 26)."""
         subject = listed["subject"]
         if sort not in ("black", "expired") or subject["kind"] != "organisation" or self.rng.random() < 0.55:
             return {}
         first: Record = {"role": "legal_representative", "name": subject["legal_representative"]}
         if self.rng.random() < 0.6:
-            first["id"] = self.town.person_number(self.rng)
+            first["id"] = self.population.person_number(self.rng)
         named = [first]
         if self.rng.random() < 0.35:
             role = self.rng.choice(("principal", "directly_responsible"))
-            other = {"role": role, "name": self.town.name(self.rng), "id": self.town.person_number(self.rng)}
+            other = {
+                "role": role,
+                "name": self.population.name(self.rng),
+                "id": self.population.person_number(self.rng),
+            }
             named.append(other)
         return {"responsible_persons": named}
 
@@ -158,7 +162,7 @@ class _Drawer:
         }
 
     def _next(self, sort: str, on: date) -> int:
-        """The next number of a sort in its year; offices leave gaps."""
+        """The next number of a sort in its year, with gaps as offices leave them."""
         number = self.numbers.get((sort, on.year), 100 if sort == "record" else 0) + self.rng.randrange(1, 9)
         self.numbers[(sort, on.year)] = number
         return number
@@ -173,13 +177,13 @@ class _Drawer:
 
 
 def _removable(listed: Record) -> bool:
-    """A list decision that still counts, and is old enough in autumn 2026 to have been made good."""
+    """Whether this is a black list decision in force, and old enough to have been repaired by autumn 2026."""
     in_time = "2025-08-20" < str(listed["determined_on"]) < "2026-03-10"
     return in_time and (listed["list"], listed["determination"]) == ("black", "list_decision")
 
 
 def _working_day(day: date) -> date:
-    """The day, or the first after it that is neither a weekend nor in the first week of October."""
+    """The day, or the next that is neither at a weekend nor in the holidays of early October."""
     while day.weekday() > 4 or (day.month == 10 and day.day <= 8):
         day += timedelta(days=1)
     return day

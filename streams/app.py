@@ -1,71 +1,33 @@
-"""The Faust application: topics and agents bound to what they do. Wiring only."""
+"""The Faust application: its settings, and agents and tasks bound to topics and services."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
 import mode
-import redis.asyncio as redis_client
 
 from config import topics
-from config.files import load_departments, load_working_days
 from config.settings import Settings
-from intake.formats.change_sources import change_sources
-from intake.formats.loader import load_formats
-from rules.admission.validator import RecordValidator
-from rules.faults import InvalidRecordError
-from rules.identity.subject import SubjectKeys
-from store.broker.stream_log import StreamLog
-from store.broker.stream_retention import Retention, trim
-from store.db.hash_chain import HashChain
-from store.db.schema import connect
-from store.ledger.decisions import DecisionStore
-from store.ledger.expiry import Expiry
-from store.ledger.feed_events import Ledger
-from store.ledger.listing_queries import ListingQueries
-from store.ledger.listings import ListingStore
-from store.locks.store import LockStore
-from store.platforms.webhooks import WebhookStore
-from store.register.writer import RegisterWriter
-from streams.batches import in_batches
-from streams.decision_agent import carry_decisions
-from streams.delivered import Delivered
-from streams.feed_agent import FeedProcessor
-from streams.judging import ChangeJudge, RecordJudge
-from streams.recovery import Recovery
-from streams.retry import until_done
-from streams.upkeep_task import keep_up_with_the_clock
-from streams.webhook_task import WebhookCaller
+from streams.batches import process_in_batches
+from streams.consumed_record import ConsumedRecord
+from streams.dead_letters import trim_dead_letters
+from streams.decision_agent import record_decisions
+from streams.expiry_task import run_expiry
+from streams.retry import retry_outages
+from streams.services import WorkerServices
 
-_THIRTY_DAYS = 30 * 86400.0
-_DEAD_LETTERS = Retention(entries=100_000, seconds=90 * 86400.0)
-
-
-class DeadLetterTopic:
-    """Rejected records on ``credit.feeds.rejected``: the bytes as they came, the fault in the headers."""
-
-    def __init__(self, topic: Any) -> None:  # noqa: ANN401 - Faust is untyped here
-        self._topic = topic
-
-    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
-        """Keep the record with its fault; the broker holds it when this returns."""
-        headers = [
-            *record.headers,
-            ("cg-code", fault.code.encode()),
-            ("cg-path", fault.path.encode()),
-            ("cg-reason", fault.text.en.encode()),
-            ("cg-topic", record.topic.encode()),
-            ("cg-partition", str(record.partition).encode()),
-            ("cg-offset", str(record.offset).encode()),
-        ]
-        # What may never be kept is not kept here either (办法二 Art. 14).
-        value = b"" if fault.code == "data_prohibited" else record.value or b""
-        await (await self._topic.send(value=value, headers=headers))
+_MAX_POLL_INTERVAL_S = 30 * 86400.0
+_TRIM_INTERVAL_S = 3600.0
+Process = Callable[[list[ConsumedRecord]], Awaitable[None]]
 
 
 def build_app(settings: Settings) -> faust.App:
-    """The Faust application with the settings that lose nothing (see the README of this folder)."""
+    """The Faust application with the settings under which no record is lost.
+
+    ``stream_wait_empty``: with True a stop hangs while an agent waits for a dependency. ``broker_max_poll_interval``:
+    an agent may wait longer than any interval; after it the consumer leaves the group and never joins again.
+    ``env_prefix``: else variables of the environment override what is said here.
+    """
     return faust.App(
         "creditgate",
         env_prefix="CREDITGATE_FAUST_",
@@ -77,7 +39,7 @@ def build_app(settings: Settings) -> faust.App:
         worker_redirect_stdouts=False,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
-        broker_max_poll_interval=_THIRTY_DAYS,
+        broker_max_poll_interval=_MAX_POLL_INTERVAL_S,
         broker_max_poll_records=500,
         broker_commit_interval=1.0,
         broker_session_timeout=15.0,
@@ -91,70 +53,58 @@ def build_app(settings: Settings) -> faust.App:
     )
 
 
-def bind_agents(app: faust.App, settings: Settings, clock: Callable[[], datetime]) -> None:
-    """Give the application its agents, one for each topic, and the guard of the register."""
-    engine = connect(settings.ledger_url.get_secret_value())
-    redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    keys = SubjectKeys(settings.pepper_bytes())
-    desk, chain = RecordValidator(load_departments(settings.departments), keys), HashChain(keys)
-    book = ListingStore(desk.listing_indexer, load_working_days(settings.holidays), chain)
-    decisions, locks = DecisionStore(engine, chain), LockStore(engine, redis, chain)
-    recovery = Recovery(redis, ListingQueries(engine), RegisterWriter(redis), locks)
-    upkeep = Expiry(engine, book)
-    feeds, rejected, decided = (
-        app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
-        for name in (topics.FEEDS, topics.REJECTED, topics.DECISIONS)
-    )
-    ledger, dead_letters = Ledger(engine, book), DeadLetterTopic(rejected)
-    road = FeedProcessor(RecordJudge(desk, clock), ledger, recovery, dead_letters, clock)
+def bind_agents(app: faust.App, settings: Settings, services: WorkerServices) -> None:
+    """Give the application an agent for each topic."""
+    rejected = raw_topic(app, topics.REJECTED)
+    ensure_loaded = services.recovery.ensure_loaded
 
-    # One instance each: more would acknowledge past unfinished events.
-    @app.agent(feeds, name="feeds", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
-    async def carry_feeds(stream: Any) -> None:  # noqa: ANN401
-        await until_done(recovery.make_whole, "register")
-        await in_batches(app, stream, road.carry)
+    async def process_decisions(records: list[ConsumedRecord]) -> None:
+        await record_decisions(records, services.decisions)
 
-    for source in change_sources(desk.departments, load_formats(settings.formats)):
-        judge = ChangeJudge(desk, clock, source.format, source.authority)
-        _bind_changes(app, source.topic, FeedProcessor(judge, ledger, recovery, dead_letters, clock))
+    _bind_agent(app, "feeds", topics.FEEDS, services.feed_processor(rejected).process, ensure_loaded)
+    for topic, processor in services.change_processors(settings, rejected).items():
+        _bind_agent(app, f"changes-{topic}", topic, processor.process, ensure_loaded)
+    _bind_agent(app, "decisions", topics.DECISIONS, process_decisions)
 
-    @app.agent(decided, name="decisions", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
-    async def keep_decisions(stream: Any) -> None:  # noqa: ANN401
-        await in_batches(app, stream, lambda records: carry_decisions(records, decisions))
+
+def bind_tasks(app: faust.App, settings: Settings, services: WorkerServices) -> None:
+    """Give the application what runs beside its agents: register, expiry, webhooks, dead letters."""
+    recovery = services.recovery
 
     @app.task  # type: ignore[untyped-decorator]
-    async def guard_register() -> None:
-        await recovery.guard(lambda: app.flow_control.is_active() and not app.rebalancing)
+    async def keep_register_loaded() -> None:
+        await recovery.keep_loaded(lambda: app.flow_control.is_active() and not app.rebalancing)
 
     @app.task  # type: ignore[untyped-decorator]
-    async def keep_up() -> None:
-        await until_done(recovery.make_whole, "register")
-        await keep_up_with_the_clock(upkeep, recovery, locks, clock)
+    async def expire() -> None:
+        await retry_outages("register", recovery.ensure_loaded)
+        await run_expiry(services.expiry, recovery, services.locks, services.clock)
 
     @app.task  # type: ignore[untyped-decorator]
     async def call_webhooks() -> None:
-        await WebhookCaller(WebhookStore(engine), keys, settings.webhook_private, clock).keep_calling()
+        await services.webhooks.run()
 
-    @app.timer(3600.0)  # type: ignore[untyped-decorator]
+    @app.timer(_TRIM_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def bound_dead_letters() -> None:
         await trim_dead_letters(settings.broker_url.get_secret_value())
 
 
-def _bind_changes(app: faust.App, topic: str, road: FeedProcessor) -> None:
-    changes = app.topic(topic, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
-
-    @app.agent(changes, name=f"changes-{topic}", supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
-    async def carry_changes(stream: Any) -> None:  # noqa: ANN401
-        await until_done(road.recovery.make_whole, "register")
-        await in_batches(app, stream, road.carry)
+def raw_topic(app: faust.App, name: str) -> Any:  # noqa: ANN401 - Faust is untyped
+    """A topic of bytes."""
+    return app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
 
 
-async def trim_dead_letters(broker_url: str) -> None:
-    """Keep the dead letters of the embedded log bounded; on Kafka that is the topic's retention."""
-    if not broker_url.startswith("rstream://"):
-        return
-    log = StreamLog.connect(broker_url)
-    try:
-        await until_done(lambda: trim(log, topics.REJECTED, None, _DEAD_LETTERS), "broker")
-    finally:
-        await log.close()
+def _bind_agent(
+    app: faust.App,
+    name: str,
+    topic: str,
+    process: Process,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """One instance: a second one would acknowledge past unfinished events. An error ends the worker."""
+
+    @app.agent(raw_topic(app, topic), name=name, supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
+    async def consume(stream: Any) -> None:  # noqa: ANN401
+        if before is not None:
+            await retry_outages("register", before)
+        await process_in_batches(app, stream, process)

@@ -1,29 +1,28 @@
-"""What happens to a decision that the gateway has published: written to the ledger, once."""
+"""Write the decisions that gateways have published to the ledger, once each."""
 
 from collections.abc import Sequence
 
 import structlog
 
 from store.ledger.decisions import DecisionEntry, DecisionStore, decode_entries
-from streams.delivered import Delivered
+from streams.consumed_record import ConsumedRecord
 from streams.metrics import LEDGER_DECISIONS
-from streams.retry import until_done
+from streams.retry import retry_outages
 
-_AT_ONCE = 2000
+_ENTRIES_PER_TRANSACTION = 2000
 _log = structlog.get_logger("streams.decision")
 
 
-async def carry_decisions(records: Sequence[Delivered], log: DecisionStore) -> None:
-    """Write decisions to the ledger. Returns only when it is done."""
+async def record_decisions(records: Sequence[ConsumedRecord], store: DecisionStore) -> None:
+    """Write decisions to the ledger. Returns only when all are written."""
     entries = [entry for record in records for entry in _entries(record)]
-    for start in range(0, len(entries), _AT_ONCE):
-        page = entries[start : start + _AT_ONCE]
-        await until_done(lambda page=page: log.record(page), "ledger")  # type: ignore[misc]
+    for start in range(0, len(entries), _ENTRIES_PER_TRANSACTION):
+        await retry_outages("ledger", store.record, entries[start : start + _ENTRIES_PER_TRANSACTION])
     LEDGER_DECISIONS.inc(len(entries))
 
 
-def _entries(record: Delivered) -> list[DecisionEntry]:
-    """The decisions, or none of bytes that no gateway of ours wrote: nothing of a decision is in them."""
+def _entries(record: ConsumedRecord) -> list[DecisionEntry]:
+    """The decisions in a message; none, with an error logged, if no gateway of this version wrote it."""
     found = decode_entries(record.value or b"")
     if found is None:
         _log.error("decision_unreadable", topic=record.topic, partition=record.partition, offset=record.offset)

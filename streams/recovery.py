@@ -1,7 +1,7 @@
-"""Keep the register whole: fill it from the ledger when it is empty, and its tail after a Redis restart.
+"""Keep the register complete: load it from the ledger when it is empty, and its tail after a Redis restart.
 
-Redis may lose what it had not yet flushed. The register notes the highest ledger id it has applied in
-the same append-only file, so after a loss the mark tells how far back to go; applying again is harmless.
+Redis may lose what it had not yet flushed. The register stores the highest ledger id applied in the same
+append-only file, so after a loss that id tells how far back to go; applying a change again is harmless.
 """
 
 import asyncio
@@ -11,69 +11,72 @@ import structlog
 from redis.asyncio import Redis
 
 from store.ledger.listing_queries import ListingQueries
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 from store.locks.store import LockStore
 from store.register.writer import RegisterNotLoadedError, RegisterWriter
 from streams.metrics import LOCKS_ENDED, REBUILDS
-from streams.retry import until_done
+from streams.retry import retry_outages
 
-_TAIL = 10_000
-"""Ledger ids applied again before the mark: workers apply side by side, so ids do not arrive in order."""
+_OVERLAP_IDS = 10_000
+"""Ledger ids before the highest one that are applied again: workers run side by side, so ids arrive out of order."""
 _log = structlog.get_logger("streams.recovery")
 
 
-class Recovery:
-    """Makes the register whole; one at a time within a worker."""
+class RegisterRecovery:
+    """Loads and completes the register; one load at a time within a worker."""
 
-    def __init__(self, redis: "Redis", table: ListingQueries, writer: RegisterWriter, locks: LockStore) -> None:
+    def __init__(
+        self, redis: "Redis", listing_queries: ListingQueries, writer: RegisterWriter, locks: LockStore
+    ) -> None:
         self._redis = redis
-        self._table = table
+        self._listing_queries = listing_queries
         self._writer = writer
         self._locks = locks
-        self._one_at_a_time = asyncio.Lock()
-        self._server: str | None = None
+        self._loading = asyncio.Lock()
+        self._server_run_id: str | None = None
 
-    async def make_whole(self) -> None:
-        """Return once the register is whole. Raises what a broken dependency raises."""
-        async with self._one_at_a_time:
-            server = (await self._redis.info("server"))["run_id"]
+    async def ensure_loaded(self) -> None:
+        """Return once the register is complete. Raises the error of a dependency that is away."""
+        async with self._loading:
+            run_id = (await self._redis.info("server"))["run_id"]
             if not await self._writer.is_loaded():
-                await self._fill(0, "whole")
-            elif server != self._server:
-                await self._fill(max(0, await self._writer.ledger_mark() - _TAIL), "tail")
-            self._server = server
+                await self._load(0, "whole")
+            elif run_id != self._server_run_id:
+                await self._load(max(0, await self._writer.highest_ledger_id() - _OVERLAP_IDS), "tail")
+            self._server_run_id = run_id
 
     async def apply(self, changes: Sequence[RegisterChange]) -> None:
-        """Tell the register of changes, making it whole first where it lost its content."""
+        """Apply changes to the register, loading it first if it has lost its content."""
         try:
             await self._writer.apply(changes)
         except RegisterNotLoadedError:
-            await self.make_whole()
+            await self.ensure_loaded()
             await self._writer.apply(changes)
 
-    async def hide(self, lifted: Sequence[tuple[str, str]]) -> None:
-        """Take away the showing of locks that fell; whoever meets a stale one asks the ledger."""
+    async def hide_locks(self, lifted: Sequence[tuple[str, str]]) -> None:
+        """Remove lifted locks (target key, lock id) from Redis; a check that still sees one asks the ledger."""
         await self._locks.hide(lifted)
         LOCKS_ENDED.labels("lifted").inc(len(lifted))
 
-    async def guard(self, hears: Callable[[], bool] = lambda: True, period: float = 1.0) -> None:
-        """Look after the register for as long as the worker runs, also when no feed comes in.
+    async def keep_loaded(self, is_consuming: Callable[[], bool] = lambda: True, interval_s: float = 1.0) -> None:
+        """Check the register for as long as the worker runs, also when no feed arrives.
 
-        While the worker ``hears`` its topics and the ledger answers, the register is told that it is kept up.
+        Writes the heartbeat while the worker consumes its topics and the ledger answers.
         """
         while True:
-            await until_done(self.make_whole, "register")
-            await until_done(self._table.answers, "ledger")
-            if hears():
-                await until_done(self._writer.beat, "register")
-            await asyncio.sleep(period)
+            await retry_outages("register", self.ensure_loaded)
+            await retry_outages("ledger", self._listing_queries.ping)
+            if is_consuming():
+                await retry_outages("register", self._writer.heartbeat)
+            await asyncio.sleep(interval_s)
 
-    async def _fill(self, after: int, extent: str) -> None:
+    async def _load(self, after: int, extent: str) -> None:
+        """Apply all listings changed after that ledger id, and all locks."""
         await self._writer.begin_loading()
         applied = 0
-        async for page in self._table.changes_since(after):
+        async for page in self._listing_queries.changes_since(after):
             applied += len(await self._writer.apply(page))
         await self._locks.show_all()
         await self._writer.finish_loading()
         REBUILDS.labels(extent).inc()
-        _log.info("register_filled", extent=extent, listings=applied)
+        _log.info("register_loaded", extent=extent, listings=applied)

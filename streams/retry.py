@@ -1,9 +1,9 @@
-"""A broken dependency is not a bad record: wait for it, without end, and commit nothing meanwhile."""
+"""A dependency that is away is no bad record: retry without end, and acknowledge nothing meanwhile."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -14,24 +14,27 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from streams.metrics import DEPENDENCY_RETRIES
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-BROKEN_DEPENDENCY = (RedisError, KafkaError, DBAPIError, PoolTimeout, OSError, TimeoutError)
-_FIRST_DELAY = 0.05
-_LONGEST_DELAY = 5.0
+OUTAGES = (RedisError, KafkaError, DBAPIError, PoolTimeout, OSError, TimeoutError)
+_MIN_RETRY_DELAY_S = 0.05
+_MAX_RETRY_DELAY_S = 5.0
 _log = structlog.get_logger("streams.retry")
 
 
-async def until_done(action: Callable[[], Awaitable[T]], what: str) -> T:
-    """The result of ``action``, tried again while a dependency is broken; any other error is a bug and raises.
+async def retry_outages(dependency: str, action: Callable[[*Ts], Awaitable[T]], *arguments: *Ts) -> T:
+    """The result of ``action``, retried while ``dependency`` is away; any other error is a bug and passes.
 
     Cancelling ends it: the event in hand stays unacknowledged and is delivered again.
     """
-    delay = _FIRST_DELAY
+    delay = _MIN_RETRY_DELAY_S
     while True:
         try:
-            return await action()
-        except BROKEN_DEPENDENCY as error:
-            DEPENDENCY_RETRIES.labels(what).inc()
-            _log.warning("dependency_broken", what=what, error=type(error).__name__, retry_in=round(delay, 2))
+            return await action(*arguments)
+        except OUTAGES as error:
+            DEPENDENCY_RETRIES.labels(dependency).inc()
+            _log.warning(
+                "dependency_unavailable", dependency=dependency, error=type(error).__name__, retry_in=round(delay, 2)
+            )
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))
-            delay = min(delay * 2, _LONGEST_DELAY)
+            delay = min(delay * 2, _MAX_RETRY_DELAY_S)

@@ -1,4 +1,4 @@
-"""Start a worker: ``creditgate worker``. Ends with 0 when asked to, with another code when it failed."""
+"""The worker's process: ``creditgate worker``. Exits with 0 when it was stopped, with another code when it failed."""
 
 import os
 import signal
@@ -14,22 +14,24 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from config.logs import set_up_logs
 from config.metrics import exposition
 from config.settings import Settings
-from streams.app import bind_agents, build_app
+from streams.app import bind_agents, bind_tasks, build_app
+from streams.services import build_services
 
-_SHUTDOWN_DEADLINE = 20
-"""Seconds: stopping can hang while Kafka is away or rebalancing; nothing unacknowledged is lost by ending."""
+_SHUTDOWN_DEADLINE_S = 20
+"""Stopping can hang while Kafka is away or rebalances; an exit loses nothing that was not acknowledged."""
+_SHUTDOWN_EXIT_CODE = 70
 
 
 class Worker(faust.Worker):  # type: ignore[misc]
-    """Faust's worker with a bound on how long it may take to stop."""
+    """Faust's worker with a deadline for stopping."""
 
     def _schedule_shutdown(self, signum: signal.Signals) -> None:
         super()._schedule_shutdown(signum)
-        self.loop.call_later(_SHUTDOWN_DEADLINE, os._exit, 70)
+        self.loop.call_later(_SHUTDOWN_DEADLINE_S, os._exit, _SHUTDOWN_EXIT_CODE)
 
 
 class AdminServer(Service):  # type: ignore[misc]
-    """The worker's own /livez, /readyz and /metrics, up before the worker joins its group."""
+    """The worker's /livez, /readyz and /metrics; it listens before the worker joins its consumer group."""
 
     def __init__(self, app: faust.App, host: str, port: int, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
@@ -39,7 +41,7 @@ class AdminServer(Service):  # type: ignore[misc]
         self._runner: web.AppRunner | None = None
 
     async def on_start(self) -> None:
-        """Open the port."""
+        """Listen."""
         site = web.Application()
         site.router.add_get("/livez", self._livez)
         site.router.add_get("/readyz", self._readyz)
@@ -49,7 +51,7 @@ class AdminServer(Service):  # type: ignore[misc]
         await web.TCPSite(self._runner, self._host, self._port).start()
 
     async def on_stop(self) -> None:
-        """Close the port."""
+        """Stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -72,7 +74,9 @@ def run_worker(settings: Settings) -> None:
     (settings.data / "faust").mkdir(parents=True, exist_ok=True)
     loop = uvloop.new_event_loop()
     app = build_app(settings)
-    bind_agents(app, settings, lambda: datetime.now(UTC))
+    worker_services = build_services(settings, lambda: datetime.now(UTC))
+    bind_agents(app, settings, worker_services)
+    bind_tasks(app, settings, worker_services)
     services = []
     if settings.worker_port is not None:
         services.append(AdminServer(app, settings.host, settings.worker_port, loop=loop))

@@ -76,17 +76,15 @@ def _asked(row: Row, common: Mapping[str, Any], role: str) -> Asked:
 
 
 def _columns(row: Row) -> Iterator[tuple[str, str]]:
-    if not isinstance(row.cells, dict):
-        raise InvalidRecordError("record_not_object")
-    for column in row.cells:
-        if name := COLUMNS.get(fold_header(str(column))):
+    for column in row.by_column():
+        if name := COLUMNS.get(fold_header(column)):
             yield column, name
 
 
 def _text(row: Row, column: str) -> str:
     identifies = COLUMNS[fold_header(column)] == "id"
-    text = (identifier_of if identifies else text_of)(row.cells[column], column)
-    return unwrap(text) if row.table else text
+    text = (identifier_of if identifies else text_of)(row.by_column()[column], column)
+    return unwrap(text) if row.in_table else text
 
 
 def _number(text: str) -> float | str:

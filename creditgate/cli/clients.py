@@ -15,8 +15,8 @@ from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, JsonOption, err, fail, out, print_json, settings_or_fail
 from rules.calendar import from_milliseconds, rfc3339
 from rules.vocabulary import DataClass
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect
 from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""``creditgate config``: is what operators edit fit to be used."""
+"""``creditgate config``: every setting with its value and meaning, and whether the edited files are valid."""
 
 import typer
 
@@ -19,7 +19,7 @@ def config() -> None:
 
 @app.command()
 def check(json: JsonOption = False) -> None:
-    """Load all that operators edit, without starting anything; ends with 1 on a fault. / 检查配置。"""
+    """Show every setting and check the files that operators edit; exits with 1 on a fault. / 列出设置并检查配置。"""
     settings = settings_or_fail()
     faults = []
     for load in (_policy, _working_days, _change_sources):
@@ -30,8 +30,10 @@ def check(json: JsonOption = False) -> None:
     if json:
         print_json({"settings": settings.shown(), "faults": faults})
         raise typer.Exit(REFUSED if faults else 0)
-    for name, value in settings.shown().items():
-        out.print(f"{name:<18}{value}", highlight=False, markup=False, soft_wrap=True)
+    for setting in settings.in_force():
+        default = "" if setting.default is None else f", default {setting.default}"
+        out.print(f"{setting.name}={setting.value}", style="bold", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"    {setting.meaning} ({setting.type}{default})", highlight=False, markup=False, soft_wrap=True)
     if faults:
         fail("\n".join(faults))
     out.print("configuration is usable / 配置可用", style="green")

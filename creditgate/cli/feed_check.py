@@ -14,7 +14,7 @@ from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail, out, print_json
 from intake.faults import INTAKE_NOTES
 from intake.formats.model import Format
-from intake.rows.pipeline import Prepared
+from intake.rows.pipeline import PreparedRecord
 from rules.admission.feed_event import FeedEvent
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, to_milliseconds
@@ -31,7 +31,7 @@ _COLUMNS = (
 class Judged(NamedTuple):
     """One row with its verdict: ``claim`` as the gateway would make it, or ``fault``."""
 
-    row: Prepared
+    row: PreparedRecord
     claim: FeedEvent | None
     fault: InvalidRecordError | None
 
@@ -46,7 +46,7 @@ def throw_away_desk(settings: Settings) -> RecordValidator:
         fail(str(error), MISUSE)
 
 
-def judge(rows: Iterator[Prepared], fmt: Format, desk: RecordValidator, sender: str) -> Iterator[Judged]:
+def judge(rows: Iterator[PreparedRecord], fmt: Format, desk: RecordValidator, sender: str) -> Iterator[Judged]:
     """Each row with the verdict that the gateway's door would give it today, in the words of its file."""
     now = datetime.now(UTC)
     for row in rows:
@@ -56,8 +56,7 @@ def judge(rows: Iterator[Prepared], fmt: Format, desk: RecordValidator, sender: 
         try:
             claim = desk.validate(row.record, today=civil_day(now), default_version=to_milliseconds(now), sender=sender)
         except InvalidRecordError as fault:
-            path = fmt.column_at(fault.path) or fault.path
-            yield Judged(row, None, InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text))
+            yield Judged(row, None, fmt.in_file_terms(fault))
         else:
             yield Judged(row, claim, None)
 

@@ -31,7 +31,7 @@ from creditgate.feed_upload import Delivery, DeliveryFailedError, deliver
 from intake.files.tables import FileUnreadableError, kind_of
 from intake.formats.loader import load_formats
 from intake.formats.model import FEED_RECORD, Format
-from intake.rows.pipeline import Prepared, prepare
+from intake.rows.pipeline import PreparedRecord, prepare
 
 _SHOWN = 20
 app = typer.Typer(no_args_is_help=True, help="Feeds of the departments. / 部门报送。")
@@ -128,7 +128,7 @@ def push(
         raise typer.Exit(REFUSED)
 
 
-def _deliver(rows: Iterator[Prepared], url: str, key: str, authority: str, wait: bool) -> Delivery:
+def _deliver(rows: Iterator[PreparedRecord], url: str, key: str, authority: str, wait: bool) -> Delivery:
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("records / 记录", total=None)

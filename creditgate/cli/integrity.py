@@ -9,11 +9,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from creditgate.cli.stores import Stores, with_stores
 from creditgate.cli.terminal import REFUSED, JsonOption, err, fail, out, print_json, settings_or_fail
 from rules.calendar import civil_day, to_milliseconds
-from store.db.platform_tables import ALL_CHAINED
-from store.db.schema import feed_events
+from store.db.schema import CHAINED, feed_events
 from store.register import keys as register_keys
-from store.register.diff import MOST_NAMED, Comparison
-from store.register.rebuild import Rebuild, RebuildRunningError, Rebuilt
+from store.register.diff import MAX_EXAMPLES, RegisterDiff
+from store.register.rebuild import Rebuild, RebuildResult, RebuildRunningError
 from store.register.verify import Verification
 from store.register.writer import RegisterNotLoadedError
 
@@ -44,13 +43,13 @@ def verify_ledger(json: JsonOption = False) -> None:
 
 async def _ledger_faults(backends: Stores) -> tuple[dict[str, int], list[str]]:
     chain = backends.book.chain
-    faults = [fault for table in ALL_CHAINED async for fault in chain.verify(backends.engine, table)]
+    faults = [fault for table in CHAINED async for fault in chain.verify(backends.engine, table)]
     checked = {}
     async with backends.engine.connect() as connection:
-        for table in ALL_CHAINED:
+        for table in CHAINED:
             checked[table.name], _ = await chain.head(connection, table)
     # The chain cannot tell that its end was cut off; the register remembers how far it once was.
-    mark = int(await backends.redis.hget(register_keys.MARKER, "ledger_id") or 0)
+    mark = int(await backends.redis.hget(register_keys.METADATA, "ledger_id") or 0)
     if mark > checked[feed_events.name]:
         faults.append(f"{feed_events.name}: rows {checked[feed_events.name] + 1} to {mark} are missing at the end")
     return checked, faults
@@ -64,12 +63,12 @@ def rebuild(json: JsonOption = False) -> None:
         task = progress.add_task("listings / 记录", total=None)
         done = with_stores(settings_or_fail(), lambda b: _rebuild(b, now, lambda n: progress.advance(task, n)))
     if json:
-        print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.told})
+        print_json({"generation": done.generation, "corrected": done.corrected, "listings": done.written})
     else:
-        out.print(f"{done.told} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
+        out.print(f"{done.written} listings, {done.corrected} rows corrected: swapped in / 已切换", highlight=False)
 
 
-async def _rebuild(backends: Stores, now: datetime, progress: Callable[[int], None]) -> Rebuilt:
+async def _rebuild(backends: Stores, now: datetime, progress: Callable[[int], None]) -> RebuildResult:
     try:
         return await Rebuild(backends.engine, backends.redis, backends.book).run(
             to_milliseconds(now), civil_day(now), progress
@@ -91,31 +90,36 @@ def verify(json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-async def _compare(backends: Stores) -> Comparison:
+async def _compare(backends: Stores) -> RegisterDiff:
     try:
         return await Verification(backends.engine, backends.redis, backends.book).run(civil_day(datetime.now(UTC)))
     except RegisterNotLoadedError:
         fail("register_not_loaded")
 
 
-def _document(found: Comparison) -> dict[str, object]:
+def _document(found: RegisterDiff) -> dict[str, object]:
     return {
         "clean": found.clean,
         "listings": found.listings,
         "ledger": {"in_force": found.ledger.count, "digest": found.ledger.digest},
         "register": {"in_force": found.register.count, "digest": found.register.digest},
         "replicas": {},
-        "differences": {kind: {"count": count, "listings": found.named[kind]} for kind, count in found.counts.items()},
+        "differences": {
+            kind.value: {"count": count, "listings": found.examples[kind]} for kind, count in found.counts.items()
+        },
     }
 
 
-def _print(found: Comparison) -> None:
+def _print(found: RegisterDiff) -> None:
     for name, side in (("ledger / 档案", found.ledger), ("register / 名单库", found.register)):
         out.print(f"{name}: {side.count} in force, {side.digest}", highlight=False, soft_wrap=True)
-    out.print("gateways keep no copy: each check reads the register / 网关不留副本，每次比对直接读取名单库")
+    out.print(
+        "replicas of the gateways are not compared: each reloads after a gap in the change log / "
+        "不比对网关副本：变更日志出现缺口时，副本自行重新装载"
+    )
     for kind, count in found.counts.items():
         out.print(f"{kind}: {count}", style="red", highlight=False)
-        out.print("\n".join(f"  {key}" for key in found.named[kind]), highlight=False)
-        if count > MOST_NAMED:
-            out.print(f"  … and {count - MOST_NAMED} more / 其余未列")
+        out.print("\n".join(f"  {key}" for key in found.examples[kind]), highlight=False)
+        if count > MAX_EXAMPLES:
+            out.print(f"  … and {count - MAX_EXAMPLES} more / 其余未列")
     out.print("clean / 一致" if found.clean else "NOT clean / 不一致")

@@ -13,7 +13,8 @@ from rules.calendar import from_milliseconds, rfc3339
 from rules.listings.life import life_of
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from store.db.schema import listings, notices
-from store.ledger.listing_queries import ListingQueries
+from store.ledger.listing_queries import ListingEvent, ListingQueries
+from store.ledger.listing_row import ListingRow
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHOWN = ("document_no", "correction_document_no", "objection_no", "result", "reason", "publicity_from", "corrected_on")
@@ -43,14 +44,14 @@ async def _history(backends: Stores, name: str) -> dict[str, Any] | None:
     table = ListingQueries(backends.engine)
     key = name if _KEY.fullmatch(name) else backends.keys.listing(*name.partition("/")[::2])
     row = await table.find(key)
-    events = await table.events(row["origin_key"] or key if row else key)
+    events = await table.events(row.origin_key or key if row else key)
     if row is None and not events:
         return None
     return {
         "listing": key,
-        "origin": row["origin_key"] if row else None,
-        "authority": (row or events[0])["authority"],
-        "record_no": row["record_no"] if row else None,
+        "origin": row.origin_key if row else None,
+        "authority": (row or events[0]).authority,
+        "record_no": row.record_no if row else None,
         "events": _told(backends, events),
         "now": _now(row) if row else None,
         "follows_from_it": await _derived(backends, key),
@@ -58,21 +59,21 @@ async def _history(backends: Stores, name: str) -> dict[str, Any] | None:
     }
 
 
-def _told(backends: Stores, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _told(backends: Stores, events: list[ListingEvent]) -> list[dict[str, Any]]:
     """Each event as it arrived, with what the listing had come to before it and after it."""
     told, known, before = [], dict[str, FeedRecord](), _standing(backends, {})
     for event in events:
-        record = feed_record_from_json(event["record"]) if event["record"] is not None else None
-        if record is not None and event["ordering"] is not None:
-            known[event["ordering"]] = record
+        record = feed_record_from_json(event.record) if event.record is not None else None
+        if record is not None and event.ordering is not None:
+            known[event.ordering] = record
         after = _standing(backends, known)
         line = {
-            "number": event["id"],
-            "at": rfc3339(from_milliseconds(event["recorded_at"])),
-            "operation": event["operation"],
-            "outcome": event["outcome"],
-            "client": event["client"] or ("creditgate" if record is None else "topic"),
-            "hold": event["hold_id"],
+            "number": event.id,
+            "at": rfc3339(from_milliseconds(event.recorded_at)),
+            "operation": event.operation,
+            "outcome": event.outcome,
+            "client": event.client or ("creditgate" if record is None else "topic"),
+            "hold": event.hold_id,
             "acted_on": record.determined_on.isoformat() if record is not None else None,
         }
         said = {name: getattr(record, name, None) for name in _SHOWN}
@@ -93,22 +94,22 @@ def _standing(backends: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
     }
 
 
-def _now(row: dict[str, Any]) -> dict[str, Any]:
-    shown = orjson.loads(row["listing"]) if row["listing"] is not None else {}
+def _now(row: ListingRow) -> dict[str, Any]:
+    shown = orjson.loads(row.listing) if row.listing is not None else {}
     names = ("list", "category", "severity", "document_no", "determined_on", "valid_until", "pattern", "flags")
     return {
-        "state": row["state"],
-        "struck_by": row["struck"],
-        "provisional": row["provisional"],
-        "open_objections": row["objections"],
+        "state": row.state,
+        "struck_by": row.struck,
+        "provisional": row.provisional,
+        "open_objections": row.objections,
     } | {name: shown[name] for name in names if name in shown}
 
 
 async def _derived(backends: Stores, key: str) -> list[dict[str, Any]]:
     query = select(listings).where(listings.c.origin_key == key).order_by(listings.c.key)
     async with backends.engine.connect() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    return [{"listing": row["key"]} | _now(dict(row)) for row in rows]
+        rows = [ListingRow(*row) for row in await connection.execute(query)]
+    return [{"listing": row.key} | _now(row) for row in rows]
 
 
 async def _notices(backends: Stores, key: str) -> list[dict[str, Any]]:

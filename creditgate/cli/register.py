@@ -16,7 +16,7 @@ from rules.calendar import civil_day
 from rules.identity.identifiers import Identifier, InvalidIdentifierError, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.validity import in_force
-from store.db.schema import connect
+from store.db.engine import connect
 from store.ledger.feed_events import record_counts
 from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
 

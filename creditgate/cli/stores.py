@@ -16,8 +16,8 @@ from config.settings import Settings
 from creditgate.cli.terminal import MISUSE, fail
 from rules.identity.subject import SubjectKeys
 from rules.listings.indexer import ListingIndexer
+from store.db.engine import connect
 from store.db.hash_chain import HashChain
-from store.db.schema import connect
 from store.ledger.listings import ListingStore
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from config.parent import end_with_parent
+from config.parent_death import end_with_parent
 
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 5.0

@@ -10,10 +10,10 @@ from config.files import load_departments
 from config.settings import Settings
 from intake.formats.change_sources import change_sources
 from intake.formats.loader import load_formats
-from store.broker.publisher import MESSAGE_BYTES
+from store.broker.kafka_publisher import MAX_MESSAGE_BYTES
 from store.broker.stream_log import StreamLog
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect
 from store.platforms.clients import ClientStore, Grants
 
 
@@ -54,7 +54,7 @@ async def _declare_on_kafka(bootstrap: str, settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        large = {"max.message.bytes": str(MESSAGE_BYTES)}
+        large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         wanted = [
             NewTopic(topic, settings.partitions, settings.replication, topic_configs=large)
             for topic in _topics(settings)

@@ -23,15 +23,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Asks CreditGate about a seller before the seller joins a platform. JDK 17 and nothing else.
+ * Asks CreditGate about a seller before the seller joins a platform. Needs JDK 17 and no library.
  *
- * <p>{@code CREDITGATE_KEY=... java CreditGateExample https://gateway.example 92320803MA1TE5T18U} exits with 0 where
- * the seller may join, 3 where not, 4 where a person must look, and 1 where there was no decision.
+ * <p>{@code CREDITGATE_KEY=... java CreditGateExample https://gateway.example 92320803MA1TE5T18U} exits with 0 if the
+ * seller may join, 3 if not, 4 if a person must examine the case, and 1 if there was no decision.
  */
 public final class CreditGateExample {
     private CreditGateExample() {}
 
-    /** What a check means when the gateway cannot decide. There is no default: every caller says it for every call. */
+    /** What a check means when the gateway cannot decide. There is no default: each call states it. */
     public enum OnFailure { RAISE, REVIEW, ALLOW, INTERCEPT, LOCK }
 
     /** What happens to the transaction, from the most lenient to the strictest. */
@@ -46,7 +46,7 @@ public final class CreditGateExample {
             return this == LOCK || this == INTERCEPT;
         }
 
-        /** An outcome that is newer than this program must not become "may proceed". */
+        /** An outcome that this program does not know must not become "may proceed". */
         static Outcome of(String word) throws GateException {
             for (Outcome outcome : values()) {
                 if (outcome.name().toLowerCase(Locale.ROOT).equals(word)) {
@@ -57,10 +57,10 @@ public final class CreditGateExample {
         }
     }
 
-    /** A measure to carry out, and the document and article it rests on. */
+    /** A measure to carry out, with the document and article that prescribe it. */
     public record Measure(String code, String text, String basis) {}
 
-    /** A decision. Without {@code decisionId} it is the caller's own, and {@code cause} says why. */
+    /** A decision. Without {@code decisionId} it comes from OnFailure, and {@code cause} says why. */
     public record Decision(
             String decisionId, Outcome outcome, List<Measure> measures, boolean indeterminate, String cause) {
 
@@ -85,7 +85,7 @@ public final class CreditGateExample {
         }
     }
 
-    /** No decision, and why. A refusal (4xx) is the caller's to mend, and never a matter of OnFailure. */
+    /** No decision, and why. The caller must correct a refused request (4xx); OnFailure never applies to it. */
     public static final class GateException extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -94,7 +94,7 @@ public final class CreditGateExample {
         }
     }
 
-    /** The gateway could not be asked, or could not decide: what OnFailure is for. */
+    /** The gateway could not be reached or could not decide: OnFailure applies. */
     private static final class Unavailable extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -103,7 +103,7 @@ public final class CreditGateExample {
         }
     }
 
-    /** One gateway and a key for it. Threads may share one. */
+    /** A client of one gateway, with its key. Thread-safe. */
     public static final class CreditGate {
         private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(1);
         private static final Duration TIME_OF_A_CALL = Duration.ofSeconds(4);
@@ -117,17 +117,17 @@ public final class CreditGateExample {
         private final URI checks;
         private final String authorization;
 
-        /** The key is sent with every request and shown nowhere. */
+        /** The key is sent with every request and never shown. */
         public CreditGate(String baseUrl, String key) {
             checks = URI.create(baseUrl.replaceAll("/+$", "") + "/v1/checks");
-            // Said here without the key: the library would quote it.
+            // Checked here because the library would put the key into its exception.
             if (!key.matches("[!-~]+")) {
                 throw new IllegalArgumentException("the key must be printable ASCII without spaces");
             }
             authorization = "Bearer " + key;
         }
 
-        /** Asks about one subject; {@code onFailure} holds where the gateway cannot say. */
+        /** Checks one subject; {@code onFailure} applies when the gateway cannot decide. */
         public Decision check(String scene, String transactionId, String role, String id, OnFailure onFailure)
                 throws GateException, InterruptedException {
             Map<String, Object> question = new LinkedHashMap<>();
@@ -146,7 +146,7 @@ public final class CreditGateExample {
             }
         }
 
-        /** Asks again only after a 5xx, and only while there is time; a timeout has already cost all of it. */
+        /** Retries only after a 5xx and within the deadline; after a timeout no time is left. */
         private String ask(String question) throws GateException, Unavailable, InterruptedException {
             long ends = System.nanoTime() + TIME_OF_A_CALL.toNanos();
             for (int attempt = 0; ; attempt++) {
@@ -166,7 +166,7 @@ public final class CreditGateExample {
             }
         }
 
-        /** The time is for the whole answer; HttpRequest.timeout would end with its headers. */
+        /** The deadline covers the whole response; HttpRequest.timeout covers only its headers. */
         private HttpResponse<String> send(String question, long nanoseconds) throws Unavailable, InterruptedException {
             HttpRequest request = HttpRequest.newBuilder(checks)
                     .header("Authorization", authorization)
@@ -186,7 +186,7 @@ public final class CreditGateExample {
             }
         }
 
-        /** As long as the gateway asks for, and a little more by chance, lest all callers come back at once. */
+        /** At least Retry-After, plus a random part so that callers do not all retry at the same moment. */
         private static Duration pause(HttpResponse<?> answer, int attempt) {
             int longest = FIRST_PAUSE_MILLIS << attempt;
             Duration own = Duration.ofMillis(ThreadLocalRandom.current().nextInt(longest / 2, longest + 1));
@@ -264,7 +264,7 @@ public final class CreditGateExample {
 
         private Object value(int depth) throws GateException {
             space();
-            // Deeper than anybody means, the stack would overflow.
+            // A document nested deeper would overflow the stack.
             if (depth > DEEPEST || at >= text.length()) {
                 throw fault();
             }
@@ -308,7 +308,7 @@ public final class CreditGateExample {
             return items;
         }
 
-        /** Nothing is skipped inside: spaces belong to the string. */
+        /** Spaces inside a string belong to it and are not skipped. */
         private String string() throws GateException {
             next('"');
             StringBuilder out = new StringBuilder(next(PLAIN));
@@ -385,7 +385,7 @@ public final class CreditGateExample {
         System.exit(onboard(arguments[0], key, arguments[1]));
     }
 
-    /** A gateway that is away must not stop the counter, nor let anybody in unseen: a person looks. */
+    /** An unreachable gateway neither blocks the seller nor admits it unexamined: a person reviews. */
     private static int onboard(String baseUrl, String key, String id) throws InterruptedException {
         String transaction = "S-" + System.currentTimeMillis();
         try {
@@ -400,7 +400,7 @@ public final class CreditGateExample {
     }
 
     private static void print(Decision decision) {
-        // Chinese texts, whatever the locale of the terminal is said to be.
+        // Chinese text is printed as UTF-8 whatever the locale of the terminal.
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         out.println("outcome   " + decision.outcome().name().toLowerCase(Locale.ROOT));
         out.println("decision  " + (decision.decisionId() == null ? "none" : decision.decisionId()));

@@ -107,7 +107,9 @@ class DecisionService:
         targets = dict.fromkeys(target for lookup in lookups for target in lookup.targets.values())
         fresh = any(lookup.check.max_staleness_ms is not None for lookup in lookups)
         try:
-            found = await self.reader.look_up(list(keys), list(targets), fresh=fresh, bypass_cache=bypass_cache)
+            found = await self.reader.look_up(
+                list(keys), list(targets), bypass_replica=fresh, bypass_cache=bypass_cache
+            )
         except RegisterUnavailableError as error:
             return RegisterRead(None, (Unknown(error.code),))
         return RegisterRead(found)

@@ -58,7 +58,7 @@ class FastAllow:
     def _state_without_listings(self, lookup: LookupKeys, policy: Policy) -> RegisterState | None:
         """The register's state where it certainly has no listing of a party and no lock of a target; else None."""
         check, replica = lookup.check, self.replica
-        state = replica.known()
+        state = replica.current_state()
         if state is None or check.ticket or check.max_staleness_ms is not None:
             return None
         if self.freshness.unknowns(policy.pack.scenes[check.scene], state, None):
@@ -67,7 +67,7 @@ class FastAllow:
             if not isinstance(party.number, Identifier):
                 return None
         for number, name in lookup.party_keys:
-            if (number and replica.may_hold(number)) or (name and replica.may_hold(name)):
+            if (number and replica.may_have_listing(number)) or (name and replica.may_have_listing(name)):
                 return None
         for target in lookup.targets.values():
             if replica.may_be_locked(target):

@@ -80,7 +80,7 @@ class DecisionTime:
 
 def allow_body(decision_id: str, check: Check, state: RegisterState, time: DecisionTime, policy: Policy) -> bytes:
     """The answer, with the members of ``response.decision_body`` in their order. The state must have an age."""
-    assert state.age is not None
+    assert state.age_ms is not None
     return _ANSWER % (
         decision_id.encode(),
         orjson.dumps(check.scene),
@@ -88,8 +88,8 @@ def allow_body(decision_id: str, check: Check, state: RegisterState, time: Decis
         b",".join([_subject(party) for party in check.parties]),
         state.epoch.encode(),
         state.sequence,
-        state.age,
-        state.heard,
+        state.age_ms,
+        state.heard_ms,
         time.rfc3339.encode(),
         policy.reference_json,
     )

@@ -61,8 +61,8 @@ class DecisionRecorder:
             return entry
 
         terms = self._terms(client, lookup, context, policy)
-        for lock in await self.locks.decide_and_hold(entry_with, plan.wanted, terms):
-            self.replica.note_lock(lock.target_key)
+        for lock in await self.locks.acquire_with_decision(entry_with, plan.wanted, terms):
+            self.replica.add_lock(lock.target_key)
             if lock.decision_id == context.decision_id:
                 LOCKS_HELD.labels(lock.scene, lock.scope).inc()
         return body

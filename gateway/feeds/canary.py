@@ -110,7 +110,7 @@ class Canary:
 
     async def _step(self, step: str, operation: str, listed: bool) -> float:
         claim = self._claim(operation)
-        change = self.replica.change_of(claim[0].judged.key)
+        change = self.replica.next_change(claim[0].judged.key)
         accepted = await self.door.let_in(AUTHORITY, AUTHORITY, claim)
         let_in = monotonic()
         if accepted.receipt is None:

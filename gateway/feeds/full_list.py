@@ -51,7 +51,7 @@ class FullListDelivery:
         department = self.desk.departments.find(reading.authority)
         assert department is not None
         cause = exceeded_snapshot_bound(len(standing), len(absent), len(listed), department.bounds)
-        hold = await self.quarantine.hold(reading.authority, cause, reading.now) if cause else None
+        hold = await self.quarantine.open(reading.authority, cause, reading.now) if cause else None
         if cause:
             SNAPSHOTS_HELD.labels(reading.authority, cause.value).inc()
             _log.error("feed_held", authority=reading.authority, cause=cause.value)
@@ -70,7 +70,7 @@ class FullListDelivery:
         async with aclosing(reading.chunks()) as chunks:
             async for chunk in chunks:
                 keys = [item.judged.key for item in chunk if isinstance(item.judged, FeedEvent)]
-                known = await self.book.standing(keys)
+                known = await self.book.recorded(keys)
                 news: list[Judged] = []
                 for item in chunk:
                     assert isinstance(item.judged, FeedEvent)
@@ -89,7 +89,7 @@ class FullListDelivery:
     ) -> int:
         for numbers in _chunks(absent):
             keys = {number: self.desk.keys.listing(reading.authority, number) for number in numbers}
-            known = await self.book.standing(keys.values())
+            known = await self.book.recorded(keys.values())
             judged = []
             for index, number in enumerate(numbers):
                 record = removal_of(

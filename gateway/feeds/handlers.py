@@ -16,7 +16,7 @@ from gateway.web.request_body import read_body
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.records.feed_record import feed_record_schema
-from store.ledger.feed_events import Ledger
+from store.ledger.receipts import ReceiptStore
 from store.platforms.clients import Client
 
 _SCHEMA = orjson.dumps(feed_record_schema(), option=orjson.OPT_INDENT_2)
@@ -28,7 +28,7 @@ class FeedHandlers:
 
     access: Authenticator
     desk: RecordValidator
-    ledger: Ledger
+    receipts: ReceiptStore
     door: FeedPublisher
     clock: Callable[[], datetime]
 
@@ -55,11 +55,11 @@ class FeedHandlers:
     async def get_receipt(self, request: web.Request) -> web.Response:
         """What became of a delivery, record by record."""
         client = await self.access.client_of(request)
-        found = await self.ledger.receipt(request.match_info["receipt"])
-        if found is None or found["authority"] not in client.grants.feeds:
+        found = await self.receipts.find(request.match_info["receipt"])
+        if found is None or found.authority not in client.grants.feeds:
             raise ProblemError("receipt_unknown")
-        created = rfc3339(from_milliseconds(found["created_at"]))
-        document = _receipt(found["id"], found["authority"], created, found["results"])
+        created = rfc3339(from_milliseconds(found.created_at))
+        document = _receipt(found.id, found.authority, created, found.results)
         return web.Response(body=orjson.dumps(document), headers=_JSON)
 
     async def get_schema(self, request: web.Request) -> web.Response:

@@ -62,12 +62,12 @@ class FeedOperationHandlers:
         rows = await self.table.notices_to(authority, int(after), _MOST_NOTICES)
         notices = [
             {
-                "number": row["id"],
-                "at": rfc3339(from_milliseconds(row["created_at"])),
-                "kind": row["kind"],
-                "listing": row["listing_key"],
-                "record_no": row["record_no"],
-                "cause": row["cause_key"],
+                "number": row.id,
+                "at": rfc3339(from_milliseconds(row.created_at)),
+                "kind": row.kind,
+                "listing": row.listing_key,
+                "record_no": row.record_no,
+                "cause": row.cause_key,
             }
             for row in rows
         ]
@@ -90,7 +90,7 @@ class FeedOperationHandlers:
         )
         if hold is None:
             raise ProblemError("feed_not_held")
-        return _answer({"authority": authority, "hold": hold["id"], "cause": hold["cause"], "state": hold["state"]})
+        return _answer({"authority": authority, "hold": hold.id, "cause": hold.cause, "state": hold.state})
 
     def _authority(self, request: web.Request) -> str:
         authority = request.match_info["authority"]

@@ -13,7 +13,7 @@ from rules.admission.feed_event import FeedEvent
 from rules.calendar import to_milliseconds
 from rules.records.feed_record import feed_record_json
 from store.broker.publisher import Message, Publisher
-from store.ledger.feed_events import Ledger
+from store.ledger.receipts import ReceiptStore
 
 
 class Accepted(NamedTuple):
@@ -27,7 +27,7 @@ class Accepted(NamedTuple):
 class FeedPublisher:
     """Lets records in. ``durable_deadline`` is in seconds."""
 
-    ledger: Ledger
+    receipts: ReceiptStore
     publisher: Publisher
     durable_deadline: float
     clock: Callable[[], datetime]
@@ -44,13 +44,13 @@ class FeedPublisher:
         DELIVERED.labels(authority, "queued").inc(len(accepted))
         DELIVERED.labels(authority, "rejected").inc(len(refused))
         if refused:
-            await self.ledger.count_refused(authority, len(refused), now)
+            await self.receipts.count_refused(authority, len(refused), now)
         if not accepted:
             return Accepted(None, results)
         receipt = f"rcp_{uuid4().hex}"
         messages = _messages(receipt, accepted, now)
         await self.publisher.publish(topics.FEEDS, messages, durable_within=self.durable_deadline)
-        await self.ledger.open_receipt(receipt, authority, client, len(judged), refused, now)
+        await self.receipts.open(receipt, authority, client, len(judged), refused, now)
         return Accepted(receipt, results)
 
 

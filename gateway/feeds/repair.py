@@ -47,15 +47,15 @@ class RepairHandler:
         row = await self.table.find(request.match_info["listing"])
         if row is None:
             raise ProblemError("listing_unknown")
-        if not _may_see(client, row["authority"], row["listing"]):
+        if not _may_see(client, row.authority, row.listing):
             raise ProblemError("listing_not_granted")
         case = await repair_case(self.table, self.working_days, row, facts)
         if case is None:
             raise ProblemError("listing_unknown")
         now = self.clock()
         answer = repair_answer(case, regime=self.regime, today=civil_day(now))
-        self.audit.put(_entry(client, operator, purpose, row["key"], answer, to_milliseconds(now)))
-        document = {"listing": row["key"], "state": row["state"]} | answer.as_dict()
+        self.audit.put(_entry(client, operator, purpose, row.key, answer, to_milliseconds(now)))
+        document = {"listing": row.key, "state": row.state} | answer.as_dict()
         return web.Response(
             body=orjson.dumps(document), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
         )

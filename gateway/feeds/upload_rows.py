@@ -9,7 +9,7 @@ from itertools import islice
 from gateway.feeds.delivery import Judged
 from gateway.feeds.upload import UploadedFile
 from intake.formats.model import Format
-from intake.rows.pipeline import Prepared, prepare
+from intake.rows.pipeline import PreparedRecord, prepare
 from rules.admission.snapshot import require_snapshot_record
 from rules.admission.validator import RecordValidator
 from rules.faults import InvalidRecordError
@@ -41,10 +41,10 @@ class UploadRows:
         while chunk := await asyncio.to_thread(self._next, rows):
             yield chunk
 
-    def _next(self, rows: Iterator[Prepared]) -> list[Judged]:
+    def _next(self, rows: Iterator[PreparedRecord]) -> list[Judged]:
         return [self._judge(index, row) for index, row in enumerate(islice(rows, CHUNK))]
 
-    def _judge(self, index: int, row: Prepared) -> Judged:
+    def _judge(self, index: int, row: PreparedRecord) -> Judged:
         self.dropped |= dict.fromkeys(row.dropped)
         for note in row.notes:
             self.notes[note] = self.notes.get(note, 0) + 1
@@ -57,7 +57,5 @@ class UploadRows:
             if self.colour is not None:
                 require_snapshot_record(claim.record, self.colour)
         except InvalidRecordError as fault:
-            path = self.format.column_at(fault.path) or fault.path
-            told = InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
-            return Judged(index, row.line, number, told)
+            return Judged(index, row.line, number, self.format.in_file_terms(fault))
         return Judged(index, row.line, number, claim)

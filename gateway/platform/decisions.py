@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
 from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
-from store.ledger.decisions import DecisionStore
+from store.ledger.decisions import DecisionRow, DecisionStore
 from store.platforms.clients import Client
-from store.platforms.feedback import FeedbackExistsError, FeedbackStore, Report
+from store.platforms.feedback import AwaitedDecision, FeedbackExistsError, FeedbackRow, FeedbackStore, Report
 
 _LOOKS = 4
 _PAUSE = 0.15
@@ -54,16 +54,16 @@ class DecisionHandlers:
         """One decision in full, to the client that asked it."""
         client = await self.access.client_of(request)
         row, detail = await self._own(request, client)
-        given = await self.feedback.of(row["id"])
-        due = row["feedback_due"]
+        given = await self.feedback.of(row.id)
+        due = row.feedback_due
         return answer_json(
             {
                 "decision": detail["answer"],
-                "client": row["client"],
-                "operator": row["operator"],
-                "purpose": row["purpose"],
+                "client": row.client,
+                "operator": row.operator,
+                "purpose": row.purpose,
                 "account_id": detail["account_id"],
-                "decided_at": rfc3339(from_milliseconds(row["decided_at"])),
+                "decided_at": rfc3339(from_milliseconds(row.decided_at)),
                 "feedback": [_feedback(item) for item in given],
                 "feedback_overdue": due is not None and not given and due < to_milliseconds(self.clock()),
             }
@@ -77,7 +77,7 @@ class DecisionHandlers:
         limit, place = page_size(request.query), place_in(request.query, int, str)
         owner = None if client.grants.inspect else client.id
         rows = await self.feedback.waiting(owner, to_milliseconds(self.clock()), place, limit)
-        following = cursor_to(rows, limit, rows[-1]["feedback_due"], rows[-1]["id"]) if rows else None
+        following = cursor_to(rows, limit, rows[-1].feedback_due, rows[-1].id) if rows else None
         return answer_json({"decisions": [_overdue(row) for row in rows], "next": following})
 
     async def post_feedback(self, request: web.Request) -> web.Response:
@@ -95,38 +95,38 @@ class DecisionHandlers:
         names = ("carried_out", "measures", "reason", "approved_by", "document_no", "corrects")
         report = Report(client.id, operator, **{name: getattr(asked, name) for name in names})
         try:
-            given = await self.feedback.give(row["id"], report, to_milliseconds(self.clock()))
+            given = await self.feedback.give(row.id, report, to_milliseconds(self.clock()))
         except FeedbackExistsError as error:
-            raise ProblemError("feedback_given", f"standing: {error.standing or 'none'}") from None
+            raise ProblemError("feedback_given", f"standing: {error.last_id or 'none'}") from None
         return answer_json(_feedback(given), status=201)
 
-    async def _own(self, request: web.Request, client: Client) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    async def _own(self, request: web.Request, client: Client) -> tuple[DecisionRow, dict[str, Any]]:
         """The decision and its detail. One just made may still be on its way to the ledger."""
         for look in range(_LOOKS):
             row = await self.decisions.find(request.match_info["decision"])
             if row is not None or not _ID.fullmatch(request.match_info["decision"]):
                 break
             await asyncio.sleep(_PAUSE * (look < _LOOKS - 1))
-        detail = orjson.loads(row["detail"]) if row is not None else {}
-        if row is None or row["client"] != client.id or "answer" not in detail:
+        detail = orjson.loads(row.detail) if row is not None else {}
+        if row is None or row.client != client.id or "answer" not in detail:
             raise ProblemError("decision_unknown")
         return row, detail
 
 
-def _feedback(row: Mapping[str, Any]) -> dict[str, Any]:
+def _feedback(row: FeedbackRow) -> dict[str, Any]:
     names = ("id", "operator", "carried_out", "reason", "approved_by", "document_no", "corrects")
-    measures: Sequence[str] = orjson.loads(row["measures"])
-    given_at = rfc3339(from_milliseconds(row["given_at"]))
-    return {name: row[name] for name in names} | {"measures": measures, "given_at": given_at}
+    measures: Sequence[str] = orjson.loads(row.measures)
+    given_at = rfc3339(from_milliseconds(row.given_at))
+    return {name: getattr(row, name) for name in names} | {"measures": measures, "given_at": given_at}
 
 
-def _overdue(row: Mapping[str, Any]) -> dict[str, Any]:
+def _overdue(row: AwaitedDecision) -> dict[str, Any]:
     return {
-        "decision_id": row["id"],
-        "client": row["client"],
-        "scene": row["scene"],
-        "transaction_id": row["transaction_id"],
-        "outcome": row["outcome"],
-        "decided_at": rfc3339(from_milliseconds(row["decided_at"])),
-        "feedback_due": rfc3339(from_milliseconds(row["feedback_due"])),
+        "decision_id": row.id,
+        "client": row.client,
+        "scene": row.scene,
+        "transaction_id": row.transaction_id,
+        "outcome": row.outcome,
+        "decided_at": rfc3339(from_milliseconds(row.decided_at)),
+        "feedback_due": rfc3339(from_milliseconds(row.feedback_due)),
     }

@@ -108,7 +108,7 @@ class LockHandlers:
     def _answer(self, lock: Lock) -> web.Response:
         names = ("state", "client", "operator", "reason", "document_no")
         history = [
-            {"at": rfc3339(from_milliseconds(change["changed_at"]))} | {name: change[name] for name in names}
+            {"at": rfc3339(from_milliseconds(change.changed_at))} | {name: getattr(change, name) for name in names}
             for change in lock.changes
         ]
         answer = answer_json(self._document(lock) | {"history": history})

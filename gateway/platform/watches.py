@@ -79,8 +79,8 @@ class WatchHandlers:
         self.admission.take_tokens(client)
         limit, place = page_size(request.query), place_in(request.query, str)
         rows = await self.book.page(client.id, place[0] if place else "", limit)
-        watches = [{"reference": r["reference"], "since": rfc3339(from_milliseconds(r["created_at"]))} for r in rows]
-        following = cursor_to(rows, limit, rows[-1]["reference"]) if rows else None
+        watches = [{"reference": row.reference, "since": rfc3339(from_milliseconds(row.created_at))} for row in rows]
+        following = cursor_to(rows, limit, rows[-1].reference) if rows else None
         return answer_json({"watches": watches, "total": await self.book.count(client.id), "next": following})
 
     def _wanted(self, asked: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:

@@ -17,7 +17,7 @@ from gateway.web.responses import answer_json, cursor_to, page_size, place_in
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from store.platforms.ssrf_guard import refusal
-from store.platforms.webhooks import Webhook, WebhookStore
+from store.platforms.webhooks import Webhook, WebhookDelivery, WebhookStore
 
 _STATES = ("pending", "delivered", "parked")
 
@@ -74,7 +74,7 @@ class WebhookHandlers:
             raise ProblemError("request_invalid", f"state: one of {', '.join(_STATES)}", path="state")
         limit, place = page_size(request.query), place_in(request.query, int)
         rows = await self.book.page(client.id, state, place[0] if place else 0, limit)
-        following = cursor_to(rows, limit, rows[-1]["event_id"]) if rows else None
+        following = cursor_to(rows, limit, rows[-1].event_id) if rows else None
         return answer_json({"deliveries": [_delivery(row) for row in rows], "next": following})
 
     async def replay(self, request: web.Request) -> web.Response:
@@ -109,13 +109,13 @@ def _document(webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def _delivery(row: Any) -> dict[str, Any]:  # noqa: ANN401
+def _delivery(row: WebhookDelivery) -> dict[str, Any]:
     return {
-        "event": row["event_id"],
-        "type": row["type"],
-        "created_at": rfc3339(from_milliseconds(row["created_at"])),
-        "state": row["state"],
-        "attempts": row["attempts"],
-        "next_at": rfc3339(from_milliseconds(row["next_at"])) if row["state"] == "pending" else None,
-        "last_answer": row["last_answer"],
+        "event": row.event_id,
+        "type": row.type,
+        "created_at": rfc3339(from_milliseconds(row.created_at)),
+        "state": row.state,
+        "attempts": row.attempts,
+        "next_at": rfc3339(from_milliseconds(row.next_at)) if row.state == "pending" else None,
+        "last_answer": row.last_answer,
     }

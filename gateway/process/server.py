@@ -82,7 +82,7 @@ async def _serve(settings: Settings, door: Listener) -> None:
     # Whoever knocks meanwhile waits at the door; without a register it is opened too, and says so.
     with suppress(TimeoutError):
         async with asyncio.timeout(_TO_LOAD):
-            await app[REPLICA].has_tried()
+            await app[REPLICA].wait_for_load_attempt()
     # What was made so far stays: a collection that walks over it all would hold up those who ask meanwhile.
     gc.collect()
     gc.freeze()

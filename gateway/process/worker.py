@@ -14,7 +14,7 @@ import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
 from config.files import ConfigError
-from config.parent import end_with_parent
+from config.parent_death import end_with_parent
 from config.settings import Settings
 from gateway.process.listener import Listener, says_serving, tell_closing
 from gateway.process.server import run_gateway

@@ -1,4 +1,4 @@
-"""Comma- or tab-separated text (RFC 4180): records one by one, each with the line on which it starts."""
+"""Comma- or tab-separated text (RFC 4180), record by record."""
 
 import csv
 from collections.abc import Iterator
@@ -9,51 +9,51 @@ from intake.files.cells import unwrap
 from intake.files.text import text_lines
 from rules.faults import InvalidRecordError
 
-Numbered = tuple[int, list[str] | InvalidRecordError]
-"""A line number from 1, and the record that starts there."""
+NumberedRecord = tuple[int, list[str] | InvalidRecordError]
+"""The line, from 1, on which a record starts, with its cells or its fault."""
 
 
-def delimited_records(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[Numbered]:
-    """The records of the file; a malformed line is one fault, and reading goes on with the line after it."""
-    lines = _Lines(text_lines(file, encoding))
+def delimited_records(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[NumberedRecord]:
+    """The records of the file. A malformed line is one fault; reading continues with the line after it."""
+    lines = _RewindableLines(text_lines(file, encoding))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        lines.begin()
+        lines.start_record()
         start = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            lines.retreat()
+            lines.rewind()
             yield start, row_fault("row_malformed")
         else:
             yield start, [unwrap(cell) for cell in cells]
 
 
-class _Lines:
-    """Lines that can be taken back: an open quotation mark swallows rows that are sound by themselves."""
+class _RewindableLines:
+    """Lines that can be read again: after an open quotation mark the parser takes valid rows for part of a cell."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.number = 0
         self._lines = lines
-        self._taken: list[str] = []
+        self._record_lines: list[str] = []
         self._returned: list[str] = []
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_RewindableLines":
         return self
 
     def __next__(self) -> str:
         line = self._returned.pop() if self._returned else next(self._lines)
         self.number += 1
-        self._taken.append(line)
+        self._record_lines.append(line)
         return line
 
-    def begin(self) -> None:
-        """A record starts with the next line."""
-        self._taken = []
+    def start_record(self) -> None:
+        """The next line is the first of a record."""
+        self._record_lines = []
 
-    def retreat(self) -> None:
-        """Take back all lines of this record but its first."""
-        self.number -= len(self._taken) - 1
-        self._returned += reversed(self._taken[1:])
+    def rewind(self) -> None:
+        """Return all lines of this record except its first, to be read again."""
+        self.number -= len(self._record_lines) - 1
+        self._returned += reversed(self._record_lines[1:])

@@ -1,25 +1,26 @@
-"""JSON: one object or an array, read whole (64 MiB at most); NDJSON line by line."""
+"""JSON: one object or an array, read as a whole; NDJSON line by line."""
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
 from intake.faults import FileUnreadableError, row_fault
-from intake.files.sheets import MOST_WHOLE
-from intake.files.text import MAX_LINE, encoding_of, text_lines
+from intake.files.cells import JsonValue
+from intake.files.limits import MAX_LINE, MAX_WHOLE_FILE_BYTES
+from intake.files.text import encoding_of, text_lines
 from rules.faults import InvalidRecordError
 
 _BOM = b"\xef\xbb\xbf"
 
 
-def json_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """The records of a JSON array, or the one record, with their positions from 1. Raises ``FileUnreadableError``."""
+def json_values(file: BinaryIO) -> Iterator[tuple[int, JsonValue]]:
+    """The values of a JSON array, or the one value, with positions from 1. Raises ``FileUnreadableError``."""
     file.seek(0, os.SEEK_END)
-    if file.tell() > MOST_WHOLE:
+    if file.tell() > MAX_WHOLE_FILE_BYTES:
         raise FileUnreadableError("file_too_large")
-    text = "".join(text_lines(file, encoding_of(file), MOST_WHOLE))
+    text = "".join(text_lines(file, encoding_of(file), MAX_WHOLE_FILE_BYTES))
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -27,8 +28,8 @@ def json_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
     yield from enumerate(value if isinstance(value, list) else [value], start=1)
 
 
-def ndjson_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """The value of each line that is not empty, or the fault of the line. UTF-8 (RFC 8259)."""
+def ndjson_values(file: BinaryIO) -> Iterator[tuple[int, JsonValue | InvalidRecordError]]:
+    """The value of each line that is not empty, or its fault, with line numbers from 1. UTF-8 (RFC 8259)."""
     file.seek(0)
     number = 0
     while line := file.readline(MAX_LINE):
@@ -42,11 +43,12 @@ def ndjson_values(file: BinaryIO) -> Iterator[tuple[int, Any]]:
             yield number, _value(line)
 
 
-def _value(line: bytes) -> Any:  # noqa: ANN401
+def _value(line: bytes) -> JsonValue | InvalidRecordError:
     try:
-        return orjson.loads(line)
+        value: JsonValue = orjson.loads(line)
     except orjson.JSONDecodeError:
         return InvalidRecordError("json_invalid")
+    return value
 
 
 def _skip_line(file: BinaryIO) -> None:

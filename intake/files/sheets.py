@@ -1,7 +1,7 @@
-"""Workbooks: XLSX row by row, XLS whole (its format has no other way; 65,536 rows and 64 MiB at most).
+"""Workbooks: XLSX row by row; XLS as a whole, because its format allows nothing else.
 
-The first bytes say which of the two it is: departments rename one into the other. Formulas count with
-the value that the spreadsheet last stored. The shared texts of an XLSX are held in memory.
+The first bytes tell the two apart, because departments rename one to the other. A formula has the value that the
+spreadsheet stored last. The shared strings of an XLSX are held in memory.
 """
 
 import os
@@ -17,45 +17,42 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from intake.faults import FileUnreadableError
 from intake.files.cells import Cell
+from intake.files.limits import MAX_UNPACKED_BYTES, MAX_WHOLE_FILE_BYTES, MAX_XLSX_ROWS
 
-MOST_WHOLE = 64 * 1024 * 1024
-"""Bytes of a file that has to be read whole."""
-_MOST_UNPACKED = 1024 * 1024 * 1024
-_LAST_ROW = 1_048_576
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_ZIP_MAGIC, _OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
 class Sheet(NamedTuple):
-    """One visible sheet: its rows with their numbers, from the top each time it is asked; and its calendar."""
+    """One visible sheet. ``rows`` starts from the top at each call and yields row numbers from 1 with their cells."""
 
     rows: Callable[[], Iterator[tuple[int, list[Cell]]]]
     date_1904: bool
 
 
 def sheets_of(file: BinaryIO) -> list[Sheet]:
-    """The visible sheets in their order. Raises ``FileUnreadableError``, also while rows are read."""
+    """The visible sheets in order. Raises ``FileUnreadableError``, also while rows are read."""
     file.seek(0)
     start = file.read(4)
     file.seek(0)
     try:
-        if start == _ZIP:
+        if start == _ZIP_MAGIC:
             return _xlsx(file)
-        if start == _OLE:
+        if start == _OLE_MAGIC:
             return _xls(file)
     except FileUnreadableError:
         raise
     except Exception:
-        # Both libraries raise whatever a damaged file makes them stumble over.
+        # On a damaged file both libraries raise errors of any kind.
         raise FileUnreadableError("workbook_unreadable") from None
     raise FileUnreadableError("workbook_unreadable")
 
 
 def _xlsx(file: BinaryIO) -> list[Sheet]:
     with zipfile.ZipFile(file) as archive:
-        if sum(item.file_size for item in archive.infolist()) > _MOST_UNPACKED:
+        if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED_BYTES:
             raise FileUnreadableError("workbook_too_large")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles and extensions that nobody reads here
+        warnings.simplefilter("ignore")  # about styles and extensions, which are not read
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
     date_1904 = book.epoch == CALENDAR_MAC_1904
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -63,10 +60,10 @@ def _xlsx(file: BinaryIO) -> list[Sheet]:
 
 
 def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 - openpyxl's read-only sheet
-    # What a file says of its own extent is often wrong, and would cut rows off.
+    # The extent that a file states is often too small and would cut rows off.
     sheet.reset_dimensions()
     rows = sheet.iter_rows(values_only=True)
-    for number in range(1, _LAST_ROW + 1):
+    for number in range(1, MAX_XLSX_ROWS + 1):
         try:
             cells = next(rows, None)
         except Exception:
@@ -77,8 +74,8 @@ def _xlsx_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 
 
 
 def _xls(file: BinaryIO) -> list[Sheet]:
-    content = file.read(MOST_WHOLE + 1)
-    if len(content) > MOST_WHOLE:
+    content = file.read(MAX_WHOLE_FILE_BYTES + 1)
+    if len(content) > MAX_WHOLE_FILE_BYTES:
         raise FileUnreadableError("file_too_large")
     with open(os.devnull, "w") as silent:
         book = xlrd.open_workbook(file_contents=content, logfile=silent)

@@ -1,4 +1,4 @@
-"""Formats as files: ``config/formats/*.yaml``, each checked when it is loaded."""
+"""Load the format files, ``config/formats/*.yaml``, and check each of them."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from intake.formats.validate import problems_of
 
 
 def load_formats(folder: Path) -> dict[str, Format]:
-    """The formats in that folder by name, and ``feed-record``. Raises ``ConfigError`` with file and place."""
+    """The formats of that folder by name, and ``feed-record``. Raises ``ConfigError`` with file and place."""
     formats = {FEED_RECORD: Format(FEED_RECORD, "报送记录 v1", "Feed record v1")}
     for path in sorted(folder.glob("*.yaml")):
         found = _load(path)
         if found.name != path.stem:
-            raise ConfigError(f"{path}: the name must be that of the file - at `$.name`")
+            raise ConfigError(f"{path}: must be the name of the file without .yaml - at `$.name`")
         formats[found.name] = found
     return formats
 
@@ -28,7 +28,7 @@ def _load(path: Path) -> Format:
     except msgspec.MsgspecError as error:
         raise ConfigError(f"{path}: {error}") from None
     if found.is_feed_record:
-        raise ConfigError(f"{path}: a format file says where each field comes from - at `$.record`")
+        raise ConfigError(f"{path}: a format file must say where each field comes from - at `$.record`")
     for problem in problems_of(found):
         raise ConfigError(f"{path}: {problem}")
     return found

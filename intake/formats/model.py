@@ -1,4 +1,4 @@
-"""Formats: how a department's own columns are read, as data in ``config/formats/*.yaml``."""
+"""``Format``: how a department's own columns are read; one file of ``config/formats``."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,23 @@ from typing import Literal
 from msgspec import Struct
 
 from intake.files.cells import fold_header
-from intake.formats.rules import RecordRules, RemovalRules, places_of
+from intake.formats.rules import RecordRules, RemovalRules, rules_with_places
+from rules.faults import InvalidRecordError
 from rules.records.feed_record import AuthorityCode, FeedRecord, NaturalPerson, Organisation, ValidityBasis
 
-_WITHIN = re.compile(r"\[\d+\]|\.natural_person|\.organisation")
-_ENDS = {"$.valid_until": "$.ends", "$.removed_on": "$.ends"}
+_NOT_IN_RECORD_PATH = re.compile(r"\[\d+\]|\.natural_person|\.organisation")
+"""Parts of a rule's place that the path of the same field in a record does not have."""
+_END_PLACES = {"$.valid_until": "$.ends", "$.removed_on": "$.ends"}
 FEED_RECORD = "feed-record"
-"""The format of files that hold feed records v1 already."""
+"""Name of the format of files that contain feed records v1."""
 
 
 class Format(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """How one department's file or stream is read.
 
-    ``authority`` is who usually sends it. ``aliases`` gives other spellings of a column; ``ignored`` lists
-    columns that are known and of no use; ``empty`` lists what is written for nothing.
+    ``authority`` is the usual sender. ``mode`` is ``snapshot`` for full lists. ``end_kind`` says whether the format's
+    end is the last day of validity or the day of removal. ``aliases`` gives other spellings of a column, ``ignored``
+    the known columns that no rule reads, ``empty`` the texts that mean an empty cell.
     """
 
     name: str
@@ -39,43 +42,48 @@ class Format(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @property
     def is_feed_record(self) -> bool:
-        """Whether rows are feed records v1 already."""
+        """Whether the rows are feed records v1."""
         return self.record is None
 
     @cached_property
-    def used(self) -> frozenset[str]:
-        """Columns that some rule reads, by the name that the rules use."""
-        return frozenset(column for _, rule in places_of(self) for column in rule.columns if column[0] != "@")
+    def used_columns(self) -> frozenset[str]:
+        """Columns that a rule reads, by the name that the rules use."""
+        return frozenset(column for _, rule in rules_with_places(self) for column in rule.columns if column[0] != "@")
 
     @cached_property
-    def canonical(self) -> dict[str, str]:
-        """From a folded header to the name that the rules use."""
-        names = {fold_header(name): name for name in (*self.used, *self.ignored)}
+    def column_names(self) -> dict[str, str]:
+        """Folded spelling of a column to the name that the rules use."""
+        names = {fold_header(name): name for name in (*self.used_columns, *self.ignored)}
         return names | {fold_header(other): name for name, others in self.aliases.items() for other in others}
 
     @cached_property
-    def known(self) -> frozenset[str]:
-        """Folded names of all columns, by which a header is found."""
-        return _FEED_COLUMNS if self.is_feed_record else frozenset(self.canonical)
+    def known_columns(self) -> frozenset[str]:
+        """Folded spellings of all columns, by which the header is found."""
+        return _FEED_COLUMNS if self.is_feed_record else frozenset(self.column_names)
 
     @cached_property
-    def blanks(self) -> frozenset[str]:
-        """Folded texts that stand for nothing."""
+    def empty_texts(self) -> frozenset[str]:
+        """Folded texts that mean an empty cell."""
         return frozenset(map(fold_header, self.empty))
 
     @cached_property
-    def _origins(self) -> dict[str, tuple[str, ...]]:
+    def _columns_by_path(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
-        for place, rule in places_of(self.record):
-            path = _WITHIN.sub("", place)
+        for place, rule in rules_with_places(self.record):
+            path = _NOT_IN_RECORD_PATH.sub("", place)
             columns = (column for column in rule.columns if column[0] != "@")
             found[path] = tuple(dict.fromkeys((*found.get(path, ()), *columns)))
         return found
 
     def column_at(self, path: str) -> str | None:
-        """The columns from which a place in a record (``$.subject.id``) is made; None when it is of none."""
-        place = _WITHIN.sub("", path)
-        return "/".join(self._origins.get(_ENDS.get(place, place), ())) or None
+        """The columns from which the field at a path (``$.subject.id``) is read, joined by "/"; None without any."""
+        place = _NOT_IN_RECORD_PATH.sub("", path)
+        return "/".join(self._columns_by_path.get(_END_PLACES.get(place, place), ())) or None
+
+    def in_file_terms(self, fault: InvalidRecordError) -> InvalidRecordError:
+        """The fault of a record with the file's own column as its path, where the field was read from one."""
+        path = self.column_at(fault.path) or fault.path
+        return InvalidRecordError(fault.code, path=path, detail=fault.detail, text=fault.text)
 
 
 def _feed_columns() -> Iterator[str]:

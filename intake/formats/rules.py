@@ -1,4 +1,4 @@
-"""The words of a format file: how one field of a record is made from the columns of a row."""
+"""The language of a format file: how each field of a record is read from the columns of a row."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -11,11 +11,11 @@ from rules.vocabulary import ResponsibleRole
 
 Constant = str | bool | int
 AUTHORITY, CHANGED_AT = "@authority", "@ts_ms"
-"""What a rule may read besides columns: who sends; when a row changed, in ms (Debezium's ``source.ts_ms``)."""
+"""Values besides columns that a rule may read: the sender; the time of a change in ms (Debezium's ``source.ts_ms``)."""
 
 
 class Split(Struct, frozen=True, forbid_unknown_fields=True):
-    """Takes one part of a cell: cut at any of the characters ``at``; parts count from 1, from the end below 0."""
+    """Takes one part of a cell that is split at any character of ``at``. ``part`` 1 is the first, -1 the last."""
 
     at: Annotated[str, Meta(min_length=1)]
     part: int
@@ -29,9 +29,9 @@ class Rule(
 ):
     """Where a field comes from: exactly one of ``is``, ``from`` and ``join``.
 
-    ``from`` names a column, or several of which the first that is not empty counts; ``join`` puts the filled
-    ones together. Then, in this order: ``split``, ``codes`` (a code table; ``else`` for what it lacks, which
-    is refused otherwise), ``default`` for an empty cell.
+    ``from`` names a column, or several, of which the first filled one is read; ``join`` concatenates the filled ones.
+    Then, in this order: ``split``; ``codes``, a code table (``else`` is for values that it lacks; without ``else``
+    they are refused); ``default`` for an empty cell.
     """
 
     source: str | tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Rule(
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
+        """The columns that the rule reads."""
         source = (self.source,) if isinstance(self.source, str) else self.source
         return source or self.join
 
 
 class SubjectFields(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who: fields of both kinds of subject, of persons, of organisations."""
+    """The fields of a subject: of both kinds, of persons only, and of organisations only."""
 
     name: Rule | None = None
     id: Rule | None = None
@@ -67,10 +67,10 @@ class SubjectFields(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SubjectRules(SubjectFields, frozen=True, forbid_unknown_fields=True):
-    """The subject. What stands under ``natural_person`` or ``organisation`` goes before what stands beside it.
+    """The subject. Rules under ``natural_person`` or ``organisation`` take precedence over the common ones.
 
-    ``kind`` is a rule, or ``by_number``: the form of the number decides (``rules.identity.identifiers``). A rule whose
-    cell is empty falls back on the number. A masked number decides nothing: it is of ``masked_kind``, if given.
+    ``kind`` is a rule, or ``by_number``: the form of the identifier decides (``rules.identity.identifiers``). If the
+    rule's cell is empty, the identifier decides. A masked identifier cannot; its subject is of ``masked_kind``.
     """
 
     kind: Rule | Literal["by_number"] = "by_number"
@@ -78,22 +78,22 @@ class SubjectRules(SubjectFields, frozen=True, forbid_unknown_fields=True):
     natural_person: SubjectFields = SubjectFields()
     organisation: SubjectFields = SubjectFields()
 
-    def of(self, kind: SubjectKind | None) -> dict[str, Rule]:
-        """The rules by field for one kind of subject; those of both kinds for None."""
-        special = {None: None, SubjectKind.PERSON: self.natural_person, SubjectKind.ORGANISATION: self.organisation}
-        return _rules(self) | (_rules(found) if (found := special[kind]) else {})
+    def rules_for(self, kind: SubjectKind | None) -> dict[str, Rule]:
+        """The rules by field for one kind of subject; for None only the common ones."""
+        own = {None: None, SubjectKind.PERSON: self.natural_person, SubjectKind.ORGANISATION: self.organisation}
+        return _rules(self) | (_rules(found) if (found := own[kind]) else {})
 
-    def kinds(self) -> tuple[SubjectKind | None, ...]:
-        """The kinds of subject that can occur; None is among them where the number has to decide."""
+    def possible_kinds(self) -> tuple[SubjectKind | None, ...]:
+        """The kinds of subject that may occur; None stands for a kind that the identifier decides."""
         if isinstance(self.kind, str):
             return (None, *SubjectKind)
         return (SubjectKind(str(self.kind.constant)),) if self.kind.constant is not None else tuple(SubjectKind)
 
 
 class PersonRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """A person who answers for a listed organisation (办法二 Art. 26); left out where the name is empty.
+    """A person responsible for a listed organisation (办法二 Art. 26); left out where the name is empty.
 
-    ``split`` holds the characters between several people in one cell; names and numbers are paired in order.
+    ``split`` holds the characters that separate several people in one cell; names and identifiers are paired in order.
     """
 
     role: ResponsibleRole
@@ -103,14 +103,14 @@ class PersonRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BasisRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """What permits a longer end than the legal one."""
+    """The document that permits a later end than the legal one."""
 
     kind: Rule
     text: Rule
 
 
 class RecordRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """The fields of a ``list`` record. ``ends`` becomes ``valid_until`` or ``removed_on`` by ``end_kind``."""
+    """The fields of a ``list`` record. ``ends`` is read as ``valid_until`` or ``removed_on``, as ``end_kind`` says."""
 
     record_no: Rule
     list: Rule
@@ -133,7 +133,7 @@ class RecordRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RemovalRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``remove`` record: of each row whose ``determined_on`` is filled, or of each deleted row of an envelope."""
+    """A ``remove`` record: for each row with a filled ``determined_on``, or for each deletion in an envelope."""
 
     determined_on: Rule
     document_no: Rule
@@ -145,13 +145,13 @@ def _rules(fields: SubjectFields) -> dict[str, Rule]:
     return {name: rule for name, rule in found if rule is not None}
 
 
-def places_of(value: Any, place: str = "$") -> Iterator[tuple[str, Rule]]:  # noqa: ANN401 - walks any of the structs
-    """Every rule of a format with its place."""
+def rules_with_places(value: Any, place: str = "$") -> Iterator[tuple[str, Rule]]:  # noqa: ANN401 - any struct of this module
+    """Every rule in a format, or in a part of one, with its place (``$.record.subject.id``)."""
     if isinstance(value, Rule):
         yield place, value
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
-            yield from places_of(item, f"{place}[{index}]")
+            yield from rules_with_places(item, f"{place}[{index}]")
     elif isinstance(value, Struct):
         for name in value.__struct_fields__:
-            yield from places_of(getattr(value, name), f"{place}.{name}")
+            yield from rules_with_places(getattr(value, name), f"{place}.{name}")

@@ -1,87 +1,87 @@
-"""The whole pipe: from a file to prepared records, row by row, in constant memory."""
+"""From a file to feed records, row by row, in constant memory: the entrance of the package."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from intake.files.cells import fold_header
-from intake.files.tables import FileKind, Row, read_rows
+from intake.files.row import Row
+from intake.files.tables import FileKind, read_rows
 from intake.formats.model import Format
-from intake.rows.debezium import change_of
-from intake.rows.mapping import map_noted
+from intake.rows.debezium import parse_change
+from intake.rows.mapping import map_row
+from intake.rows.record_document import RecordDocument
 from rules.admission.prohibited import refuse_prohibited
 from rules.faults import InvalidRecordError
 
 
-class Prepared(NamedTuple):
-    """One record of a file, or why there is none.
+class PreparedRecord(NamedTuple):
+    """One record of a file, or the fault of its row. ``line`` counts from 1, as in ``Row``.
 
-    ``dropped`` names the file's columns that the format has no use for; ``notes`` holds codes of
-    ``INTAKE_NOTES``.
+    ``dropped`` names the file's columns that the format does not read; ``notes`` holds codes of ``INTAKE_NOTES``.
     """
 
     line: int
-    record: dict[str, Any] | None
+    record: RecordDocument | None
     fault: InvalidRecordError | None = None
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def prepare(file: BinaryIO, kind: FileKind, fmt: Format, authority: str) -> Iterator[Prepared]:
-    """What each row of the file says, in the file's order; a bad row is one fault and harms no other.
+def prepare(file: BinaryIO, kind: FileKind, fmt: Format, authority: str) -> Iterator[PreparedRecord]:
+    """The records of each row, in the file's order. A row that cannot be read is one fault; reading continues.
 
-    Raises ``FileUnreadableError`` when the file as a whole cannot be read (on). ``file`` must be seekable.
+    Raises ``FileUnreadableError``, also in mid-file, when the rest cannot be read. ``file`` must be seekable.
     """
-    columns = _Columns(fmt)
-    for row in read_rows(file, kind, fmt.known):
-        yield from prepare_row(fmt, row, authority, columns.dropped(row))
+    columns = _DroppedColumns(fmt)
+    for row in read_rows(file, kind, fmt.known_columns):
+        yield from prepare_row(fmt, row, authority, columns.of(row))
 
 
-def prepare_row(fmt: Format, row: Row, authority: str, dropped: tuple[str, ...] = ()) -> Iterator[Prepared]:
+def prepare_row(fmt: Format, row: Row, authority: str, dropped: tuple[str, ...] = ()) -> Iterator[PreparedRecord]:
     """The records of one row, or its fault."""
     try:
         _refuse_prohibited(row)
-        records, notes = map_noted(fmt, row, authority)
+        records, notes = map_row(fmt, row, authority)
     except InvalidRecordError as fault:
-        yield Prepared(row.line, None, fault, dropped)
+        yield PreparedRecord(row.line, None, fault, dropped)
     else:
         for record in records:
-            yield Prepared(row.line, record, None, dropped, notes)
+            yield PreparedRecord(row.line, record, None, dropped, notes)
 
 
 def _refuse_prohibited(row: Row) -> None:
-    """Refuse what must not be collected under any column, also under one that would be dropped (办法二 Art. 14)."""
+    """Refuse data that must not be collected (办法二 Art. 14), also in a column that the format does not read."""
     try:
         refuse_prohibited(row.cells)
     except InvalidRecordError as fault:
-        # A column's name can itself say of somebody what must not be kept, so the place is not repeated.
+        # The column's name may itself be such data, so the fault does not repeat its path.
         raise InvalidRecordError(fault.code, detail=fault.detail, text=fault.text) from None
 
 
-class _Columns:
-    """The columns of a file that go no further; they hardly ever change from row to row."""
+class _DroppedColumns:
+    """The columns of a file that its format does not read; computed again only when a row has other columns."""
 
     def __init__(self, fmt: Format) -> None:
         self._fmt = fmt
         self._names: tuple[str, ...] = ()
         self._dropped: tuple[str, ...] = ()
 
-    def dropped(self, row: Row) -> tuple[str, ...]:
+    def of(self, row: Row) -> tuple[str, ...]:
         """The row's columns that the format does not use."""
         if self._fmt.is_feed_record:
             return ()
         names = self._names_of(row)
         if names != self._names:
             self._names = names
-            used = {fold_header(name) for name in self._fmt.used}
-            used |= {fold_header(other) for name in self._fmt.used for other in self._fmt.aliases.get(name, ())}
-            self._dropped = tuple(name for name in names if fold_header(name) not in used)
+            read = {spelling for spelling, name in self._fmt.column_names.items() if name in self._fmt.used_columns}
+            self._dropped = tuple(name for name in names if fold_header(name) not in read)
         return self._dropped
 
     def _names_of(self, row: Row) -> tuple[str, ...]:
         cells = row.cells
         if self._fmt.envelope:
             try:
-                change = change_of(cells)
+                change = parse_change(cells)
             except InvalidRecordError:
                 return ()
             cells = change.row if change else None

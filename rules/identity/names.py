@@ -12,8 +12,8 @@ from itertools import chain
 # rest it leaves in private use, as GB 18030-2000 did.
 _GBK_TRAILS = chain(range(0x50, 0x7F), range(0x80, 0xA1))
 _FROM_GBK = {0xE815 + i: bytes((0xFE, trail)).decode("gb18030") for i, trail in enumerate(_GBK_TRAILS)}
-# GB 18030-2022 maps no character to private use any more.
-_FROM_2000 = {
+# Private-use code points of GB 18030-2000 and the characters that GB 18030-2022 has for them.
+GB18030_2000_TO_2022 = {
     **dict(zip(range(0xE78D, 0xE797), map(chr, (0xFE10, 0xFE12, 0xFE11, *range(0xFE13, 0xFE1A))), strict=True)),
     **{0xE7C7: "\u1e3f", 0xE7C8: "\u01f9"},
     **{0xE816: "\U00020087", 0xE817: "\U00020089", 0xE818: "\U000200cc"},
@@ -21,7 +21,7 @@ _FROM_2000 = {
     **{0xE81E: "\u9fb4", 0xE826: "\u9fb5", 0xE82B: "\u9fb6", 0xE82C: "\u9fb7"},
     **{0xE832: "\u9fb8", 0xE843: "\u9fb9", 0xE854: "\u9fba", 0xE864: "\u9fbb"},
 }
-_PRIVATE_USE = _FROM_GBK | _FROM_2000
+_PRIVATE_USE = _FROM_GBK | GB18030_2000_TO_2022
 
 # The dots that different keyboards give between the parts of a name.
 _DOTS = re.compile(r"\s*[·•・‧⋅∙.]\s*")

@@ -1,9 +1,8 @@
-"""When an append to the stream log is on disk: which answer of the server can be trusted.
+"""When an append to the stream log is on disk: which answers of the server prove it.
 
-WAITAOF is for this, and right with ``appendfsync always``. With ``everysec`` it is not: servers with
-redis/redis#13793 unfixed (seen with strace on Valkey 9.1.2, ten answers of twelve) give it up to a second
-before they sync. The wait is then for what ``everysec`` itself promises: a sync starts at most a second
-after the last one did.
+WAITAOF proves it with ``appendfsync always``. With ``everysec`` it does not: servers without the fix of
+redis/redis#13793 (seen with strace on Valkey 9.1.2, ten answers of twelve) answer up to a second before they
+sync. Then the caller waits for what ``everysec`` itself promises: a sync starts at most a second after the last.
 """
 
 import asyncio
@@ -14,47 +13,48 @@ from redis.exceptions import ResponseError
 
 from store.broker.stream_faults import NotDurableError, is_outage
 
-Ask = Callable[..., Awaitable[Any]]
+Command = Callable[..., Awaitable[Any]]
+"""``StreamClient.command``."""
 
 ALWAYS, EVERY_SECOND = "always", "everysec"
-_SYNC_STARTS_WITHIN = 1.2
-"""A second, and two turns of the server's clock."""
-_POLL = 0.02
+_SYNC_STARTS_WITHIN_S = 1.2
+"""One second, and two ticks of the server's timer."""
+_POLL_INTERVAL_S = 0.02
 
 
-def synced_by(waited: Any, policy: Any) -> str:  # noqa: ANN401
-    """The policy under which the server said that it has synced: answers of WAITAOF and of CONFIG GET.
+def sync_policy_of(waited: Any, policy: Any) -> str:  # noqa: ANN401
+    """The ``appendfsync`` policy under which the server reports a sync, from the answers of WAITAOF and CONFIG GET.
 
-    Raises ``NotDurableError`` when it did not say so.
+    Raises ``NotDurableError`` when it reports none.
     """
     for answer in (waited, policy):
         if isinstance(answer, Exception):
             raise NotDurableError(str(answer)) from answer
     if waited[0] < 1:
         raise NotDurableError("the append-only file was not fsynced in time")
-    return _value(policy)
+    return _config_value(policy)
 
 
-async def outlast_sync(ask: Ask) -> None:
-    """With ``everysec``: return once a sync has ended that began after this call. WAITAOF must have answered."""
-    server = (await ask("INFO", "server"))["run_id"]
-    await asyncio.sleep(_SYNC_STARTS_WITHIN)
+async def wait_for_next_sync(command: Command) -> None:
+    """For ``everysec``: return once a sync has ended that began after this call. WAITAOF must have answered."""
+    server = (await command("INFO", "server"))["run_id"]
+    await asyncio.sleep(_SYNC_STARTS_WITHIN_S)
     while True:
-        state = await ask("INFO", "persistence")
+        state = await command("INFO", "persistence")
         if state["aof_last_write_status"] != "ok":
             raise NotDurableError("the append-only file cannot be written")
         if not state["aof_pending_bio_fsync"]:
             break
-        await asyncio.sleep(_POLL)
-    if (await ask("INFO", "server"))["run_id"] != server:
+        await asyncio.sleep(_POLL_INTERVAL_S)
+    if (await command("INFO", "server"))["run_id"] != server:
         raise NotDurableError("the server restarted before it had synced")
 
 
-async def verify_policy(ask: Ask) -> None:
+async def verify_policy(command: Command) -> None:
     """Raise ``NotDurableError`` unless the server keeps an append-only file, syncs it and can tell."""
     try:
-        await ask("WAITAOF", 1, 0, 1)
-        policy = _value(await ask("CONFIG", "GET", "appendfsync"))
+        await command("WAITAOF", 1, 0, 1)
+        policy = _config_value(await command("CONFIG", "GET", "appendfsync"))
     except ResponseError as error:
         if is_outage(error):
             raise
@@ -63,7 +63,7 @@ async def verify_policy(ask: Ask) -> None:
         raise NotDurableError(f"appendfsync is {policy!r}: the append-only file is never fsynced")
 
 
-def _value(answer: Any) -> str:  # noqa: ANN401
-    """What CONFIG GET says of one name: a mapping in RESP3, name and value in RESP2."""
+def _config_value(answer: Any) -> str:  # noqa: ANN401
+    """The value in an answer of CONFIG GET for one name: a mapping in RESP3, name and value in RESP2."""
     *_, value = answer.values() if isinstance(answer, dict) else answer
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""What is in the stream log: records, their place, and how a stream entry carries them."""
+"""Records of the stream log, their partition and offset, and their encoding in a stream entry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-_FIELD = b"r"
+_RECORD_FIELD = b"r"
 
 
 class TopicPartition(NamedTuple):
@@ -19,7 +19,7 @@ class TopicPartition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is published. A value of None (a tombstone) and an empty one are different values.
+    """A record to publish. A value of None (a tombstone) and an empty one are different values.
 
     ``timestamp`` is seconds since 1970, kept to the millisecond, now unless given; ``partition`` follows
     from the key unless given; names in ``headers`` may repeat.
@@ -33,14 +33,14 @@ class Record:
     partition: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse with ``TypeError`` what would be written but could not be read."""
+        """Raises ``TypeError`` for what is not bytes: it could be written but not read."""
         for content in (self.key or b"", self.value or b"", *(value for _, value in self.headers)):
             if not isinstance(content, bytes):
                 raise TypeError(f"records hold bytes, not {type(content).__name__}")
 
 
 class Entry(NamedTuple):
-    """A record as it is read: with its offset, and the time it has."""
+    """A record as it is read, with its offset and timestamp."""
 
     offset: int
     timestamp: float
@@ -49,21 +49,23 @@ class Entry(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class Extent(NamedTuple):
-    """Offsets of the first entry still there and of the next one to come."""
+class OffsetRange(NamedTuple):
+    """The offset of the first entry that is still in the log, and that of the next one to be appended."""
 
     earliest: int
     end: int
 
 
-class Reading(NamedTuple):
+class ReadResult(NamedTuple):
     """Entries by partition, and the run id of the server that gave them."""
 
     server: str
     entries: dict[TopicPartition, list[Entry]]
 
 
-class _Payload(msgspec.Struct, array_like=True, frozen=True):
+class _StoredRecord(msgspec.Struct, array_like=True, frozen=True):
+    """The value of the entry's only field, as msgpack."""
+
     milliseconds: int
     key: bytes | None
     value: bytes | None
@@ -71,20 +73,20 @@ class _Payload(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Payload)
+_decoder = msgspec.msgpack.Decoder(_StoredRecord)
 
 
-def to_fields(record: Record) -> tuple[bytes, bytes]:
+def fields_of(record: Record) -> tuple[bytes, bytes]:
     """The field and value of the stream entry for a record."""
-    moment = time() if record.timestamp is None else record.timestamp
-    payload = _Payload(round(moment * 1000), record.key, record.value, record.headers)
-    return _FIELD, _encoder.encode(payload)
+    timestamp = time() if record.timestamp is None else record.timestamp
+    payload = _StoredRecord(round(timestamp * 1000), record.key, record.value, record.headers)
+    return _RECORD_FIELD, _encoder.encode(payload)
 
 
-def from_row(row: tuple[bytes, Mapping[bytes, bytes]]) -> Entry:
-    """The entry in a row of XREAD or XRANGE. Raises ``msgspec.DecodeError`` for what is not ours."""
+def entry_from_row(row: tuple[bytes, Mapping[bytes, bytes]]) -> Entry:
+    """The entry in a row of XREAD or XRANGE. Raises ``msgspec.DecodeError`` for another format."""
     identifier, fields = row
-    payload = _decoder.decode(fields[_FIELD])
+    payload = _decoder.decode(fields[_RECORD_FIELD])
     headers = [(name, value) for name, value in payload.headers]
     return Entry(offset_of(identifier), payload.milliseconds / 1000, payload.key, payload.value, headers)
 

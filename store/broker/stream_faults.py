@@ -1,4 +1,4 @@
-"""What can go wrong with the stream log, and which of it passes by waiting."""
+"""Errors of the stream log, and which of them are outages: the same call may succeed later."""
 
 from redis.exceptions import (
     AuthenticationError,
@@ -14,8 +14,8 @@ from redis.exceptions import (
 
 from rules.faults import CreditGateError
 
-_PASSING = (
-    ConnectionError,  # also LOADING: the server reads its file
+_OUTAGES = (
+    ConnectionError,  # also LOADING: the server reads its append-only file
     TimeoutError,
     OSError,  # also the built-in TimeoutError
     ClusterDownError,
@@ -24,20 +24,20 @@ _PASSING = (
     ReadOnlyError,
     TryAgainError,
 )
-_PASSING_CODES = ("BUSY ", "MISCONF ")
-"""A script is running; the append-only file cannot be written. The client has no classes for these."""
+_OUTAGE_CODES = ("BUSY ", "MISCONF ")
+"""A script is running; the append-only file cannot be written. redis-py has no classes for these."""
 
 
 class NotDurableError(CreditGateError, RuntimeError):
-    """It is not known that the records are on disk. They may be in the log all the same."""
+    """It is not known whether the records are on disk. They may be in the log all the same."""
 
 
 class UnknownTopicError(CreditGateError, LookupError):
-    """Nobody declared the topic."""
+    """The topic was never declared."""
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the same call may work later. A wrong password, say, is no outage but a mistake."""
+    """Whether the same call may succeed later. A wrong password, say, is a mistake and no outage."""
     if isinstance(error, AuthenticationError):  # a kind of ConnectionError
         return False
-    return isinstance(error, _PASSING) or (isinstance(error, ResponseError) and str(error).startswith(_PASSING_CODES))
+    return isinstance(error, _OUTAGES) or (isinstance(error, ResponseError) and str(error).startswith(_OUTAGE_CODES))

@@ -1,4 +1,4 @@
-"""How long the stream log keeps what was committed: memory is not for ever."""
+"""Trim the stream log: how much of what was committed stays in memory."""
 
 from dataclasses import dataclass
 from time import time
@@ -9,39 +9,39 @@ from store.broker.stream_log import StreamLog
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept of each partition; whichever limit is reached first counts."""
+    """What is kept of each partition; the stricter limit applies."""
 
     entries: int = 10_000
     seconds: float = 7 * 86400.0
 
 
 async def trim(log: StreamLog, topic: str, group: str | None, retention: Retention) -> int:
-    """Drop the topic's entries beyond the retention, and say how many.
+    """Delete the topic's entries beyond the retention; returns how many.
 
-    With a group, nothing it has not committed is dropped. Without one (a topic that nobody works off,
-    such as dead letters) the retention alone counts.
+    With a group, entries that it has not committed are kept. Without one (a topic without a consumer, such as
+    dead letters) the retention alone applies.
     """
-    places = [TopicPartition(topic, number) for number in range(await log.partition_count(topic))]
+    partitions = [TopicPartition(topic, number) for number in range(await log.partition_count(topic))]
     committed = {} if group is None else await log.committed(group)
-    dropped = 0
-    # Read after the commits, so a commit can never be ahead of its end here.
-    for place, (earliest, end) in (await log.extents(places)).items():
-        limit = end if group is None else min(committed.get(place, earliest), end)
-        fresh = await _first_since(log, place, earliest, limit, time() - retention.seconds)
-        keep_from = min(limit, max(fresh, end - retention.entries))
+    deleted = 0
+    # Read after the commits, so that no commit is ahead of the end.
+    for partition, (earliest, end) in (await log.offset_ranges(partitions)).items():
+        limit = end if group is None else min(committed.get(partition, earliest), end)
+        first_fresh = await _first_since(log, partition, earliest, limit, time() - retention.seconds)
+        keep_from = min(limit, max(first_fresh, end - retention.entries))
         if keep_from > earliest:
-            dropped += await log.drop_before(place, keep_from)
-    return dropped
+            deleted += await log.delete_before(partition, keep_from)
+    return deleted
 
 
-async def _first_since(log: StreamLog, place: TopicPartition, low: int, high: int, moment: float) -> int:
-    """The first offset in [low, high) no older than ``moment``, else ``high``; timestamps should grow.
+async def _first_since(log: StreamLog, partition: TopicPartition, low: int, high: int, moment: float) -> int:
+    """The first offset in [low, high) no older than ``moment``, else ``high``: a binary search.
 
-    Where they do not, neighbours of a stray timestamp go too early or too late, but never uncommitted.
+    Where timestamps do not grow, neighbours of the stray one are deleted too early or too late, but only if committed.
     """
     while low < high:
         middle = (low + high) // 2
-        entry = await log.first_from(place, middle)
+        entry = await log.first_from(partition, middle)
         if entry is not None and entry.timestamp < moment:
             low = middle + 1
         else:

@@ -1,7 +1,7 @@
-"""The chain of the ledger: each row of an append-only table is sealed over the one before it.
+"""The hash chain of the ledger: each row of an append-only table is sealed over the row before it.
 
-Rows are numbered without gaps, so a missing row shows; a seal is a MAC under the deployment's pepper, so
-who can write to the database but lacks the pepper cannot make the chain agree with what they changed.
+Rows are numbered without gaps, so a missing row is detected. A seal is a MAC under the deployment's pepper: without
+the pepper, write access to the database is not enough to change a row and recompute the chain.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.identity.subject import SubjectKeys
 
-_START = "0" * 32
+_FIRST_SEAL = "0" * 32
+"""The seal before the first row of a table."""
 
 
 class HashChain:
@@ -24,20 +25,20 @@ class HashChain:
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
 
-    async def take_turn(self, connection: AsyncConnection, table: Table) -> None:
-        """Keep others from appending to the table until this transaction ends.
+    async def lock_appends(self, connection: AsyncConnection, table: Table) -> None:
+        """Exclude other transactions from appending to the table until this one ends.
 
-        SQLite has done that when a writing transaction began.
+        PostgreSQL: an advisory lock. SQLite: nothing to do, a writing transaction excludes all others.
         """
         if connection.dialect.name == "postgresql":
-            turn = int.from_bytes(sha256(table.name.encode()).digest()[:7])
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
+            lock = int.from_bytes(sha256(table.name.encode()).digest()[:7])
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
     async def append(self, connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-        """Number, seal and insert rows, which are completed in place; the last number of the table."""
-        await self.take_turn(connection, table)
+        """Insert rows with number and seal, which are also set in ``rows``; returns the last number of the table."""
+        await self.lock_appends(connection, table)
         number, seal = await self.head(connection, table)
-        name = number_of(table).name
+        name = _number_column(table).name
         for row in rows:
             number += 1
             row[name] = number
@@ -48,21 +49,21 @@ class HashChain:
 
     async def head(self, connection: AsyncConnection, table: Table) -> tuple[int, str]:
         """The last number and seal of a table."""
-        number = number_of(table)
+        number = _number_column(table)
         query = select(number, table.c.chain).where(number.is_not(None), table.c.chain.is_not(None))
         last = (await connection.execute(query.order_by(number.desc()).limit(1))).first()
         if last is not None:
             return last[0], last[1]
-        # Rows from before the chain keep their numbers and have no seal.
+        # Rows older than the chain have a number and no seal.
         before = (await connection.execute(select(func.max(number)))).scalar() or 0
-        return before, _START
+        return before, _FIRST_SEAL
 
     async def verify(self, engine: AsyncEngine, table: Table) -> AsyncIterator[str]:
-        """What is wrong with a table's chain, in words; nothing when each row is as it was written.
+        """One sentence per fault of a table's chain; none when each row is as it was written.
 
-        That its last rows were cut off it cannot tell: for that, keep a number and seal of ``head`` elsewhere.
+        It cannot detect that the last rows were deleted: for that, keep a number and seal of ``head`` elsewhere.
         """
-        number, expected, seal = number_of(table), None, _START
+        number, expected, seal = _number_column(table), None, _FIRST_SEAL
         async with engine.connect() as connection:
             unsealed = select(func.count()).select_from(table).where(table.c.chain.is_(None))
             if count := (await connection.execute(unsealed)).scalar():
@@ -77,7 +78,7 @@ class HashChain:
                 expected, seal = found + 1, row.chain
 
 
-def number_of(table: Table) -> Column[int]:
+def _number_column(table: Table) -> Column[int]:
     """The column that numbers the rows of a chained table."""
     column: Column[int] = table.c.chain_no if "chain_no" in table.c else table.c.id
     return column
@@ -88,21 +89,22 @@ def _as_dict(row: Row[Any]) -> dict[str, Any]:
 
 
 def _canonical(table: Table, row: dict[str, Any]) -> bytes:
-    said = [row.get(name) for name in _sealed(table)]
-    said += [[name, row[name]] for name in _later(table) if row.get(name) is not None]
-    return orjson.dumps(said, default=_digest)
+    """What the seal covers. A column added later counts only where it has a value, so that old seals still verify."""
+    values = [row.get(name) for name in _sealed_columns(table)]
+    values += [[name, row[name]] for name in _later_columns(table) if row.get(name) is not None]
+    return orjson.dumps(values, default=_digest)
 
 
 @cache
-def _sealed(table: Table) -> tuple[str, ...]:
-    """The columns under the seal: all but the seal, and but a number that the database gives by itself."""
+def _sealed_columns(table: Table) -> tuple[str, ...]:
+    """The columns under the seal: all but the seal itself and a number that the database assigns."""
     by_database = ("id",) if "chain_no" in table.c and table.c.id.autoincrement is True else ()
-    left_out = {"chain", *by_database, *_later(table)}
-    return tuple(sorted(column.name for column in table.columns if column.name not in left_out))
+    excluded = {"chain", *by_database, *_later_columns(table)}
+    return tuple(sorted(column.name for column in table.columns if column.name not in excluded))
 
 
 @cache
-def _later(table: Table) -> tuple[str, ...]:
+def _later_columns(table: Table) -> tuple[str, ...]:
     return tuple(sorted(column.name for column in table.columns if column.info.get("later")))
 
 

@@ -1,4 +1,4 @@
-"""Which authorities' feeds cannot be relied on now: held in quarantine, or silent beyond their own rhythm."""
+"""Which feeds are unreliable now: in quarantine, or silent for longer than the authority's own rhythm."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from rules.policy.unknown import Unknown
 from rules.records.departments import Departments
 from rules.working_days import WorkingDays
 from store.db.schema import feed_status, holds
-from store.feeds.quarantine import HoldState
+from store.feeds.quarantine import QuarantineState
 from store.feeds.stats import working_days_between
 
 
 class FeedHealthSnapshot(NamedTuple):
-    """What is known of feeds: doubts by authority, and when each was last heard, in milliseconds."""
+    """By authority, why its feed is unreliable, and when its last record arrived (milliseconds)."""
 
     freshness: Mapping[str, Unknown]
     heard: Mapping[str, int]
 
 
 class FeedHealth:
-    """Reads them. ``now`` is in milliseconds."""
+    """Reads the health of feeds. ``now`` is in milliseconds."""
 
     def __init__(self, engine: AsyncEngine, departments: Departments, working_days: WorkingDays) -> None:
         self._engine = engine
@@ -31,11 +31,11 @@ class FeedHealth:
         self._working_days = working_days
 
     async def now(self, now: int) -> FeedHealthSnapshot:
-        """Why the feed of an authority is in doubt, those in order left out; and when each was heard."""
+        """The health of all feeds; ``freshness`` has no entry for a feed that can be relied on."""
         async with self._engine.connect() as connection:
             status = select(feed_status.c.authority, feed_status.c.last_record_at)
             last = {row[0]: row[1] for row in await connection.execute(status)}
-            held = select(holds.c.authority, holds.c.cause).where(holds.c.state == HoldState.OPEN)
+            held = select(holds.c.authority, holds.c.cause).where(holds.c.state == QuarantineState.OPEN)
             freshness = {row[0]: Unknown("feed_held", row[0], row[1]) for row in await connection.execute(held)}
         today = civil_day(from_milliseconds(now))
         for code, department in self._departments.departments.items():

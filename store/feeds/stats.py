@@ -1,4 +1,4 @@
-"""How each authority's feed is doing: counts since ever, and since its day began (``rules.records.feed_bounds``)."""
+"""Counts of each authority's feed: in total, and in the window of its bounds (``rules.records.feed_bounds``)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.admission.feed_event import FeedEvent, version_as_time
@@ -18,15 +17,17 @@ from rules.records.feed_bounds import FeedBounds, FeedWindow, QuarantineCause, e
 from rules.records.feed_record import ArchiveRecord, FeedRecord, ListRecord, RemoveRecord, RepairRecord, ResolveRecord
 from rules.vocabulary import ObjectionResult
 from rules.working_days import PUSH_WORKING_DAYS, WorkingDays
+from store.db.engine import upsert
 from store.db.schema import feed_status
 
-_COUNTED = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
+_TOTALS = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
+_WINDOW = ("window_start", "window_added", "window_removed", "window_received", "window_rejected", "listed")
 _REMOVING = (RemoveRecord, RepairRecord, ArchiveRecord)
 
 
 @dataclass(slots=True)
-class Counting:
-    """The counts of some authorities while a batch is taken in. ``now`` is in milliseconds."""
+class FeedCounts:
+    """The counts of some authorities while a batch is recorded. ``now`` is in milliseconds."""
 
     departments: Departments
     working_days: WorkingDays
@@ -34,15 +35,15 @@ class Counting:
     rows: dict[str, dict[str, int]]
     windows: dict[str, FeedWindow]
 
-    def take(
-        self, authority: str, judged: FeedEvent | InvalidRecordError, standing: Mapping[str, str]
+    def count(
+        self, authority: str, judged: FeedEvent | InvalidRecordError, last_orders: Mapping[str, str]
     ) -> QuarantineCause | None:
-        """Count one record; the bound that it breaks, if any.
+        """Count one record; returns the bound that it breaks, if any.
 
-        ``standing`` holds the order of the last word on each listing: the same once more changes nothing, and
-        only the first word on a listing tells how late it came.
+        ``last_orders`` has the order of the last claim by listing: a repeated claim changes nothing, and only the
+        first claim about a listing counts as late.
         """
-        self.note(authority, judged)
+        self.count_arrival(authority, judged)
         row, window = self.rows[authority], self.windows[authority]
         window.received += 1
         department = self.departments.find(authority)
@@ -50,10 +51,10 @@ class Counting:
         if isinstance(judged, InvalidRecordError):
             window.rejected += 1
             return exceeded_bound(window, bounds) if department else None
-        last = standing.get(judged.key, "")
+        last = last_orders.get(judged.key, "")
         new = last < judged.order and last[-16:] != judged.digest
         if isinstance(judged.record, ListRecord) and not last:
-            days = self.lag(judged.record.determined_on)
+            days = self._working_days_late(judged.record.determined_on)
             row["working_days"] += days
             row["late"] += days > PUSH_WORKING_DAYS
             row["listings"] += 1
@@ -64,23 +65,23 @@ class Counting:
             return QuarantineCause.CLOCK_AHEAD
         return exceeded_bound(window, bounds)
 
-    def note(self, authority: str, judged: FeedEvent | InvalidRecordError) -> None:
-        """Count that a record came, whatever becomes of it."""
+    def count_arrival(self, authority: str, judged: FeedEvent | InvalidRecordError) -> None:
+        """Count that a record arrived, without checking the bounds."""
         row = self.rows[authority]
         row["received"] += 1
         row["rejected"] += isinstance(judged, InvalidRecordError)
         row["last_record_at"] = self.now
 
-    def lag(self, determined_on: date) -> int:
+    def _working_days_late(self, determined_on: date) -> int:
         """Working days from a determination to now (办法一 Art. 9)."""
         return working_days_between(self.working_days, determined_on, civil_day(from_milliseconds(self.now)))
 
-    def held(self, authority: str) -> None:
+    def count_held(self, authority: str) -> None:
         """Count a record that is held."""
         self.rows[authority]["held"] += 1
 
-    def refused(self, authority: str, rejected: int) -> None:
-        """Count records that were refused at the door."""
+    def count_refused(self, authority: str, rejected: int) -> None:
+        """Count records that the gateway refused."""
         row, window = self.rows[authority], self.windows[authority]
         row["received"] += rejected
         row["rejected"] += rejected
@@ -98,11 +99,7 @@ class Counting:
                 | {"window_start": window.start, "window_added": window.added, "window_removed": window.removed}
                 | {"window_received": window.received, "window_rejected": window.rejected}
             )
-        if rows:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(feed_status)
-            fresh = {name: statement.excluded[name] for name in rows[0] if name != "authority"}
-            await connection.execute(statement.on_conflict_do_update(index_elements=["authority"], set_=fresh), rows)
+        await upsert(connection, feed_status, rows)
 
 
 class FeedStatsStore:
@@ -112,20 +109,19 @@ class FeedStatsStore:
         self._departments = departments
         self._working_days = working_days
 
-    async def counting(self, connection: AsyncConnection, authorities: Collection[str], now: int) -> Counting:
-        """Begin to count for these authorities within the caller's transaction."""
+    async def load(self, connection: AsyncConnection, authorities: Collection[str], now: int) -> FeedCounts:
+        """The counts of these authorities, to be changed and written within the caller's transaction."""
         query = select(feed_status).where(feed_status.c.authority.in_(authorities))
         found = {row["authority"]: dict(row) for row in (await connection.execute(query)).mappings()}
         rows, windows = {}, {}
         for authority in authorities:
             row: Mapping[str, Any] = found.get(authority, {})
-            rows[authority] = {name: row.get(name, 0) for name in _COUNTED}
-            names = ("window_start", "window_added", "window_removed", "window_received", "window_rejected", "listed")
-            windows[authority] = FeedWindow(*(row.get(name, 0) for name in names)).at(now)
-        return Counting(self._departments, self._working_days, now, rows, windows)
+            rows[authority] = {name: row.get(name, 0) for name in _TOTALS}
+            windows[authority] = FeedWindow(*(row.get(name, 0) for name in _WINDOW)).at(now)
+        return FeedCounts(self._departments, self._working_days, now, rows, windows)
 
-    async def note_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:
-        """Note how many more listings of each authority are in force."""
+    async def add_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:
+        """Add to the number of listings of each authority that are in force."""
         for authority, count in more.items():
             if count:
                 fresh = {"listed": feed_status.c.listed + count}
@@ -133,7 +129,7 @@ class FeedStatsStore:
 
 
 def _annuls(record: FeedRecord) -> bool:
-    """Objections stand beside the order of a listing, so each answer counts that takes one off."""
+    """Whether the record upholds an objection. Objections have no part in the order of claims, so each one counts."""
     return isinstance(record, ResolveRecord) and record.result is ObjectionResult.UPHELD
 
 

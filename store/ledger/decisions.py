@@ -1,10 +1,9 @@
 """The decision side of the ledger: who asked what, why and when, and what was answered.
 
-Details hold subject keys and masked numbers, never a whole identifier of a person.
+Details hold subject keys and masked numbers, never the whole identifier of a person.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -12,15 +11,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.listings.life import State
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import decision_listings
-from store.db.schema import decisions, listings, writing
-from store.ledger.side_effects import corrections
-from store.platforms.outbox import tell
+from store.db.schema import decision_listings, decisions, listings
+from store.ledger.effects.corrections import correction_events
+from store.ledger.listing_row import ListingRow
+from store.platforms.outbox import append_events
 
 
-class DecisionEntry(Struct, frozen=True, gc=False):
-    """One decision as the ledger and the topic ``credit.decisions`` carry it."""
+class DecisionRow(Struct, frozen=True, gc=False):
+    """The columns of ``decisions`` without those of the chain, in their order. Moments are in milliseconds."""
 
     id: str
     decided_at: int
@@ -31,9 +31,15 @@ class DecisionEntry(Struct, frozen=True, gc=False):
     transaction_id: str
     outcome: str
     detail: bytes
-    """JSON: the answer as it went out, what was asked and found (``rules.policy.replay``), and what was only tried."""
+    """JSON: the answer as it was sent, what was asked and found (``rules.policy.replay``), and what only a trial policy
+    would have answered."""
     feedback_due: int | None = None
-    """When the platform's report is due; None where nothing was to be carried out."""
+    """When the platform's report is due; None where there was nothing to carry out."""
+
+
+class DecisionEntry(DecisionRow, frozen=True, gc=False):
+    """One decision as the topic ``credit.decisions`` carries it."""
+
     listings: tuple[str, ...] = ()
     """Keys of the listings that counted."""
 
@@ -47,49 +53,53 @@ class DecisionStore:
         self._chain = chain
 
     async def record(self, entries: Sequence[DecisionEntry]) -> None:
-        """Write decisions; durable when it returns."""
+        """Write decisions; they are durable when it returns."""
         async with self._writer.begin() as connection:
             await record_decisions(connection, self._chain, entries)
 
-    async def find(self, decision_id: str) -> dict[str, Any] | None:
+    async def find(self, decision_id: str) -> DecisionRow | None:
         """One decision, or None."""
-        query = select(decisions).where(decisions.c.id == decision_id)
+        query = select(*(decisions.c[name] for name in _COLUMNS)).where(decisions.c.id == decision_id)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).mappings().first()
-            return dict(row) if row else None
+            row = (await connection.execute(query)).first()
+        return DecisionRow(*row) if row else None
 
 
 async def record_decisions(connection: AsyncConnection, chain: HashChain, entries: Sequence[DecisionEntry]) -> None:
-    """Write decisions inside the caller's transaction; those that stand already are left alone."""
-    await chain.take_turn(connection, decisions)
-    wanted = {entry.id: entry for entry in entries}
-    query = select(decisions.c.id).where(decisions.c.id.in_(wanted))
+    """Write decisions inside the caller's transaction; those that are in the ledger already stay as they are."""
+    await chain.lock_appends(connection, decisions)
+    fresh = {entry.id: entry for entry in entries}
+    query = select(decisions.c.id).where(decisions.c.id.in_(fresh))
     for known in (await connection.execute(query)).scalars():
-        del wanted[known]
-    rows = [{name: getattr(entry, name) for name in _COLUMNS} for entry in wanted.values()]
+        del fresh[known]
+    rows = [{name: getattr(entry, name) for name in _COLUMNS} for entry in fresh.values()]
     await chain.append(connection, decisions, rows)
-    rests = [
+    counted = [
         {"listing_key": key, "decision_id": entry.id}
-        for entry in wanted.values()
+        for entry in fresh.values()
         for key in dict.fromkeys(entry.listings)
     ]
-    if rests:
-        await connection.execute(insert(decision_listings), rests)
-        await _tell_the_late(connection, chain, wanted)
+    if counted:
+        await connection.execute(insert(decision_listings), counted)
+        await _correct_late_decisions(connection, chain, fresh)
 
 
-async def _tell_the_late(connection: AsyncConnection, chain: HashChain, entries: Mapping[str, DecisionEntry]) -> None:
-    """A decision may come here after its listing was annulled: its client is told all the same."""
+async def _correct_late_decisions(
+    connection: AsyncConnection, chain: HashChain, entries: Mapping[str, DecisionEntry]
+) -> None:
+    """Write the correction events of decisions that reach the ledger after one of their listings was annulled."""
     keys = {key for entry in entries.values() for key in entry.listings}
     query = select(listings).where(listings.c.key.in_(keys), listings.c.state == State.ANNULLED)
-    annulled = {row["key"]: dict(row) for row in (await connection.execute(query)).mappings()}
+    annulled = {row.key: row for row in (ListingRow(*values) for values in await connection.execute(query))}
     if annulled:
         now = max(entry.decided_at for entry in entries.values())
-        await tell(connection, chain, await corrections(connection, annulled, entries.keys()), now)
+        events = await correction_events(connection, annulled, entries.keys())
+        await append_events(connection, chain, events, now)
 
 
 _decoder = msgspec.msgpack.Decoder(list[DecisionEntry])
-_one = msgspec.json.Decoder(DecisionEntry)
+_single_decoder = msgspec.json.Decoder(DecisionEntry)
+_COLUMNS = DecisionRow.__struct_fields__
 
 
 def encode_entries(entries: Sequence[DecisionEntry]) -> bytes:
@@ -98,11 +108,8 @@ def encode_entries(entries: Sequence[DecisionEntry]) -> bytes:
 
 
 def decode_entries(message: bytes) -> list[DecisionEntry] | None:
-    """The decisions of a message, also of one from before they came in batches; None when it holds none."""
+    """The decisions of a message; None when it cannot be read. Older messages hold a single one as a JSON object."""
     try:
-        return [_one.decode(message)] if message[:1] == b"{" else _decoder.decode(message)
+        return [_single_decoder.decode(message)] if message[:1] == b"{" else _decoder.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-_COLUMNS = tuple(name for name in DecisionEntry.__struct_fields__ if name != "listings")

@@ -1,7 +1,7 @@
-"""What time and people bring about without any feed: listings end, publicity ends, held feeds are released.
+"""Changes that need no new record: listings end, recalculated last days, and released quarantines.
 
-Each writes its event into the ledger and settles the listings in the same transaction. Decisions do not wait
-for it: they go by the clock.
+Each change is an event in the ledger, and the listings are updated in the same transaction. Decisions do not depend
+on it: they compare the last day of a listing with the clock.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,27 +12,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from rules.admission.feed_event import order_of
 from rules.calendar import civil_day, from_milliseconds
 from rules.listings.life import State
-from rules.records.feed_record import feed_record_from_json
+from store.db.columns import SYSTEM
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, holds, listings, writing
-from store.feeds.quarantine import HoldState, QuarantineRows
+from store.db.schema import feed_events, holds, listings
+from store.feeds.quarantine import QuarantineRows, QuarantineState
 from store.feeds.stats import FeedStatsStore
-from store.ledger.feed_events import RecordOutcome, place_of
-from store.ledger.listings import ListingStore, RegisterChange
+from store.ledger.feed_event_rows import RecordOutcome, released_event_id, released_row, system_row
+from store.ledger.listing_row import RegisterChange
+from store.ledger.listings import ListingStore
+from store.ledger.lock_states import LiftedLock
 
-_PAGE = 500
+_PAGE_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What one page of upkeep came to; falsy when nothing was due."""
+class ExpiryPage:
+    """The result of one page; falsy when nothing was due."""
 
     changes: list[RegisterChange] = field(default_factory=list)
-    lifted: list[tuple[str, str]] = field(default_factory=list)
-    """Locks that fell, by target key and id."""
+    lifted: list[LiftedLock] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether anything was done."""
@@ -42,139 +43,103 @@ class Page:
 class Expiry:
     """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
 
-    def __init__(self, engine: AsyncEngine, book: ListingStore) -> None:
+    def __init__(self, engine: AsyncEngine, listing_store: ListingStore) -> None:
         self._engine = engine
         self._writer = writing(engine)
-        self._book = book
-        self._chain: HashChain = book.chain
-        self._holds = QuarantineRows(book.chain)
-        self._status = FeedStatsStore(book.listing_indexer.departments, book.working_days)
-        self._reckoned_on: date | None = None
+        self._listing_store = listing_store
+        self._chain: HashChain = listing_store.chain
+        self._quarantine = QuarantineRows(listing_store.chain)
+        self._stats = FeedStatsStore(listing_store.listing_indexer.departments, listing_store.working_days)
+        self._recalculated_on: date | None = None
 
-    async def end_due(self, now: int) -> Page:
-        """End a page of listings whose last day is over; else reckon a page anew that rests on an unpublished year.
+    async def end_due(self, now: int) -> ExpiryPage:
+        """End a page of listings whose last day is over; if there are none, recalculate a page of provisional ones.
 
-        Writes each end into the ledger, once; empty when nothing is due.
+        A last day is provisional while it depends on a year whose working days are not published. Each end and each
+        recalculation is written once; the page is empty when nothing is due.
         """
         today = civil_day(from_milliseconds(now))
         ended = (listings.c.state == State.IN_FORCE) & (listings.c.last_day < today)
-        page = await self._take_page(ended, _end, now)
-        if page or self._reckoned_on == today:
+        page = await self._append_page(ended, _end_row, now)
+        if page or self._recalculated_on == today:
             return page
-        page = await self._take_page(self._not_reckoned(), self._reckon_again, now)
+        page = await self._append_page(self._not_recalculated(), self._recalculation_row, now)
         if not page:
-            # What comes from here on is reckoned by these tables already; other workers may still know older ones.
-            self._reckoned_on = today
+            # New listings use these working days already, but another worker may still run with older ones: so daily.
+            self._recalculated_on = today
         return page
 
-    async def _take_page(
+    async def _append_page(
         self, due: ColumnElement[bool], event: Callable[[RowMapping, int], dict[str, Any]], now: int
-    ) -> Page:
+    ) -> ExpiryPage:
+        """Write an event for each of the next listings that are due; looks without a write lock first."""
         query = select(listings.c.key, listings.c.authority, listings.c.version).where(
             listings.c.origin_key.is_(None), due
         )
         async with self._engine.connect() as connection:
             if (await connection.execute(query.limit(1))).first() is None:
-                return Page()
+                return ExpiryPage()
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
-            rows = [event(row, now) for row in (await connection.execute(query.limit(_PAGE))).mappings()]
-            version = await self._chain.append(connection, feed_events, rows)
-            return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
+            await self._chain.lock_appends(connection, feed_events)
+            rows = [event(row, now) for row in (await connection.execute(query.limit(_PAGE_ROWS))).mappings()]
+            return await self._append(connection, rows, now)
 
-    def _not_reckoned(self) -> ColumnElement[bool]:
-        """Provisional listings that these tables of working days have not been tried on."""
-        name = _calendar_name(listings.c.key, self._book.working_days.version)
-        return listings.c.provisional & ~select(feed_events.c.id).where(feed_events.c.event_id == name).exists()
+    def _not_recalculated(self) -> ColumnElement[bool]:
+        """Provisional listings that were not recalculated with these working days."""
+        event_id = _recalculation_id(listings.c.key, self._listing_store.working_days.version)
+        return listings.c.provisional & ~select(feed_events.c.id).where(feed_events.c.event_id == event_id).exists()
 
-    def _reckon_again(self, row: RowMapping, now: int) -> dict[str, Any]:
-        name = _calendar_name(row["key"], self._book.working_days.version)
-        return _event(name, "recalculate", row["authority"], row["key"], now)
+    def _recalculation_row(self, row: RowMapping, now: int) -> dict[str, Any]:
+        event_id = _recalculation_id(row["key"], self._listing_store.working_days.version)
+        return system_row(event_id, "recalculate", row["authority"], row["key"], now)
 
-    async def carry_out_release(self, now: int) -> Page:
-        """Send a page of what a released hold kept on its way; empty when no release is waiting."""
-        query = select(holds.c.id).where(holds.c.state == HoldState.RELEASED).order_by(holds.c.opened_at).limit(1)
+    async def apply_released(self, now: int) -> ExpiryPage:
+        """Apply a page of the records of a released quarantine; empty when none is waiting."""
+        query = select(holds.c.id).where(holds.c.state == QuarantineState.RELEASED).order_by(holds.c.opened_at).limit(1)
         async with self._engine.connect() as connection:
             if (await connection.execute(query)).first() is None:
-                return Page()
+                return ExpiryPage()
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
-            hold = (await connection.execute(query)).scalar()
-            if hold is None:
-                return Page()
-            kept = await self._kept(connection, hold)
-            if not kept:
-                await self._holds.close(
-                    connection, hold, HoldState.SETTLED, now, "creditgate", "creditgate", "all records went their way"
+            await self._chain.lock_appends(connection, feed_events)
+            quarantine = (await connection.execute(query)).scalar()
+            if quarantine is None:
+                return ExpiryPage()
+            held = await self._held_events(connection, quarantine)
+            if not held:
+                await self._quarantine.close(
+                    connection, quarantine, QuarantineState.SETTLED, now, SYSTEM, SYSTEM, "all records went their way"
                 )
-                return Page()
-            rows = [_released(row, now) for row in kept]
-            version = await self._chain.append(connection, feed_events, rows)
-            return await self._settle(connection, {row["listing_key"] for row in rows}, version, now)
+                return ExpiryPage()
+            return await self._append(connection, [released_row(row, now) for row in held], now)
 
-    async def _kept(self, connection: AsyncConnection, hold: str) -> Sequence[RowMapping]:
-        """The next page of held events that have no released twin yet."""
-        twin = feed_events.alias()
+    async def _held_events(self, connection: AsyncConnection, quarantine: str) -> Sequence[RowMapping]:
+        """The next page of held events that are not applied yet."""
+        applied = feed_events.alias()
         query = (
             select(feed_events)
             .where(
-                feed_events.c.hold_id == hold,
+                feed_events.c.hold_id == quarantine,
                 feed_events.c.outcome == RecordOutcome.HELD,
-                ~select(twin.c.id).where(twin.c.event_id == _twin_name(feed_events.c.event_id)).exists(),
+                ~select(applied.c.id).where(applied.c.event_id == released_event_id(feed_events.c.event_id)).exists(),
             )
             .order_by(feed_events.c.id)
-            .limit(_PAGE)
+            .limit(_PAGE_ROWS)
         )
         return (await connection.execute(query)).mappings().all()
 
-    async def _settle(self, connection: AsyncConnection, keys: set[str], version: int, now: int) -> Page:
-        settled = await self._book.settle(connection, keys, version, now, civil_day(from_milliseconds(now)))
-        await self._status.note_listed(connection, settled.listed)
-        return Page(settled.changes, settled.lifted)
+    async def _append(self, connection: AsyncConnection, rows: list[dict[str, Any]], now: int) -> ExpiryPage:
+        version = await self._chain.append(connection, feed_events, rows)
+        keys = {row["listing_key"] for row in rows}
+        today = civil_day(from_milliseconds(now))
+        update = await self._listing_store.update(connection, keys, version, now, today)
+        await self._stats.add_listed(connection, update.listed)
+        return ExpiryPage(update.changes, update.lifted)
 
 
-def _twin_name(event_id: Any) -> Any:  # noqa: ANN401 - a column or a text
-    return "released:" + event_id
-
-
-def _calendar_name(key: Any, calendar: str) -> Any:  # noqa: ANN401 - a column or a text
+def _recalculation_id(key: Any, calendar: str) -> Any:  # noqa: ANN401 - a column or a text
     return "calendar:" + key + ":" + calendar
 
 
-def _end(row: RowMapping, now: int) -> dict[str, Any]:
-    """The end of a listing as its row now is: one that was put back by a slower clock ends again."""
-    return _event(f"end:{row['key']}:{row['version']}", "end", row["authority"], row["key"], now)
-
-
-def _event(name: str, operation: str, authority: str, key: str, now: int) -> dict[str, Any]:
-    return {
-        "event_id": name,
-        "recorded_at": now,
-        "authority": authority,
-        "operation": operation,
-        "outcome": RecordOutcome.APPLIED.value,
-        "code": None,
-        "fault": None,
-        "listing_key": key,
-        "ordering": None,
-        "default_version": None,
-        "record": None,
-        "receipt_id": None,
-        "receipt_index": None,
-        "topic": "",
-        "partition": 0,
-        "offset": 0,
-        "hold_id": None,
-    }
-
-
-def _released(held: RowMapping, now: int) -> dict[str, Any]:
-    """The held event once more, applied: a row of its own, since the ledger changes none."""
-    record = feed_record_from_json(held["record"])
-    return {name: held[name] for name in held if name not in ("id", "chain", "hold_id")} | {
-        "event_id": _twin_name(held["event_id"]),
-        "recorded_at": now,
-        "outcome": RecordOutcome.APPLIED.value,
-        "ordering": order_of(record, held["default_version"], place_of(held["receipt_index"], held["offset"])),
-        "hold_id": held["hold_id"],
-    }
+def _end_row(row: RowMapping, now: int) -> dict[str, Any]:
+    """The end of a listing at its version: one that a worker with a slower clock put back in force ends again."""
+    return system_row(f"end:{row['key']}:{row['version']}", "end", row["authority"], row["key"], now)

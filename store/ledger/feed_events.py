@@ -1,205 +1,115 @@
-"""The feed side of the ledger: every record that was ever received, and what became of it.
+"""The feed side of the ledger: every record that was received, and what became of it.
 
-Append-only. A record is here, and settled, before it can bite; the register shows what the listings come to.
+    ReceivedRecord ──▶ bounds of the feed ──▶ feed_events ──▶ listings ──▶ BatchResult
+                       └▶ quarantine
+
+Append-only. A record is in the ledger, and its listing is updated, before it can affect a decision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
-import orjson
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent
 from rules.calendar import civil_day, from_milliseconds
-from rules.faults import InvalidRecordError
 from rules.records.feed_bounds import QuarantineCause
-from rules.records.feed_record import feed_record_json
-from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, holds, receipts, writing
-from store.feeds.quarantine import HoldState, QuarantineRows
+from store.db.engine import writing
+from store.db.schema import feed_events
+from store.feeds.quarantine import QuarantineRows
 from store.feeds.stats import FeedStatsStore, working_days_between
-from store.ledger.listings import ListingStore, RegisterChange
+from store.ledger.feed_event_rows import ReceivedRecord, RecordOutcome, received_rows
+from store.ledger.listing_row import RegisterChange
+from store.ledger.listings import ListingStore
+from store.ledger.lock_states import LiftedLock
 
-
-class RecordOutcome(StrEnum):
-    """What became of a record.
-
-    ``superseded``: the same or a later claim about the listing stood already. ``held``: its authority's feed
-    is in quarantine. ``discarded``: it was held, and an entitled person let it fall.
-    """
-
-    APPLIED = "applied"
-    SUPERSEDED = "superseded"
-    REJECTED = "rejected"
-    HELD = "held"
-    DISCARDED = "discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One record as it came from the topic, judged."""
-
-    event_id: str
-    topic: str
-    partition: int
-    offset: int
-    authority: str
-    default_version: int
-    judged: FeedEvent | InvalidRecordError
-    receipt_id: str | None = None
-    receipt_index: int | None = None
+_CONCERNS_LISTING = (RecordOutcome.APPLIED, RecordOutcome.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What recording some arrivals came to."""
+    """The result of recording a batch."""
 
     outcomes: list[RecordOutcome]
-    """One for each arrival."""
+    """One for each record."""
     changes: list[RegisterChange]
-    """What the register must be told now."""
+    """What has to be applied to the register."""
     opened: dict[str, QuarantineCause]
     """Feeds that were put into quarantine."""
-    struck: int
-    """Red listings newly struck or held."""
-    lifted: list[tuple[str, str]]
-    """Locks that fell, by target key and id."""
+    excluded: int
+    """Red listings newly excluded by a black one."""
+    lifted: list[LiftedLock]
 
 
-def place_of(receipt_index: int | None, offset: int) -> int:
-    """The place of a record among those that arrived in the same millisecond."""
-    return offset if receipt_index is None else receipt_index
+class _Screening(NamedTuple):
+    held: dict[str, str]
+    """Records to hold: their event id and the id of the quarantine."""
+    opened: dict[str, QuarantineCause]
 
 
-_FOLDED = (RecordOutcome.APPLIED, RecordOutcome.SUPERSEDED)
+class FeedEventStore:
+    """Writes feed events and all that follows from them in SQL."""
 
-
-class Ledger:
-    """Feed events and receipts in SQL."""
-
-    def __init__(self, engine: AsyncEngine, book: ListingStore) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, listing_store: ListingStore) -> None:
         self._writer = writing(engine)
-        self._book = book
-        self._chain: HashChain = book.chain
-        self._holds = QuarantineRows(self._chain)
-        self._status = FeedStatsStore(book.listing_indexer.departments, book.working_days)
+        self._listing_store = listing_store
+        self._chain = listing_store.chain
+        self._quarantine = QuarantineRows(self._chain)
+        self._stats = FeedStatsStore(listing_store.listing_indexer.departments, listing_store.working_days)
 
-    async def record(self, arrivals: Sequence[Arrival], now: int) -> BatchResult:
-        """Write arrivals and settle their listings in one transaction. ``now`` is in milliseconds.
+    async def record(self, records: Sequence[ReceivedRecord], now: int) -> BatchResult:
+        """Write records and update their listings in one transaction. ``now`` is in milliseconds.
 
-        An arrival whose event id is already there is not written again: its first outcome is told, and its
-        listing is told to the register once more.
+        A record whose event id is in the ledger already is not written again: it gets its first outcome, and its
+        listing is among the changes for the register once more.
         """
-        today = civil_day(from_milliseconds(now))
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
-            known = await _known(connection, [arrival.event_id for arrival in arrivals])
-            fresh = list({a.event_id: a for a in arrivals if a.event_id not in known}.values())
-            standing = await _standing(connection, fresh)
-            held, opened = await self._judge_feeds(connection, fresh, standing, now)
-            rows = []
-            for arrival in fresh:
-                row = _row(arrival, standing, now) | {"hold_id": held.get(arrival.event_id)}
-                if row["hold_id"] is not None:
-                    row |= {"outcome": RecordOutcome.HELD, "ordering": None}
-                known[arrival.event_id] = row["outcome"]
-                rows.append(row)
+            await self._chain.lock_appends(connection, feed_events)
+            outcomes = await _known_outcomes(connection, [record.event_id for record in records])
+            fresh = list({r.event_id: r for r in records if r.event_id not in outcomes}.values())
+            last_orders = await _last_orders(connection, fresh)
+            screening = await self._screen(connection, fresh, last_orders, now)
+            rows = list(received_rows(fresh, last_orders, screening.held, now))
+            outcomes |= {row["event_id"]: row["outcome"] for row in rows}
             version = await self._chain.append(connection, feed_events, rows)
-            keys = {
-                arrival.judged.key
-                for arrival in arrivals
-                if isinstance(arrival.judged, FeedEvent) and known[arrival.event_id] in _FOLDED
-            }
-            settled = await self._book.settle(connection, keys, version, now, today)
-            await self._status.note_listed(connection, settled.listed)
-        outcomes = [RecordOutcome(known[arrival.event_id]) for arrival in arrivals]
-        return BatchResult(outcomes, settled.changes, opened, settled.struck, settled.lifted)
+            keys = _keys([record for record in records if outcomes[record.event_id] in _CONCERNS_LISTING])
+            update = await self._listing_store.update(connection, keys, version, now, civil_day(from_milliseconds(now)))
+            await self._stats.add_listed(connection, update.listed)
+        return BatchResult(
+            outcomes=[RecordOutcome(outcomes[record.event_id]) for record in records],
+            changes=update.changes,
+            opened=screening.opened,
+            excluded=update.excluded,
+            lifted=update.lifted,
+        )
 
-    async def _judge_feeds(
-        self, connection: AsyncConnection, arrivals: Sequence[Arrival], standing: dict[str, str], now: int
-    ) -> tuple[dict[str, str], dict[str, QuarantineCause]]:
-        """Which arrivals are held, by event id with their hold; and which feeds that put into quarantine."""
-        authorities = {arrival.authority for arrival in arrivals}
-        open_holds = await self._holds.open_holds(connection, authorities)
-        counted = await self._status.counting(connection, authorities, now)
-        held: dict[str, str] = {}
-        opened: dict[str, QuarantineCause] = {}
-        for arrival in arrivals:
-            hold = open_holds.get(arrival.authority)
-            if hold is not None:
-                counted.note(arrival.authority, arrival.judged)
-            else:
-                cause = counted.take(arrival.authority, arrival.judged, standing)
-                if cause is not None:
-                    hold = await self._holds.open(connection, arrival.authority, cause, now)
-                    open_holds[arrival.authority], opened[arrival.authority] = hold, cause
-            if hold is not None and isinstance(arrival.judged, FeedEvent):
-                held[arrival.event_id] = hold
-                counted.held(arrival.authority)
-        await counted.write(connection)
-        return held, opened
-
-    async def open_receipt(
-        self,
-        receipt_id: str,
-        authority: str,
-        client: str,
-        total: int,
-        refused: list[dict[str, Any]],
-        now: int,
-    ) -> None:
-        """Write that a delivery of ``total`` records came in, and which were refused at the door."""
-        row = {
-            "id": receipt_id,
-            "created_at": now,
-            "authority": authority,
-            "client": client,
-            "total": total,
-            "refused": orjson.dumps(refused),
-        }
-        async with self._writer.begin() as connection:
-            await self._chain.append(connection, receipts, [row])
-
-    async def receipt(self, receipt_id: str) -> dict[str, Any] | None:
-        """What became of a delivery so far, or None when there is no such receipt."""
-        async with self._engine.connect() as connection:
-            query = select(receipts).where(receipts.c.id == receipt_id)
-            receipt = (await connection.execute(query)).mappings().first()
-            if receipt is None:
-                return None
-            columns = (feed_events.c.receipt_index, feed_events.c.outcome, feed_events.c.fault, holds.c.state)
-            events = select(*columns).join(holds, holds.c.id == feed_events.c.hold_id, isouter=True)
-            events = events.where(feed_events.c.receipt_id == receipt_id).order_by(feed_events.c.id)
-            settled = {row[0]: _settled(*row[1:]) for row in await connection.execute(events)}
-        refused = {item["index"]: item for item in orjson.loads(receipt["refused"])}
-        results = [
-            refused.get(index) or {"index": index, **settled.get(index, {"status": "queued"})}
-            for index in range(receipt["total"])
-        ]
-        return {
-            "id": receipt_id,
-            "authority": receipt["authority"],
-            "created_at": receipt["created_at"],
-            "client": receipt["client"],
-            "results": results,
-        }
+    async def _screen(
+        self, connection: AsyncConnection, records: Sequence[ReceivedRecord], last_orders: dict[str, str], now: int
+    ) -> _Screening:
+        """Count records, and quarantine a feed that breaks its bounds. A record of such a feed is held from then on."""
+        authorities = {record.authority for record in records}
+        open_ids = await self._quarantine.open_ids(connection, authorities)
+        counts = await self._stats.load(connection, authorities, now)
+        result = _Screening({}, {})
+        for record in records:
+            quarantine = open_ids.get(record.authority)
+            if quarantine is not None:
+                counts.count_arrival(record.authority, record.judged)
+            elif cause := counts.count(record.authority, record.judged, last_orders):
+                quarantine = await self._quarantine.open(connection, record.authority, cause, now)
+                open_ids[record.authority], result.opened[record.authority] = quarantine, cause
+            if quarantine is not None and isinstance(record.judged, FeedEvent):
+                result.held[record.event_id] = quarantine
+                counts.count_held(record.authority)
+        await counts.write(connection)
+        return result
 
     def working_days_late(self, determined_on: date, moment: datetime) -> int:
         """Working days from a determination to that moment (办法一 Art. 9)."""
-        return working_days_between(self._book.working_days, determined_on, civil_day(moment))
-
-    async def count_refused(self, authority: str, rejected: int, now: int) -> None:
-        """Count records that were refused at the door, so that they weigh on the feed's bounds."""
-        async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, feed_events)
-            counted = await self._status.counting(connection, {authority}, now)
-            counted.refused(authority, rejected)
-            await counted.write(connection)
+        return working_days_between(self._listing_store.working_days, determined_on, civil_day(moment))
 
 
 async def record_counts(engine: AsyncEngine) -> dict[str, int]:
@@ -209,63 +119,22 @@ async def record_counts(engine: AsyncEngine) -> dict[str, int]:
         return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-def _settled(outcome: str, fault: str | None, hold: str | None) -> dict[str, Any]:
-    """A record's line in its receipt; a released record has a later row of its own, which then counts."""
-    discarded = outcome == RecordOutcome.HELD and hold == HoldState.DISCARDED
-    return {"status": "discarded" if discarded else outcome, **orjson.loads(fault or "{}")}
+def _keys(records: Collection[ReceivedRecord]) -> set[str]:
+    """The listings that records are about."""
+    return {record.judged.key for record in records if isinstance(record.judged, FeedEvent)}
 
 
-async def _known(connection: AsyncConnection, event_ids: list[str]) -> dict[str, str]:
+async def _known_outcomes(connection: AsyncConnection, event_ids: list[str]) -> dict[str, str]:
     columns = (feed_events.c.event_id, feed_events.c.outcome)
     query = select(*columns).where(feed_events.c.event_id.in_(event_ids))
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-async def _standing(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> dict[str, str]:
-    """The order of the last word on each listing that these arrivals speak of, objections aside."""
-    keys = {arrival.judged.key for arrival in arrivals if isinstance(arrival.judged, FeedEvent)}
+async def _last_orders(connection: AsyncConnection, records: Sequence[ReceivedRecord]) -> dict[str, str]:
+    """By listing, the order of the last claim in the ledger; objections have no part in that order."""
     query = (
         select(feed_events.c.listing_key, func.max(feed_events.c.ordering))
-        .where(feed_events.c.listing_key.in_(keys), feed_events.c.operation.not_in(OBJECTION_OPERATIONS))
+        .where(feed_events.c.listing_key.in_(_keys(records)), feed_events.c.operation.not_in(OBJECTION_OPERATIONS))
         .group_by(feed_events.c.listing_key)
     )
     return {row[0]: row[1] for row in await connection.execute(query) if row[1] is not None}
-
-
-def _row(arrival: Arrival, standing: dict[str, str], now: int) -> dict[str, Any]:
-    """A row for the ledger; notes in ``standing`` what the claim changes for the next arrival."""
-    row: dict[str, Any] = {
-        "event_id": arrival.event_id,
-        "recorded_at": now,
-        "authority": arrival.authority,
-        "receipt_id": arrival.receipt_id,
-        "receipt_index": arrival.receipt_index,
-        "topic": arrival.topic,
-        "partition": arrival.partition,
-        "offset": arrival.offset,
-        "default_version": arrival.default_version,
-        "operation": "unknown",
-        "outcome": RecordOutcome.REJECTED,
-        "code": None,
-        "fault": None,
-        "listing_key": None,
-        "ordering": None,
-        "record": None,
-    }
-    if isinstance(arrival.judged, InvalidRecordError):
-        fault = arrival.judged
-        return row | {"code": fault.code, "fault": orjson.dumps(fault.as_dict()).decode()}
-    claim = arrival.judged
-    last = standing.get(claim.key, "")
-    beside = claim.operation in OBJECTION_OPERATIONS
-    applied = beside or last < claim.order
-    if applied and not beside:
-        standing[claim.key] = claim.order
-    return row | {
-        "operation": claim.operation,
-        "outcome": RecordOutcome.APPLIED if applied else RecordOutcome.SUPERSEDED,
-        "listing_key": claim.key,
-        # The very same event once more adds nothing to the listing's life.
-        "ordering": None if last == claim.order else claim.order,
-        "record": feed_record_json(claim.record),
-    }

@@ -1,11 +1,11 @@
-"""How each authority's feed is doing, told for people: against 办法一 Art. 9, and against its own rhythm."""
+"""How each authority's feed is doing, as JSON: measured against 办法一 Art. 9 and against its own rhythm."""
 
 from collections import defaultdict
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, TypedDict
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.calendar import civil_day, from_milliseconds, rfc3339
 from rules.listings.life import life_of
@@ -13,9 +13,67 @@ from rules.records.departments import Department, Departments
 from rules.records.feed_record import FeedRecord, feed_record_from_json
 from rules.working_days import PUSH_WORKING_DAYS, WorkingDays, objection_deadlines
 from store.db.schema import feed_events, feed_status, holds, listings
-from store.feeds.quarantine import HoldState
+from store.feeds.quarantine import QuarantineState
 from store.feeds.stats import working_days_between
-from store.ledger.feed_events import RecordOutcome
+from store.ledger.feed_event_rows import RecordOutcome
+
+
+class Arrival(TypedDict):
+    """How late new listings arrive, in working days after their determination."""
+
+    listings: int
+    late: int
+    allowed_working_days: int
+    mean_working_days: float | None
+
+
+class OpenQuarantine(TypedDict):
+    """The quarantine of a feed; ``records`` are held."""
+
+    id: str
+    cause: str
+    since: str
+    records: int
+
+
+class OpenObjection(TypedDict):
+    """An objection that is not answered yet, with the days by which it has to be (办法一 Art. 16)."""
+
+    listing: str
+    objection_no: str
+    received_on: str
+    verify_by: str
+    answer_by: str
+    provisional: bool
+    overdue: bool
+
+
+class FeedEntry(TypedDict):
+    """One feed. Days are ISO 8601 dates, moments RFC 3339."""
+
+    authority: str
+    name: str
+    name_en: str
+    last_record_at: str | None
+    silent_working_days: int | None
+    rhythm_working_days: int | None
+    silent_too_long: bool
+    received: int
+    rejected: int
+    held: int
+    in_force: int
+    arrival: Arrival
+    hold: OpenQuarantine | None
+    objections: list[OpenObjection]
+
+
+class _Stored(NamedTuple):
+    """What the ledger holds of feeds, by authority."""
+
+    counts: dict[str, Mapping[str, int]]
+    quarantines: dict[str, OpenQuarantine]
+    objections: dict[tuple[str, str], list[FeedRecord]]
+    """By authority and listing: all records of each listing that has an open objection."""
 
 
 class FeedReport:
@@ -26,57 +84,28 @@ class FeedReport:
         self._departments = departments
         self._working_days = working_days
 
-    async def of(self, authorities: Collection[str], now: int) -> list[dict[str, Any]]:
-        """One entry for each authority, in the order of ``departments.yaml``; for JSON."""
+    async def of(self, authorities: Collection[str], now: int) -> list[FeedEntry]:
+        """One entry for each of these authorities, in the order of ``departments.yaml``."""
         async with self._engine.connect() as connection:
-            status = select(feed_status).where(feed_status.c.authority.in_(authorities))
-            counts = {row["authority"]: dict(row) for row in (await connection.execute(status)).mappings()}
-            held = (
-                select(holds, func.count(feed_events.c.id).label("records"))
-                .join(
-                    feed_events,
-                    (feed_events.c.hold_id == holds.c.id) & (feed_events.c.outcome == RecordOutcome.HELD),
-                    isouter=True,
-                )
-                .where(holds.c.authority.in_(authorities), holds.c.state == HoldState.OPEN)
-                .group_by(holds.c.id)
+            stored = _Stored(
+                await _counts(connection, authorities),
+                await _quarantines(connection, authorities),
+                await _objected(connection, authorities),
             )
-            open_holds = {row["authority"]: dict(row) for row in (await connection.execute(held)).mappings()}
-            objected = (
-                select(listings.c.authority, listings.c.key, feed_events.c.record)
-                .join(feed_events, feed_events.c.listing_key == listings.c.key)
-                .where(
-                    listings.c.objections > 0,
-                    listings.c.origin_key.is_(None),
-                    listings.c.authority.in_(authorities),
-                    feed_events.c.ordering.is_not(None),
-                )
-                .order_by(feed_events.c.listing_key, feed_events.c.ordering)
-            )
-            events: defaultdict[tuple[str, str], list[FeedRecord]] = defaultdict(list)
-            for authority, key, record in await connection.execute(objected):
-                if record is not None:
-                    events[authority, key].append(feed_record_from_json(record))
-        objections = self._objections(events, now)
+        objections = self._objections(stored.objections, now)
         return [
-            self._entry(code, department, counts.get(code, {}), open_holds.get(code), objections[code], now)
+            self._entry(code, department, stored, objections[code], now)
             for code, department in self._departments.departments.items()
             if code in authorities
         ]
 
     def _entry(
-        self,
-        code: str,
-        department: Department,
-        counts: dict[str, Any],
-        hold: dict[str, Any] | None,
-        objections: list[dict[str, Any]],
-        now: int,
-    ) -> dict[str, Any]:
-        last = counts.get("last_record_at", 0)
+        self, code: str, department: Department, stored: _Stored, objections: list[OpenObjection], now: int
+    ) -> FeedEntry:
+        counts = stored.counts.get(code, {})
+        last, taken = counts.get("last_record_at", 0), counts.get("listings", 0)
         silent = self._working_days_since(last, now) if last else None
         rhythm = department.rhythm_days
-        taken = counts.get("listings", 0)
         return {
             "authority": code,
             "name": department.name,
@@ -95,28 +124,28 @@ class FeedReport:
                 "allowed_working_days": PUSH_WORKING_DAYS,
                 "mean_working_days": round(counts.get("working_days", 0) / taken, 1) if taken else None,
             },
-            "hold": hold and _hold(hold),
+            "hold": stored.quarantines.get(code),
             "objections": objections,
         }
 
     def _objections(
-        self, events: dict[tuple[str, str], list[FeedRecord]], now: int
-    ) -> defaultdict[str, list[dict[str, Any]]]:
-        """The open objections with their clocks (办法一 Art. 16)."""
+        self, events: Mapping[tuple[str, str], list[FeedRecord]], now: int
+    ) -> defaultdict[str, list[OpenObjection]]:
+        """By authority, its open objections."""
         today = civil_day(from_milliseconds(now))
-        found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        for (authority, key), said in events.items():
-            for objection in life_of(said, self._working_days).objections:
-                clock = objection_deadlines(objection.determined_on, self._working_days)
+        found: defaultdict[str, list[OpenObjection]] = defaultdict(list)
+        for (authority, key), records in events.items():
+            for objection in life_of(records, self._working_days).objections:
+                deadlines = objection_deadlines(objection.determined_on, self._working_days)
                 found[authority].append(
                     {
                         "listing": key,
                         "objection_no": objection.objection_no,
                         "received_on": objection.determined_on.isoformat(),
-                        "verify_by": clock.verify_by.day.isoformat(),
-                        "answer_by": clock.review_by.day.isoformat(),
-                        "provisional": clock.review_by.provisional,
-                        "overdue": clock.review_by.day < today,
+                        "verify_by": deadlines.verify_by.day.isoformat(),
+                        "answer_by": deadlines.review_by.day.isoformat(),
+                        "provisional": deadlines.review_by.provisional,
+                        "overdue": deadlines.review_by.day < today,
                     }
                 )
         return found
@@ -126,10 +155,46 @@ class FeedReport:
         return working_days_between(self._working_days, start, end)
 
 
-def _hold(row: dict[str, Any]) -> dict[str, Any]:
+async def _counts(connection: AsyncConnection, authorities: Collection[str]) -> dict[str, Mapping[str, int]]:
+    query = select(feed_status).where(feed_status.c.authority.in_(authorities))
+    return {row["authority"]: dict(row) for row in (await connection.execute(query)).mappings()}
+
+
+async def _quarantines(connection: AsyncConnection, authorities: Collection[str]) -> dict[str, OpenQuarantine]:
+    held = (feed_events.c.hold_id == holds.c.id) & (feed_events.c.outcome == RecordOutcome.HELD)
+    query = (
+        select(holds, func.count(feed_events.c.id).label("records"))
+        .join(feed_events, held, isouter=True)
+        .where(holds.c.authority.in_(authorities), holds.c.state == QuarantineState.OPEN)
+        .group_by(holds.c.id)
+    )
     return {
-        "id": row["id"],
-        "cause": row["cause"],
-        "since": rfc3339(from_milliseconds(row["opened_at"])),
-        "records": row["records"],
+        row["authority"]: {
+            "id": row["id"],
+            "cause": row["cause"],
+            "since": rfc3339(from_milliseconds(row["opened_at"])),
+            "records": row["records"],
+        }
+        for row in (await connection.execute(query)).mappings()
     }
+
+
+async def _objected(
+    connection: AsyncConnection, authorities: Collection[str]
+) -> dict[tuple[str, str], list[FeedRecord]]:
+    query = (
+        select(listings.c.authority, listings.c.key, feed_events.c.record)
+        .join(feed_events, feed_events.c.listing_key == listings.c.key)
+        .where(
+            listings.c.objections > 0,
+            listings.c.origin_key.is_(None),
+            listings.c.authority.in_(authorities),
+            feed_events.c.ordering.is_not(None),
+        )
+        .order_by(feed_events.c.listing_key, feed_events.c.ordering)
+    )
+    found: defaultdict[tuple[str, str], list[FeedRecord]] = defaultdict(list)
+    for authority, key, record in await connection.execute(query):
+        if record is not None:
+            found[authority, key].append(feed_record_from_json(record))
+    return found

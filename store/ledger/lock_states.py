@@ -1,20 +1,22 @@
-"""The states of a lock, and how a change of one is written and told."""
+"""The states of a lock, its row, and how a change of its state is recorded."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from msgspec import Struct
+
+from store.db.columns import SYSTEM
 from store.platforms.outbox import EventDraft, EventType
 
 TERM_OVER = "term over"
-"""Why a lock expired."""
+"""The reason of an expired lock."""
 
 
 class LockState(StrEnum):
     """held → released | confirmed | expired | lifted.
 
-    Released by an entitled person, confirmed when the refusal was carried out, expired when its term ended with
-    nobody deciding, lifted when the register no longer supports it.
+    Released by an entitled person, confirmed when the refusal was carried out, expired when its term ended without a
+    decision, lifted when the register no longer supports it.
     """
 
     HELD = "held"
@@ -24,12 +26,48 @@ class LockState(StrEnum):
     LIFTED = "lifted"
 
 
-def change_row(
+class LockRow(Struct, frozen=True):
+    """The columns of ``locks``, in their order. Moments are in milliseconds."""
+
+    id: str
+    client: str
+    scope: str
+    target: str
+    target_key: str
+    scene: str
+    decision_id: str
+    created_at: int
+    state: str
+    expires_at: int
+    due_at: int
+    """When an entitled person should have decided on it."""
+    ended_at: int | None = None
+
+
+class LockChange(NamedTuple):
+    """One entry of a lock's history."""
+
+    changed_at: int
+    state: str
+    client: str
+    operator: str | None
+    reason: str | None
+    document_no: str | None
+
+
+class LiftedLock(NamedTuple):
+    """A lock that was lifted, for Redis to forget."""
+
+    target_key: str
+    lock_id: str
+
+
+def lock_change_row(
     lock_id: str,
     state: LockState,
-    client: str,
     now: int,
-    operator: str,
+    client: str = SYSTEM,
+    operator: str = SYSTEM,
     reason: str | None = None,
     document_no: str | None = None,
 ) -> dict[str, Any]:
@@ -45,7 +83,9 @@ def change_row(
     }
 
 
-def lock_event(lock: Mapping[str, Any], type_: EventType, cause: str) -> EventDraft:
-    """What the platform is told of its lock."""
-    data = {name: lock[name] for name in ("scope", "target", "scene", "decision_id")}
-    return EventDraft(lock["client"], type_, {"lock": lock["id"], "cause": cause} | data)
+def lock_event(lock: LockRow, type_: EventType, cause: str) -> EventDraft:
+    """The event that reports the end of a lock to its platform."""
+    names = ("scope", "target", "scene", "decision_id")
+    return EventDraft(
+        lock.client, type_, {"lock": lock.id, "cause": cause} | {name: getattr(lock, name) for name in names}
+    )

@@ -1,4 +1,4 @@
-"""Past decisions as they can be decided again, in the order of the ledger."""
+"""Past decisions in the order of the ledger, with what is needed to decide them again."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from rules.policy.replay import PastCheck, decode_check
 from store.db.schema import decisions
 
-_PAGE = 1000
+_PAGE_ROWS = 1000
 
 
 class PastDecision(NamedTuple):
-    """One decision; ``check`` is None where the ledger keeps too little to decide it again."""
+    """One decision; ``check`` is None where the ledger does not hold enough to decide it again."""
 
     id: str
     decided_at: int
@@ -23,14 +23,14 @@ class PastDecision(NamedTuple):
 
 
 async def past_decisions(engine: AsyncEngine, since: int) -> AsyncIterator[PastDecision]:
-    """Every check decided at that moment (milliseconds) or later."""
+    """Every check decided at ``since`` (milliseconds) or later."""
     last = 0
     while True:
         query = (
             select(decisions.c.chain_no, decisions.c.id, decisions.c.decided_at, decisions.c.detail)
             .where(decisions.c.decided_at >= since, decisions.c.chain_no > last)
             .order_by(decisions.c.chain_no)
-            .limit(_PAGE)
+            .limit(_PAGE_ROWS)
         )
         async with engine.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()

@@ -1,4 +1,4 @@
-"""What the ledger knows of listings that a full list speaks of."""
+"""What the ledger holds of the listings in a full list, for the comparison with it."""
 
 from collections.abc import Collection
 
@@ -14,7 +14,7 @@ from store.db.schema import feed_events, listings
 
 
 class SnapshotStore:
-    """Reads for the comparison of a snapshot."""
+    """Listings and their last records, read only."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -30,10 +30,10 @@ class SnapshotStore:
         async with self._engine.connect() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def standing(self, keys: Collection[str]) -> dict[str, RecordedListing]:
-        """What is known of these listings; nothing of those that are not. Ask for some hundreds at a time."""
+    async def recorded(self, keys: Collection[str]) -> dict[str, RecordedListing]:
+        """By key, the content and the last record of these listings, where there is one. At most hundreds of keys."""
         contents = select(listings.c.key, listings.c.content).where(listings.c.key.in_(keys))
-        words = (
+        records = (
             select(feed_events.c.listing_key, feed_events.c.record)
             .where(
                 feed_events.c.listing_key.in_(keys),
@@ -45,10 +45,10 @@ class SnapshotStore:
         )
         async with self._engine.connect() as connection:
             content = {row[0]: row[1] for row in await connection.execute(contents)}
-            last = {row[0]: feed_record_from_json(row[1]) for row in await connection.execute(words)}
+            last_records = {row[0]: feed_record_from_json(row[1]) for row in await connection.execute(records)}
         return {
             key: RecordedListing(
-                content.get(key), word.version, isinstance(word, RemoveRecord) and word.reason == NOT_IN_SNAPSHOT
+                content.get(key), last.version, isinstance(last, RemoveRecord) and last.reason == NOT_IN_SNAPSHOT
             )
-            for key, word in last.items()
+            for key, last in last_records.items()
         }

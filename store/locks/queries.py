@@ -1,4 +1,4 @@
-"""Locks in pages, newest first, and how many wait too long."""
+"""Reads of many locks: pages, newest first, and how many are overdue."""
 
 from typing import Any
 
@@ -8,28 +8,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.db.schema import locks
 from store.ledger.lock_states import LockState
-from store.locks.rows import Lock, lock_of
+from store.locks.rows import Lock, read_locks
 
 
 class LockFilter(Struct, frozen=True):
-    """Which locks; an absent condition is none."""
+    """Conditions on locks; None is no condition."""
 
     client: str | None = None
     state: LockState | None = None
     scope: str | None = None
     scene: str | None = None
     overdue: bool | None = None
-    """Held, and nobody decided on it in time."""
+    """Held after the moment by which it should have been decided on."""
 
 
 class LockQueries:
-    """Reads of many locks."""
+    """Locks in SQL, read only. ``now`` is in milliseconds."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def page(self, wanted: LockFilter, now: int, after: tuple[int, str] | None, limit: int) -> list[Lock]:
-        """One page; ``after`` is moment and id of the last one of the page before."""
+        """One page; ``after`` is creation moment and id of the last lock of the page before."""
         query = select(locks)
         for column, value in (
             (locks.c.client, wanted.client),
@@ -46,7 +46,7 @@ class LockQueries:
             query = query.where(tuple_(locks.c.created_at, locks.c.id) < tuple_(*after))
         ordered = query.order_by(locks.c.created_at.desc(), locks.c.id.desc()).limit(limit)
         async with self._engine.connect() as connection:
-            return [lock_of(row) for row in (await connection.execute(ordered)).mappings()]
+            return await read_locks(connection, ordered)
 
     async def overdue(self, now: int) -> dict[str, int]:
         """How many held locks are overdue, by scene."""

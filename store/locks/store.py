@@ -1,40 +1,29 @@
-"""Locks: a transaction or an account held until somebody or the register lets go of it.
+"""Locks on transactions and accounts, held until a person or a change of the register ends them.
 
-The table is the truth, with one held lock per client and target by a unique index; Redis only shows
-readers which targets are held, and is filled again from here after a loss.
+SQL decides, with one held lock per target by a unique index. Redis only shows readers which targets are locked,
+and is filled again from SQL after a loss.
 """
 
 from collections.abc import Callable, Collection, Sequence
 
-import msgspec
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import civil_day, from_milliseconds
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import lock_listings
-from store.db.schema import decisions, lock_changes, locks, writing
+from store.db.schema import decisions, lock_changes, lock_listings, locks
 from store.ledger.decisions import DecisionEntry, record_decisions
-from store.ledger.lock_states import LockState, change_row, lock_event
-from store.locks.rows import (
-    Lock,
-    LockRequest,
-    LockTerms,
-    end_overdue,
-    find_lock,
-    founded,
-    hold,
-    keep_standing,
-    lock_of,
-    require_seen,
-)
-from store.platforms.outbox import EventType, tell
+from store.ledger.lock_states import LockState, lock_change_row, lock_event
+from store.locks.rows import Lock, LockRequest, LockTerms, find_lock, read_locks
+from store.locks.support import require_support, supported_on
+from store.locks.transitions import acquire, end_overdue, require_version
+from store.platforms.outbox import EventType, append_events
 from store.register import keys as register_keys
 
-_AT_ONCE = 500
+_LOCKS_PER_PIPELINE = 500
 _SHOW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
@@ -42,7 +31,9 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', '1000000', '0-*', 'lock', ARGV[2])
 return 1
 """
 _HIDE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-"""Only this lock: the target may have been locked anew in between."""
+"""Deletes the key only if it still names this lock: the target may have a new one."""
+_EVENTS = {LockState.RELEASED: EventType.LOCK_RELEASED, LockState.LIFTED: EventType.LOCK_LIFTED}
+"""Ends that the platform is told of; it confirms a refusal itself."""
 
 
 class LockStore:
@@ -54,29 +45,29 @@ class LockStore:
         self._redis = redis
         self._chain = chain
         self.unshown = False
-        """Whether a lock is held that Redis could not be told of; ``show_all`` makes up for it."""
+        """Whether Redis does not show a lock that is held; ``show_all`` repairs that."""
 
-    async def decide_and_hold(
+    async def acquire_with_decision(
         self, make_entry: Callable[[Sequence[Lock]], DecisionEntry], requests: Sequence[LockRequest], terms: LockTerms
     ) -> list[Lock]:
-        """Take locks and write the decision in one transaction; then show the locks to readers.
+        """Acquire locks and write the decision in one transaction; then show the locks in Redis.
 
-        A target that is held already keeps its lock, which rests on these listings too from now on. Raises
-        ``LockSupportLostError``, and ``SQLAlchemyError``, after which the caller must not answer with a lock.
+        A target that is locked already keeps its lock, which these listings then support too. Raises
+        ``LockSupportLostError`` and ``SQLAlchemyError``; then no lock was made.
         """
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, decisions)
+            await self._chain.lock_appends(connection, decisions)
             keys = {key for request in requests for key in request.listings}
-            await keep_standing(connection, keys, terms.subjects)
+            await require_support(connection, keys, terms.subjects)
             if requests:
-                await self._chain.take_turn(connection, lock_changes)
-            held = [await hold(connection, self._chain, request, terms) for request in requests]
+                await self._chain.lock_appends(connection, lock_changes)
+            held = [await acquire(connection, self._chain, request, terms) for request in requests]
             await record_decisions(connection, self._chain, [make_entry(held)])
         await self._show({lock.target_key: lock.id for lock in held})
         return held
 
     async def released_listings(self, target_keys: Sequence[str]) -> set[tuple[str, str]]:
-        """Target and listing pairs on which an entitled person has decided: they lock that target no more."""
+        """Pairs of target and listing of released locks: the listing must not lock the target again."""
         query = (
             select(locks.c.target_key, lock_listings.c.listing_key)
             .join(lock_listings, lock_listings.c.lock_id == locks.c.id)
@@ -91,13 +82,11 @@ class LockStore:
             return await find_lock(connection, lock_id)
 
     async def held_on(self, target_keys: Collection[str], now: int) -> list[Lock]:
-        """The locks that the ledger holds on these targets; a stale showing is taken away."""
+        """The valid locks on these targets that rest on no listing or on one in force. ``now`` is in milliseconds."""
         query = select(locks).where(locks.c.target_key.in_(target_keys), locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
-            found = [lock_of(row) for row in (await connection.execute(query)).mappings()]
-            return await founded(
-                connection, [lock for lock in found if lock.holds(now)], civil_day(from_milliseconds(now))
-            )
+            valid = [lock for lock in await read_locks(connection, query) if lock.is_valid(now)]
+            return await supported_on(connection, valid, civil_day(from_milliseconds(now)))
 
     async def end(
         self,
@@ -111,33 +100,32 @@ class LockStore:
         document_no: str | None = None,
         seen: Collection[str] | None = None,
     ) -> Lock | None:
-        """Release or confirm a held lock, or lift one that rests on not knowing; None when it is not so held.
+        """Release or confirm a held lock, or lift one that no listing supports; None when there is no such lock.
 
-        ``seen`` are versions of which it must have one. Raises ``LockChangedError`` where it has none of them.
+        ``seen`` are versions of which the lock must have one: else raises ``LockChangedError``.
         """
         async with self._writer.begin() as connection:
-            await self._chain.take_turn(connection, lock_changes)
+            await self._chain.lock_appends(connection, lock_changes)
             if seen is not None:
-                await require_seen(connection, lock_id, seen)
+                await require_version(connection, lock_id, seen)
             held = (locks.c.id == lock_id) & locks.c.ended_at.is_(None)
             if state is LockState.LIFTED:
-                # A listing may have joined it since it was read.
-                held &= locks.c.held_by == orjson.dumps(())
+                # Since the caller has read the lock, a listing may have been added to it.
+                held &= ~select(lock_listings.c.lock_id).where(lock_listings.c.lock_id == locks.c.id).exists()
             ended = update(locks).where(held).values(ended_at=now, state=state.value)
             if (await connection.execute(ended)).rowcount == 0:
                 return None
-            change = change_row(lock_id, state, client, now, operator, reason, document_no)
+            change = lock_change_row(lock_id, state, now, client, operator, reason, document_no)
             await self._chain.append(connection, lock_changes, [change])
             lock = await find_lock(connection, lock_id)
             assert lock is not None
-            type_ = {LockState.RELEASED: EventType.LOCK_RELEASED, LockState.LIFTED: EventType.LOCK_LIFTED}.get(state)
-            if type_ is not None:
-                await tell(connection, self._chain, [lock_event(msgspec.structs.asdict(lock), type_, reason)], now)
+            if state in _EVENTS:
+                await append_events(connection, self._chain, [lock_event(lock, _EVENTS[state], reason)], now)
         await self.hide([(lock.target_key, lock.id)])
         return lock
 
     async def expire_due(self, now: int) -> list[Lock]:
-        """End the locks whose term is over, and tell their platforms; empty when none is due."""
+        """End the locks whose term is over, and report it to their platforms; empty when none is due."""
         due = (locks.c.state == LockState.HELD) & (locks.c.expires_at <= now)
         async with self._engine.connect() as connection:
             if (await connection.execute(select(locks.c.id).where(due).limit(1))).first() is None:
@@ -147,43 +135,46 @@ class LockStore:
         await self.hide([(lock.target_key, lock.id) for lock in ended])
         return ended
 
-    async def hide(self, gone: Sequence[tuple[str, str]]) -> None:
-        """Take away the showing of locks, by target key and id; while Redis is away readers meet the table's word."""
+    async def hide(self, ended: Sequence[tuple[str, str]]) -> None:
+        """Remove locks from Redis, by target key and id.
+
+        Without Redis the keys stay: a reader that finds one asks SQL with ``held_on``.
+        """
         try:
-            for target_key, lock_id in gone:
-                await self._redis.eval(_HIDE, 1, register_keys.LOCK + target_key, lock_id)
+            for target_key, lock_id in ended:
+                await self._redis.eval(_HIDE, 1, register_keys.lock(target_key), lock_id)
         except (RedisError, OSError):
             return
 
     async def show_all(self) -> int:
-        """Show every held lock in Redis again; how many there were."""
+        """Show every held lock in Redis; returns how many there are. Raises what a broken Redis raises."""
         self.unshown = False
         query = select(locks.c.target_key, locks.c.id).where(locks.c.ended_at.is_(None))
         async with self._engine.connect() as connection:
             held = {row[0]: row[1] for row in await connection.execute(query)}
         try:
-            await self._tell(held)
+            await self._write_shown(held)
         except (RedisError, OSError):
             self.unshown = True
             raise
         return len(held)
 
     async def show(self, held: Sequence[Lock]) -> None:
-        """Show these locks; while Redis is away that is made up for later."""
+        """Show these locks in Redis; without Redis, ``show_all`` does it later."""
         await self._show({lock.target_key: lock.id for lock in held})
 
     async def _show(self, held: dict[str, str]) -> None:
         try:
-            await self._tell(held)
+            await self._write_shown(held)
         except (RedisError, OSError):
-            # The lock stands in the ledger; who cannot reach Redis either asks the ledger.
+            # Other processes without Redis ask SQL, where the lock is held.
             self.unshown = True
 
-    async def _tell(self, held: dict[str, str]) -> None:
-        """Show locks, and put into the change log that there are locks to be seen."""
+    async def _write_shown(self, held: dict[str, str]) -> None:
+        """Set the keys of locks by target key, with an entry in the change log for each new one."""
         items = list(held.items())
-        for start in range(0, len(items), _AT_ONCE):
+        for start in range(0, len(items), _LOCKS_PER_PIPELINE):
             pipeline = self._redis.pipeline(transaction=True)
-            for target, lock_id in items[start : start + _AT_ONCE]:
-                pipeline.eval(_SHOW, 2, register_keys.LOCK + target, register_keys.CHANGES, lock_id, target)
+            for target, lock_id in items[start : start + _LOCKS_PER_PIPELINE]:
+                pipeline.eval(_SHOW, 2, register_keys.lock(target), register_keys.CHANGE_LOG, lock_id, target)
             await pipeline.execute()

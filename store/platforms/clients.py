@@ -1,6 +1,6 @@
-"""Who may call, for what. Keys are shown once and kept only as SHA-256; a revoked one stops in seconds.
+"""Who may call, and for what. A key is shown once and stored as its SHA-256; a revoked one stops within seconds.
 
-A key carries 256 random bits, so a plain hash cannot be searched; it needs no salt and no slow hash.
+A key carries 256 random bits, so its hash cannot be reversed by search: it needs no salt and no slow hash.
 """
 
 import re
@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
 from rules.vocabulary import DataClass
-from store.db.schema import clients, writing
+from store.db.engine import writing
+from store.db.schema import clients
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -41,7 +42,7 @@ class Grants(Struct, frozen=True, omit_defaults=True):
     purpose: str | None = None
     """Fixed purpose of an unattended system."""
     rate: float | None = None
-    """Checks a second that it may ask of one gateway process; the deployment's ``rate_limit`` unless given."""
+    """Checks per second and gateway process; the deployment's ``rate_limit`` where None."""
 
     def may_check(self, scene: str) -> bool:
         """Whether the client may check in that scene."""
@@ -66,7 +67,7 @@ class ClientExistsError(CreditGateError, ValueError):
 
 
 def hash_key(key: str) -> str:
-    """The form in which a key is kept and looked up."""
+    """The form in which a key is stored and looked up."""
     return sha256(key.encode(errors="surrogateescape")).hexdigest()  # a header may hold any bytes
 
 
@@ -78,7 +79,7 @@ class ClientStore:
         self._writer = writing(engine)
 
     async def add(self, name: str, grants: Grants, key: str | None = None, *, replace: bool = False) -> str:
-        """Register a client and return its key, made here unless given.
+        """Register a client and return its key, a new one unless given.
 
         Raises ``ClientNameInvalidError`` and ``ClientExistsError``.
         """
@@ -89,7 +90,7 @@ class ClientStore:
             "id": name,
             "key_hash": hash_key(key),
             "grants": msgspec.json.encode(grants),
-            "created_at": round(time() * 1000),
+            "created_at": _now(),
         }
         try:
             async with self._writer.begin() as connection:
@@ -101,27 +102,29 @@ class ClientStore:
         return key
 
     async def revoke(self, name: str) -> bool:
-        """Revoke a client for good; False when there is no such client in use."""
+        """Revoke a client for good; False when there is no such client that is not revoked."""
         statement = (
-            update(clients)
-            .where(clients.c.id == name, clients.c.revoked_at.is_(None))
-            .values(revoked_at=round(time() * 1000))
+            update(clients).where(clients.c.id == name, clients.c.revoked_at.is_(None)).values(revoked_at=_now())
         )
         async with self._writer.begin() as connection:
             return (await connection.execute(statement)).rowcount > 0
 
     async def all(self) -> list[Client]:
-        """Every client that was ever registered, without its key."""
+        """Every client that was ever registered."""
         return [client for _, client in await self._rows()]
 
     async def by_key_hash(self) -> dict[str, Client]:
-        """The clients in use by the hash of their key: what the gateway keeps in memory."""
+        """The clients that are not revoked, by the hash of their key: what the gateway keeps in memory."""
         return {key_hash: client for key_hash, client in await self._rows() if client.revoked_at is None}
 
     async def _rows(self) -> list[tuple[str, Client]]:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(select(clients).order_by(clients.c.id))).mappings()
             return [(row["key_hash"], _client(row)) for row in rows]
+
+
+def _now() -> int:
+    return round(time() * 1000)
 
 
 def _client(row: RowMapping) -> Client:

@@ -1,7 +1,6 @@
-"""Feedback: what the platform then did, once or corrected; and the answers that still wait for it."""
+"""Feedback: what a platform did about a decision, corrected where needed; and the decisions that still wait for it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -11,13 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
+from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import feedback
-from store.db.schema import decisions, writing
+from store.db.schema import decisions, feedback
 
 
 class Report(Struct, frozen=True):
-    """What the platform reports. ``measures`` are codes; a refusal to carry out has a reason and who approved it."""
+    """What a platform reports. ``measures`` are codes; ``reason``: why nothing was carried out."""
 
     client: str
     operator: str
@@ -29,12 +28,41 @@ class Report(Struct, frozen=True):
     corrects: str | None = None
 
 
-class FeedbackExistsError(CreditGateError):
-    """There is a report already; ``standing`` is the id that a correction has to name."""
+class FeedbackRow(NamedTuple):
+    """The columns of ``feedback`` without those of the chain, in their order."""
 
-    def __init__(self, standing: str) -> None:
-        super().__init__(standing)
-        self.standing = standing
+    id: str
+    decision_id: str
+    given_at: int
+    client: str
+    operator: str
+    carried_out: bool
+    measures: bytes
+    """JSON: a list of codes."""
+    reason: str | None
+    approved_by: str | None
+    document_no: str | None
+    corrects: str | None
+
+
+class AwaitedDecision(NamedTuple):
+    """A decision whose report has not come. Moments are in milliseconds."""
+
+    id: str
+    client: str
+    scene: str
+    transaction_id: str
+    outcome: str
+    decided_at: int
+    feedback_due: int
+
+
+class FeedbackExistsError(CreditGateError):
+    """There is a report already; a correction has to name the last one, ``last_id`` (empty where unknown)."""
+
+    def __init__(self, last_id: str) -> None:
+        super().__init__(last_id)
+        self.last_id = last_id
 
 
 class FeedbackStore:
@@ -45,42 +73,51 @@ class FeedbackStore:
         self._writer = writing(engine)
         self._chain = chain
 
-    async def give(self, decision_id: str, report: Report, now: int) -> dict[str, Any]:
-        """Write a report; its row. Raises ``FeedbackExistsError`` unless it corrects the one that stands."""
-        row = {
-            "id": f"fb_{uuid4().hex}",
-            "decision_id": decision_id,
-            "given_at": now,
-            "measures": orjson.dumps(report.measures),
-        }
-        names = ("client", "operator", "carried_out", "reason", "approved_by", "document_no", "corrects")
-        row |= {name: getattr(report, name) for name in names}
+    async def give(self, decision_id: str, report: Report, now: int) -> FeedbackRow:
+        """Write a report; returns its row. Raises ``FeedbackExistsError`` unless it corrects the last one."""
+        row = FeedbackRow(
+            id=f"fb_{uuid4().hex}",
+            decision_id=decision_id,
+            given_at=now,
+            client=report.client,
+            operator=report.operator,
+            carried_out=report.carried_out,
+            measures=orjson.dumps(report.measures),
+            reason=report.reason,
+            approved_by=report.approved_by,
+            document_no=report.document_no,
+            corrects=report.corrects,
+        )
         try:
             async with self._writer.begin() as connection:
-                await self._chain.take_turn(connection, feedback)
-                query = select(feedback).where(feedback.c.decision_id == decision_id).order_by(feedback.c.chain_no)
-                standing = [found["id"] for found in (await connection.execute(query)).mappings()]
-                if standing[-1:] != ([report.corrects] if report.corrects else []):
-                    raise FeedbackExistsError(standing[-1] if standing else "")
-                await self._chain.append(connection, feedback, [row])
+                await self._chain.lock_appends(connection, feedback)
+                query = select(feedback.c.id).where(feedback.c.decision_id == decision_id)
+                last_id = (await connection.execute(query.order_by(feedback.c.chain_no.desc()).limit(1))).scalar()
+                if last_id != (report.corrects or None):
+                    raise FeedbackExistsError(last_id or "")
+                await self._chain.append(connection, feedback, [row._asdict()])
         except IntegrityError:
             raise FeedbackExistsError("") from None
         return row
 
-    async def of(self, decision_id: str) -> Sequence[Mapping[str, Any]]:
-        """All reports on a decision, the one that stands last."""
-        query = select(feedback).where(feedback.c.decision_id == decision_id).order_by(feedback.c.chain_no)
+    async def of(self, decision_id: str) -> list[FeedbackRow]:
+        """All reports on a decision; the last one is valid."""
+        query = (
+            select(*(feedback.c[name] for name in FeedbackRow._fields))
+            .where(feedback.c.decision_id == decision_id)
+            .order_by(feedback.c.chain_no)
+        )
         async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query)).mappings()]
+            return [FeedbackRow(*row) for row in await connection.execute(query)]
 
     async def waiting(
         self, client: str | None, before: int, after: tuple[int, str] | None, limit: int
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> list[AwaitedDecision]:
         """Decisions whose report was due before that moment and has not come, the longest overdue first.
 
-        Of one client, or of all; ``after`` is due moment and id of the last one of the page before.
+        Of one client, or of all; ``after`` is the due moment and the id of the last one of the page before.
         """
-        query = select(decisions).where(
+        query = select(*(decisions.c[name] for name in AwaitedDecision._fields)).where(
             decisions.c.feedback_due < before,
             ~select(feedback.c.id).where(feedback.c.decision_id == decisions.c.id).exists(),
         )
@@ -91,4 +128,4 @@ class FeedbackStore:
             query = query.where(place > tuple_(*after))
         async with self._engine.connect() as connection:
             ordered = query.order_by(decisions.c.feedback_due, decisions.c.id).limit(limit)
-            return [dict(row) for row in (await connection.execute(ordered)).mappings()]
+            return [AwaitedDecision(*row) for row in await connection.execute(ordered)]

@@ -1,8 +1,8 @@
-"""What clients are told: an outbox, written in the transaction that made it true, read in one order.
+"""The outbox of events for clients, written in the transaction that makes an event true, read in one order.
 
 listing.listed  listing.changed  listing.repaired  listing.removed   a watched subject
 lock.released   lock.lifted      lock.expired                        a lock of the client
-decision.corrected                                                   an answer that was given turned out wrong
+decision.corrected                                                   an earlier answer was wrong
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.calendar import from_milliseconds, rfc3339
 from store.db.hash_chain import HashChain
-from store.db.platform_tables import client_events, webhook_deliveries, webhooks
+from store.db.schema import client_events, webhook_deliveries, webhooks
 
 
 class EventType(StrEnum):
-    """What happened."""
+    """The type of an event, a part of the HTTP interface."""
 
     LISTING_LISTED = "listing.listed"
     LISTING_CHANGED = "listing.changed"
@@ -33,7 +33,7 @@ class EventType(StrEnum):
 
 
 class EventDraft(Struct, frozen=True):
-    """One thing to tell one client."""
+    """One event for one client, not written yet. ``data`` becomes JSON."""
 
     client: str
     type: EventType
@@ -41,7 +41,7 @@ class EventDraft(Struct, frozen=True):
 
 
 class ClientEvent(Struct, frozen=True):
-    """One thing told. ``id`` grows by the order in which it became true; ``created_at`` is in milliseconds."""
+    """One event. ``id`` grows in the order in which events became true; ``created_at`` is in milliseconds."""
 
     id: int
     created_at: int
@@ -50,34 +50,34 @@ class ClientEvent(Struct, frozen=True):
     data: bytes
 
     def body(self) -> bytes:
-        """The form of it that goes out, by the Standard Webhooks convention."""
+        """The event as it is sent, in the form of the Standard Webhooks specification."""
         head = {"type": self.type, "timestamp": rfc3339(from_milliseconds(self.created_at))}
         return orjson.dumps(head | {"data": orjson.Fragment(self.data)})
 
 
-async def tell(connection: AsyncConnection, chain: HashChain, tellings: Sequence[EventDraft], now: int) -> None:
-    """Write what is to be told, and put it on its way to the webhooks, inside the caller's transaction."""
-    if not tellings:
+async def append_events(connection: AsyncConnection, chain: HashChain, drafts: Sequence[EventDraft], now: int) -> None:
+    """Write events, with a delivery for each client that has a webhook, inside the caller's transaction."""
+    if not drafts:
         return
     rows: list[dict[str, Any]] = [
         {"created_at": now, "client": item.client, "type": item.type.value, "data": orjson.dumps(item.data)}
-        for item in tellings
+        for item in drafts
     ]
     await chain.append(connection, client_events, rows)
     clients = {row["client"] for row in rows}
     query = select(webhooks.c.client).where(webhooks.c.client.in_(clients))
-    hooked = set((await connection.execute(query)).scalars())
-    due = [
+    with_webhook = set((await connection.execute(query)).scalars())
+    deliveries = [
         {"event_id": row["id"], "client": row["client"], "state": "pending", "attempts": 0, "next_at": now}
         for row in rows
-        if row["client"] in hooked
+        if row["client"] in with_webhook
     ]
-    if due:
-        await connection.execute(insert(webhook_deliveries), due)
+    if deliveries:
+        await connection.execute(insert(webhook_deliveries), deliveries)
 
 
 class EventStore:
-    """Reads what clients are told."""
+    """Events in SQL, read only."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -1,21 +1,31 @@
-"""Watches: the subjects that a platform has on board, by keys only, and who is told of a change to one."""
+"""Watches: the subjects about which a platform wants events. Only their keys are kept."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.vocabulary import DataClass
-from store.db.platform_tables import watches
-from store.db.schema import clients, writing
+from store.db.engine import upsert, writing
+from store.db.schema import clients, watches
 from store.platforms.clients import Grants
 
-Watchers = Mapping[str, list[tuple[str, str]]]
-"""By subject key, the clients that watch it with their own references."""
+
+class Watch(NamedTuple):
+    """A watch as its client sees it. ``created_at`` is in milliseconds."""
+
+    reference: str
+    created_at: int
+
+
+class Watcher(NamedTuple):
+    """A client that watches a subject, and its own name for the subject."""
+
+    client: str
+    reference: str
 
 
 class WatchStore:
@@ -26,28 +36,23 @@ class WatchStore:
         self._writer = writing(engine)
 
     async def put(self, client: str, wanted: Mapping[str, str], remove: Collection[str], now: int) -> dict[str, int]:
-        """Set watches by reference (reference to subject key) and take others away; how many of each."""
+        """Set watches (reference to subject key) and remove others; returns how many, with the total."""
         async with self._writer.begin() as connection:
-            gone = 0
+            removed = 0
             if remove:
                 mine = watches.c.client == client
-                gone = (await connection.execute(delete(watches).where(mine, watches.c.reference.in_(remove)))).rowcount
+                statement = delete(watches).where(mine, watches.c.reference.in_(remove))
+                removed = (await connection.execute(statement)).rowcount
             rows = [
                 {"client": client, "reference": reference, "subject_key": key, "created_at": now}
                 for reference, key in wanted.items()
             ]
-            if rows:
-                dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-                statement = dialect.insert(watches)
-                fresh = {"subject_key": statement.excluded.subject_key}
-                await connection.execute(
-                    statement.on_conflict_do_update(index_elements=["client", "reference"], set_=fresh), rows
-                )
+            await upsert(connection, watches, rows, updated=["subject_key"])
             total = select(func.count()).select_from(watches).where(watches.c.client == client)
-            return {"set": len(rows), "removed": gone, "total": (await connection.execute(total)).scalar_one()}
+            return {"set": len(rows), "removed": removed, "total": (await connection.execute(total)).scalar_one()}
 
-    async def page(self, client: str, after: str, limit: int) -> list[dict[str, Any]]:
-        """References after that one, in their order."""
+    async def page(self, client: str, after: str, limit: int) -> list[Watch]:
+        """A client's watches after that reference, in their order."""
         query = (
             select(watches.c.reference, watches.c.created_at)
             .where(watches.c.client == client, watches.c.reference > after)
@@ -55,7 +60,7 @@ class WatchStore:
             .limit(limit)
         )
         async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query)).mappings()]
+            return [Watch(*row) for row in await connection.execute(query)]
 
     async def count(self, client: str) -> int:
         """How many watches a client has."""
@@ -64,21 +69,21 @@ class WatchStore:
             return (await connection.execute(query)).scalar_one()
 
 
-async def watchers_of(connection: AsyncConnection, subject_keys: Collection[str]) -> Watchers:
-    """Who watches these subjects."""
+async def watchers_of(connection: AsyncConnection, subject_keys: Collection[str]) -> dict[str, list[Watcher]]:
+    """By subject key, the clients that watch it; no entry where there is none."""
     if not subject_keys:
         return {}
     query = select(watches.c.subject_key, watches.c.client, watches.c.reference).where(
         watches.c.subject_key.in_(subject_keys)
     )
-    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    found: defaultdict[str, list[Watcher]] = defaultdict(list)
     for key, client, reference in await connection.execute(query.order_by(watches.c.client, watches.c.reference)):
-        found[key].append((client, reference))
+        found[key].append(Watcher(client, reference))
     return found
 
 
-async def classes_of(connection: AsyncConnection, names: Collection[str]) -> dict[str, frozenset[DataClass]]:
-    """The data classes that these clients may see; those that were revoked are left out."""
+async def data_classes_of(connection: AsyncConnection, names: Collection[str]) -> dict[str, frozenset[DataClass]]:
+    """The data classes that these clients may see; no entry for a revoked client."""
     query = select(clients.c.id, clients.c.grants).where(clients.c.id.in_(names), clients.c.revoked_at.is_(None))
     rows: Sequence[Any] = (await connection.execute(query)).all() if names else []
     return {name: msgspec.json.decode(grants, type=Grants).classes for name, grants in rows}

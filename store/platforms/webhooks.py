@@ -1,27 +1,25 @@
-"""Where clients are called, and the state of every call: at least once, and parked in sight after a day."""
+"""Where clients are called, and the state of each call: delivered at least once, or parked after about a day."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from store.db.platform_tables import client_events, webhook_deliveries, webhooks
-from store.db.schema import for_update, writing
+from store.db.engine import for_update, upsert, writing
+from store.db.schema import client_events, webhook_deliveries, webhooks
 from store.platforms.outbox import ClientEvent, event_of
 
-OVERLAP = 24 * 3_600_000
-"""Milliseconds for which the secret before the last rotation still signs."""
-LEASE = 60_000
-"""Milliseconds for which a call that was taken up is left alone by other workers."""
-_SECOND, _HOUR = 1000, 3_600_000
-BACKOFF = (
-    *(5 * _SECOND, 30 * _SECOND, 120 * _SECOND, 600 * _SECOND, 1800 * _SECOND),
-    *(_HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, 8 * _HOUR),
+_SECOND_MS, _HOUR_MS = 1000, 3_600_000
+OLD_SECRET_VALID_MS = 24 * _HOUR_MS
+"""How long the secret before the last rotation signs too."""
+CLAIM_MS = 60 * _SECOND_MS
+"""How long a claimed call is left to the worker that claimed it."""
+BACKOFF_MS = (
+    *(5 * _SECOND_MS, 30 * _SECOND_MS, 120 * _SECOND_MS, 600 * _SECOND_MS, 1800 * _SECOND_MS),
+    *(_HOUR_MS, 2 * _HOUR_MS, 4 * _HOUR_MS, 8 * _HOUR_MS, 8 * _HOUR_MS),
 )
-"""Milliseconds until the next try: about a day in all. Then the call is parked."""
+"""The pauses before each retry, about a day in all. Then the call is parked."""
 
 
 class Webhook(Struct, frozen=True):
@@ -34,12 +32,24 @@ class Webhook(Struct, frozen=True):
     created_at: int
 
 
-class Call(Struct, frozen=True):
-    """One call to make."""
+class WebhookCall(Struct, frozen=True):
+    """One call to make. ``attempts`` were made before."""
 
     event: ClientEvent
     webhook: Webhook
     attempts: int
+
+
+class WebhookDelivery(NamedTuple):
+    """The state of a call: pending, delivered or parked. Moments are in milliseconds."""
+
+    event_id: int
+    type: str
+    created_at: int
+    state: str
+    attempts: int
+    next_at: int
+    last_answer: str | None
 
 
 class WebhookStore:
@@ -54,9 +64,7 @@ class WebhookStore:
         known = await self.find(client)
         row = {"client": client, "url": url, "generation": 1, "old_secret_until": 0, "created_at": now}
         async with self._writer.begin() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(webhooks).values(row)
-            await connection.execute(statement.on_conflict_do_update(index_elements=["client"], set_={"url": url}))
+            await upsert(connection, webhooks, [row], updated=["url"])
         found = await self.find(client)
         assert found is not None
         return found, known is None
@@ -68,20 +76,20 @@ class WebhookStore:
         return Webhook(**row) if row else None
 
     async def rotate(self, client: str, now: int) -> Webhook | None:
-        """Begin a new secret; the one before signs too for a day. None when the client has no webhook."""
-        fresh = {"generation": webhooks.c.generation + 1, "old_secret_until": now + OVERLAP}
+        """Start a new secret; the one before signs too for a day. None when the client has no webhook."""
+        fresh = {"generation": webhooks.c.generation + 1, "old_secret_until": now + OLD_SECRET_VALID_MS}
         async with self._writer.begin() as connection:
             await connection.execute(update(webhooks).where(webhooks.c.client == client).values(fresh))
         return await self.find(client)
 
     async def remove(self, client: str) -> bool:
-        """Call a client no more; what waited falls with it. False when there was no webhook."""
+        """Remove a client's webhook and its calls. False when there was no webhook."""
         async with self._writer.begin() as connection:
             await connection.execute(delete(webhook_deliveries).where(webhook_deliveries.c.client == client))
             return (await connection.execute(delete(webhooks).where(webhooks.c.client == client))).rowcount > 0
 
-    async def take_due(self, now: int, limit: int = 50) -> list[Call]:
-        """Take up calls that are due; other workers leave them alone for a while."""
+    async def claim_due(self, now: int, limit: int = 50) -> list[WebhookCall]:
+        """Claim calls that are due: no other worker claims them for ``CLAIM_MS``."""
         due = (webhook_deliveries.c.state == "pending") & (webhook_deliveries.c.next_at <= now)
         async with self._engine.connect() as connection:
             if (await connection.execute(select(webhook_deliveries.c.event_id).where(due).limit(1))).first() is None:
@@ -90,36 +98,43 @@ class WebhookStore:
             query = select(webhook_deliveries).where(due).order_by(webhook_deliveries.c.next_at).limit(limit)
             rows = (await connection.execute(for_update(connection, query))).mappings().all()
             ids = [row["event_id"] for row in rows]
-            taken = update(webhook_deliveries).where(webhook_deliveries.c.event_id.in_(ids))
-            await connection.execute(taken.values(next_at=now + LEASE))
+            claimed = update(webhook_deliveries).where(webhook_deliveries.c.event_id.in_(ids))
+            await connection.execute(claimed.values(next_at=now + CLAIM_MS))
             found = select(client_events).where(client_events.c.id.in_(ids))
             events = {row["id"]: event_of(dict(row)) for row in (await connection.execute(found)).mappings()}
-            hooked = select(webhooks).where(webhooks.c.client.in_({row["client"] for row in rows}))
-            hooks = {row["client"]: Webhook(**row) for row in (await connection.execute(hooked)).mappings()}
-        return [Call(events[row["event_id"]], hooks[row["client"]], row["attempts"]) for row in rows]
+            owners = select(webhooks).where(webhooks.c.client.in_({row["client"] for row in rows}))
+            hooks = {row["client"]: Webhook(**row) for row in (await connection.execute(owners)).mappings()}
+        return [WebhookCall(events[row["event_id"]], hooks[row["client"]], row["attempts"]) for row in rows]
 
-    async def delivered(self, call: Call, answer: str, now: int) -> None:
-        """The client took it."""
-        await self._note(call, {"state": "delivered", "last_answer": answer, "next_at": now})
+    async def delivered(self, call: WebhookCall, answer: str, now: int) -> None:
+        """Record that the client accepted the call."""
+        await self._finish(call, {"state": "delivered", "last_answer": answer, "next_at": now})
 
-    async def failed(self, call: Call, answer: str, now: int) -> bool:
-        """The client did not take it: later again, or parked. True when it is parked."""
-        parked = call.attempts >= len(BACKOFF)
-        again = now if parked else now + BACKOFF[call.attempts]
-        await self._note(call, {"state": "parked" if parked else "pending", "last_answer": answer, "next_at": again})
+    async def failed(self, call: WebhookCall, answer: str, now: int) -> bool:
+        """Record that the client did not accept the call: it is retried later, or parked. True when it is parked."""
+        parked = call.attempts >= len(BACKOFF_MS)
+        next_at = now if parked else now + BACKOFF_MS[call.attempts]
+        state = "parked" if parked else "pending"
+        await self._finish(call, {"state": state, "last_answer": answer, "next_at": next_at})
         return parked
 
     async def replay(self, client: str, event_id: int, now: int) -> bool:
-        """Call again for that event, whatever became of it; False when there is no such call."""
+        """Make the call for that event again, whatever its state; False when there is no such call."""
         mine = (webhook_deliveries.c.client == client) & (webhook_deliveries.c.event_id == event_id)
         fresh = {"state": "pending", "attempts": 0, "next_at": now}
         async with self._writer.begin() as connection:
             return (await connection.execute(update(webhook_deliveries).where(mine).values(fresh))).rowcount > 0
 
-    async def page(self, client: str, state: str | None, after: int, limit: int) -> Sequence[Any]:
-        """A client's calls, by event id."""
+    async def page(self, client: str, state: str | None, after: int, limit: int) -> list[WebhookDelivery]:
+        """A client's calls after that event id, in their order."""
+        calls = webhook_deliveries.c
         query = (
-            select(webhook_deliveries, client_events.c.type, client_events.c.created_at)
+            select(
+                calls.event_id,
+                client_events.c.type,
+                client_events.c.created_at,
+                *(calls.state, calls.attempts, calls.next_at, calls.last_answer),
+            )
             .join(client_events, client_events.c.id == webhook_deliveries.c.event_id)
             .where(webhook_deliveries.c.client == client, webhook_deliveries.c.event_id > after)
         )
@@ -127,9 +142,9 @@ class WebhookStore:
             query = query.where(webhook_deliveries.c.state == state)
         async with self._engine.connect() as connection:
             ordered = query.order_by(webhook_deliveries.c.event_id).limit(limit)
-            return (await connection.execute(ordered)).mappings().all()
+            return [WebhookDelivery(*row) for row in await connection.execute(ordered)]
 
-    async def _note(self, call: Call, fresh: dict[str, Any]) -> None:
+    async def _finish(self, call: WebhookCall, fresh: dict[str, Any]) -> None:
         values = fresh | {"attempts": call.attempts + 1}
         mine = webhook_deliveries.c.event_id == call.event.id
         async with self._writer.begin() as connection:

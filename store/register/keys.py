@@ -1,29 +1,32 @@
-"""Names of the register's keys in Redis: writer and reader use these and nothing else."""
+"""Names of the register's keys in Redis. Every module that reads or writes the register takes them from here."""
 
-MARKER = "cg:register"
-"""Hash: ``epoch`` (set once the register is whole), ``loading``, ``listings``, ``applied``, ``ledger_id``,
-``beat`` (milliseconds since 1970 by Redis: when a worker last said that it is kept up);
-``generation`` in force; ``building`` and ``building_listings`` while another is made beside it."""
+METADATA = "cg:register"
+"""Hash: ``epoch`` (set once the register is loaded), ``loading``, ``listings``, ``applied``, ``ledger_id``,
+``beat`` (last worker heartbeat, milliseconds since 1970 by the clock of Redis), the ``generation`` in force;
+``building`` and ``building_listings`` while a rebuild fills another generation."""
 
-CHANGES = "cg:changes"
-"""Stream of changes with contiguous ids 0-1, 0-2, …; the id's second part is the register's sequence.
+CHANGE_LOG = "cg:changes"
+"""Stream with contiguous ids 0-1, 0-2, …; the second part of an id is the register's sequence.
 
-A change tells a ``listing`` with its ``places`` and ``value``, a ``lock`` on a target, or another ``generation``."""
+An entry is a change of a ``listing`` with its ``places`` and ``value``, a new ``lock`` on a target, or the swap to
+another ``generation``."""
 
 FIRST_GENERATION = "0"
 
-REBUILD = "cg:rebuild"
-"""Held by the rebuild that is at work."""
+REBUILD_LOCK = "cg:rebuild"
+"""String with a time to live: held by the rebuild that is running."""
 
-LOCK = "cg:lock:"
-"""String per lock target: id of the lock that is held."""
+
+def lock(target: str) -> str:
+    """String per lock target: id of the held lock."""
+    return f"cg:lock:{target}"
 
 
 def listing(generation: str, key: str) -> str:
-    """Hash per listing: the ``version`` that stands, also after its removal, and where it is filed."""
+    """Hash per listing: ``version`` (kept after its removal) and ``filed_under``, the keys it is filed under."""
     return f"cg:{generation}:listing:{key}"
 
 
 def subject(generation: str, key: str) -> str:
-    """Hash per subject key or name key: listing key -> listing."""
+    """Hash per subject key or name key: listing key -> listing as JSON."""
     return f"cg:{generation}:subject:{key}"

@@ -1,139 +1,137 @@
-"""Compare ledger, listings and register, and name what differs.
+"""Compare ledger and register, and name what differs.
 
-    events ──fold──▶ rows of ``listings`` ──▶ keys of the register
+    feed events ─fold─▶ rows of ``listings`` ─▶ keys of the register ─change log─▶ replica of each gateway process
 
-Each arrow is checked in both directions: what should be there and is not, and what is there and should not be.
-A gateway reads the register itself at each check and keeps no copy of it, so there is no third arrow.
+The first two arrows are checked in both directions: what is missing, and what should not be there. The third is
+not: a replica checks each change for a gap by itself, and reloads from the register after one.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import date
-from typing import Any
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.listings.life import State
 from store.db.schema import listings
-from store.ledger.listings import ListingStore, register_change
-from store.register.diff import Comparison, Difference, Shown, Side, judge
+from store.ledger.listing_row import ListingRow, register_change
+from store.ledger.listings import ListingStore
+from store.register.diff import Difference, RegisterDiff, RegisterEntry, SideTotals, difference_between
 from store.register.dump import RegisterDump
-from store.register.rebuild import all_keys, unspoken
+from store.register.rebuild import listing_keys, without_events
 
-_PAGE = 500
-_LOOKS = 4
+_PAGE_ROWS = 500
+_RECHECKS = 4
+_ABSENT = RegisterEntry()
 _Suspects = dict[str, Difference]
 
 
 class Verification:
-    """Verifies one register against one ledger, without changing either."""
+    """Verifies one register against one ledger; changes neither."""
 
-    def __init__(self, engine: AsyncEngine, redis: "Redis", book: ListingStore) -> None:
+    def __init__(self, engine: AsyncEngine, redis: "Redis", listing_store: ListingStore) -> None:
         self._engine = engine
         self._redis = redis
-        self._book = book
+        self._listing_store = listing_store
 
-    async def run(self, today: date, *, pause: float = 0.5) -> Comparison:
-        """Compare everything. What differs is looked at again, ``pause`` seconds apart: it may be on its way.
+    async def run(self, today: date, *, pause: float = 0.5) -> RegisterDiff:
+        """Compare everything. Differences are checked again, ``pause`` seconds apart: a change may be under way.
 
-        Raises ``RegisterNotLoadedError``, and what a broken dependency raises.
+        Raises ``RegisterNotLoadedError``, and the error of a dependency that is away.
         """
-        result = Comparison()
-        result.name(Difference.ROW_DIFFERS, await self._rows(today))
-        result.name(Difference.ROW_UNSPOKEN, await self._unspoken())
-        suspects = await self._compare(result)
-        for _ in range(_LOOKS):
+        diff = RegisterDiff()
+        for key in await self._differing_rows(today):
+            diff.add(Difference.ROW_DIFFERS, key)
+        for key in await self._rows_without_events():
+            diff.add(Difference.ROW_WITHOUT_EVENTS, key)
+        suspects = await self._compare(diff)
+        for _ in range(_RECHECKS):
             if suspects:
                 await asyncio.sleep(pause)
-                suspects = await self._look_again(result, suspects)
+                suspects = await self._recheck(diff, suspects)
         for key, kind in sorted(suspects.items()):
-            result.name(kind, [key])
-        return result
+            diff.add(kind, key)
+        return diff
 
-    async def _rows(self, today: date) -> list[str]:
-        """Listings whose row is not what the events say. An end that no sweep has written yet is none."""
+    async def _differing_rows(self, today: date) -> list[str]:
+        """Listings whose row differs from its events, except where only the expiry sweep is still to write its end."""
         differing: set[str] = set()
-        async for keys in all_keys(self._engine):
+        async for keys in listing_keys(self._engine):
             async with self._engine.connect() as connection:
-                reckoned = await self._book.reckon(connection, keys, today)
-            rows = ((row, reckoned.before.get(row["key"])) for row in reckoned.differing())
-            differing |= {row["key"] for row, before in rows if not _is_due(row, before, today)}
+                diff = await self._listing_store.compare(connection, keys, today)
+            differing |= {row.key for row in diff.changed() if not _awaits_expiry(row, diff.stored.get(row.key), today)}
         return sorted(differing)
 
-    async def _unspoken(self) -> list[str]:
+    async def _rows_without_events(self) -> list[str]:
         async with self._engine.connect() as connection:
-            query = select(listings.c.key).where(unspoken()).order_by(listings.c.key)
+            query = select(listings.c.key).where(without_events()).order_by(listings.c.key)
             return list((await connection.execute(query)).scalars())
 
-    async def _compare(self, result: Comparison) -> _Suspects:
-        """Both directions between rows and register; fills counts and digests."""
-        contents = await RegisterDump.in_force(self._redis)
+    async def _compare(self, diff: RegisterDiff) -> _Suspects:
+        """Rows against register in both directions; fills counts and digests."""
+        dump = await RegisterDump.in_force(self._redis)
         suspects: _Suspects = {}
-        async for wanted in self._pages():
-            found = await contents.shown(wanted)
-            result.listings += len(wanted)
-            for key, row in wanted.items():
-                result.ledger.add(key, row)
-                result.register.add(key, found[key])
-                if kind := judge(row, found[key]):
+        async for expected in self._expected_pages():
+            found = await dump.entries(expected)
+            diff.listings += len(expected)
+            for key, entry in expected.items():
+                diff.ledger.add(key, entry)
+                diff.register.add(key, found[key])
+                if kind := difference_between(entry, found[key]):
                     suspects[key] = kind
-        async for page in contents.entries():
+        async for page in dump.filings():
             suspects |= await self._extra(page)
         return suspects
 
-    async def _look_again(self, result: Comparison, suspects: Collection[str]) -> _Suspects:
-        contents = await RegisterDump.in_force(self._redis)
-        again: _Suspects = {}
-        for keys in _parts(sorted(suspects)):
-            wanted, found = await self._wanted(keys), await contents.shown(keys)
+    async def _recheck(self, diff: RegisterDiff, suspects: Collection[str]) -> _Suspects:
+        dump = await RegisterDump.in_force(self._redis)
+        remaining: _Suspects = {}
+        for keys in _pages(sorted(suspects)):
+            expected, found = await self._expected(keys), await dump.entries(keys)
             for key in keys:
-                if kind := judge(wanted.get(key, Shown()), found[key]):
-                    again[key] = kind
-        # Where a listing stands that no row puts there can only be seen from the other side.
-        async for page in contents.entries():
-            again |= await self._extra([entry for entry in page if entry[1] in suspects])
-        if not again:
-            result.ledger, result.register, result.listings = Side(), Side(), 0
-            again = await self._compare(result)
-        return again
+                if kind := difference_between(expected.get(key, _ABSENT), found[key]):
+                    remaining[key] = kind
+        # Only the subject keys show where a listing stands that no row files there.
+        async for page in dump.filings():
+            remaining |= await self._extra([filing for filing in page if filing[1] in suspects])
+        if not remaining:
+            diff.ledger, diff.register, diff.listings = SideTotals(), SideTotals(), 0
+            remaining = await self._compare(diff)
+        return remaining
 
-    async def _extra(self, entries: list[tuple[str, str]]) -> _Suspects:
-        """Listings that stand under some number or name where no row files them."""
-        wanted: dict[str, Shown] = {}
-        for keys in _parts(sorted({key for _, key in entries})):
-            wanted |= await self._wanted(keys)
-        return {key: Difference.EXTRA for place, key in entries if place not in wanted.get(key, Shown()).places}
+    async def _extra(self, filings: list[tuple[str, str]]) -> _Suspects:
+        """Listings that stand under a subject or name key where no row files them."""
+        expected: dict[str, RegisterEntry] = {}
+        for keys in _pages(sorted({key for _, key in filings})):
+            expected |= await self._expected(keys)
+        return {key: Difference.EXTRA for place, key in filings if place not in expected.get(key, _ABSENT).places}
 
-    async def _pages(self) -> AsyncIterator[dict[str, Shown]]:
+    async def _expected_pages(self) -> AsyncIterator[dict[str, RegisterEntry]]:
         last = ""
-        while True:
-            query = select(listings).where(listings.c.key > last).order_by(listings.c.key).limit(_PAGE)
-            async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).mappings().all()
-            if not rows:
-                return
-            last = rows[-1]["key"]
-            yield {row["key"]: _wanted(row) for row in rows}
+        while page := await self._entries_where(listings.c.key > last):
+            last = next(reversed(page))
+            yield page
 
-    async def _wanted(self, keys: Collection[str]) -> dict[str, Shown]:
+    async def _expected(self, keys: Collection[str]) -> dict[str, RegisterEntry]:
+        return await self._entries_where(listings.c.key.in_(keys))
+
+    async def _entries_where(self, condition: ColumnElement[bool]) -> dict[str, RegisterEntry]:
+        """The entries that the register must hold for a page of rows, in the order of their keys."""
+        query = select(listings).where(condition).order_by(listings.c.key).limit(_PAGE_ROWS)
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(select(listings).where(listings.c.key.in_(keys)))).mappings().all()
-        return {row["key"]: _wanted(row) for row in rows}
+            rows = [ListingRow(*row) for row in await connection.execute(query)]
+        return {row.key: RegisterEntry.from_change(register_change(row)) for row in rows}
 
 
-def _wanted(row: Any) -> Shown:  # noqa: ANN401 - a row
-    return Shown.of(register_change(dict(row), row["version"]))
-
-
-def _is_due(row: dict[str, Any], before: dict[str, Any] | None, today: date) -> bool:
-    """Whether the row only waits for the sweep that writes its end."""
-    if before is None or any(row[name] != before[name] for name in row if name not in ("state", "version")):
+def _awaits_expiry(row: ListingRow, before: ListingRow | None, today: date) -> bool:
+    """Whether the written row only lacks the end that the expiry sweep is to write."""
+    if before is None or replace(row, state=before.state) != before:
         return False
-    last = before["last_day"]
-    return bool(before["state"] == State.IN_FORCE and last is not None and last < today)
+    return before.state == State.IN_FORCE and before.last_day is not None and before.last_day < today
 
 
-def _parts(keys: list[str]) -> Iterator[list[str]]:
-    return (keys[start : start + _PAGE] for start in range(0, len(keys), _PAGE))
+def _pages(keys: list[str]) -> Iterator[list[str]]:
+    return (keys[start : start + _PAGE_ROWS] for start in range(0, len(keys), _PAGE_ROWS))

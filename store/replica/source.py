@@ -1,79 +1,79 @@
-"""What a replica asks of the register's own server: whose it is, how far it has come, and which keys there are."""
+"""What a replica reads from the register's Redis server: identity, metadata, sequence, keys and changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from store.broker.stream_answers import rows_by_stream
 from store.register import keys as register_keys
+from store.register.metadata import FIELDS, RegisterMetadata, last_sequence, parse_metadata
 
-DEADLINE = 2.0
-"""Seconds for an answer."""
-_SCANNED = 20_000
+ANSWER_DEADLINE_S = 2.0
+CHANGES_PER_READ = 5000
+_SCAN_COUNT = 20_000
+
+ChangeEntry = tuple[bytes, dict[bytes, bytes]]
+"""An entry of the change log: stream id and fields, see ``store.register.keys.CHANGE_LOG``."""
 
 
-@dataclass(slots=True)
-class Marker:
-    """The register's marker as it was last read, and when."""
+class ServerIdentity(NamedTuple):
+    """The run of the server and its replication history; a server that followed another one has a new history."""
 
-    epoch: str
-    generation: str
-    listings: int
-    applied: int
-    beat_age: int | None
+    run_id: str
+    replication_id: str
+
+
+class RegisterPosition(NamedTuple):
+    """Where the register stands: on which server, with which metadata, at which sequence."""
+
+    server: ServerIdentity
+    metadata: RegisterMetadata | None
+    """None: the register is not loaded."""
     read_at: float
+    """When the metadata was read, by ``time.monotonic``."""
+    sequence: int
 
 
-async def identity(connection: "Redis") -> tuple[str, str]:
-    """Which server, and whose history it holds: one that was demoted and followed another is not the same any more."""
-    server, replication = await connection.info("server"), await connection.info("replication")
-    return str(server["run_id"]), str(replication["master_replid"])
+async def read_position(connection: "Redis") -> RegisterPosition:
+    """Read the position. Raises ``RedisError``, ``OSError`` or ``TimeoutError``."""
+    async with asyncio.timeout(ANSWER_DEADLINE_S):
+        server, replication = await connection.info("server"), await connection.info("replication")
+        pipeline = connection.pipeline(transaction=True)
+        pipeline.hmget(register_keys.METADATA, *FIELDS)
+        pipeline.time()
+        values, clock = await pipeline.execute()
+        read_at = monotonic()
+        last: Any = await connection.xrevrange(register_keys.CHANGE_LOG, count=1)
+    identity = ServerIdentity(str(server["run_id"]), str(replication["master_replid"]))
+    return RegisterPosition(identity, parse_metadata(values, clock), read_at, last_sequence(last))
 
 
-async def read_marker(connection: "Redis") -> Marker | None:
-    """The marker as it stands; None where nothing was ever loaded."""
-    pipeline = connection.pipeline(transaction=True)
-    pipeline.hmget(register_keys.MARKER, "epoch", "generation", "listings", "applied", "beat")
-    pipeline.time()
-    (epoch, generation, listings, applied, beat), (seconds, micros) = await pipeline.execute()
-    if epoch is None:
-        return None
-    age = None if beat is None else max(0, seconds * 1000 + micros // 1000 - int(beat))
-    generation = (generation or register_keys.FIRST_GENERATION.encode()).decode()
-    return Marker(epoch.decode(), generation, int(listings or 0), int(applied or 0), age, monotonic())
-
-
-async def last_sequence(connection: "Redis") -> int:
-    """The number of the last change; 0 where there was none."""
-    last: Any = await connection.xrevrange(register_keys.CHANGES, count=1)
-    return int(last[0][0].split(b"-")[1]) if last else 0
+async def read_changes(connection: "Redis", sequence: int, block_ms: int | None) -> list[ChangeEntry]:
+    """At most ``CHANGES_PER_READ`` changes after that sequence; waits up to ``block_ms`` for the first one."""
+    after: Any = {register_keys.CHANGE_LOG: f"0-{sequence}"}
+    async with asyncio.timeout(ANSWER_DEADLINE_S):
+        answer = await connection.xread(after, count=CHANGES_PER_READ, block=block_ms)
+    return [entry for _, entries in rows_by_stream(answer) for entry in entries]
 
 
 async def scan(connection: "Redis", prefix: str) -> AsyncIterator[list[bytes]]:
-    """All keys that begin so: every one that is there throughout, some more than once."""
+    """All keys with that prefix, in pages: each key that exists throughout at least once."""
     cursor = 0
     while True:
-        async with asyncio.timeout(DEADLINE):
-            answer: Any = await connection.scan(cursor, match=f"{prefix}*", count=_SCANNED)
+        async with asyncio.timeout(ANSWER_DEADLINE_S):
+            answer: Any = await connection.scan(cursor, match=f"{prefix}*", count=_SCAN_COUNT)
         cursor = int(answer[0])
         yield answer[1]
         if cursor == 0:
             return
 
 
-def streams(answer: Any) -> list[Any]:  # noqa: ANN401 - a list, or a mapping under RESP3
-    """What XREAD answered: for each stream its name and its entries."""
-    if isinstance(answer, dict):
-        return [(name, [entry for part in parts for entry in part]) for name, parts in answer.items()]
-    return list(answer or ())
-
-
 async def close(connection: "Redis") -> None:
-    """Close it, whatever it is like by now."""
+    """Close the connection, also a broken one."""
     try:
         await connection.aclose()
     except (RedisError, OSError):

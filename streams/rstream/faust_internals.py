@@ -1,4 +1,4 @@
-"""Every use of Faust's internals by this transport; ``test_rstream_transport`` fails when they change."""
+"""Every use of Faust's private interface by this transport; ``test_rstream_transport`` fails when it changes."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from faust.types import TP
 from store.broker.stream_entry import TopicPartition
 
 FAUST_VERSION = "0.15.3"
-"""The version whose internals these are."""
+"""The version these functions are written for."""
 
 
 def begin_rebalance(app: Any) -> None:  # noqa: ANN401
-    """Say that partitions are about to change; must come before they are revoked."""
+    """Announce a rebalance; must come before partitions are revoked."""
     app.on_rebalance_start()
 
 
-def assign(app: Any, places: set[TopicPartition], generation: int) -> None:  # noqa: ANN401
-    """Do what Kafka's group protocol does: give this worker the partitions, under a new generation."""
+def assign(app: Any, partitions: set[TopicPartition], generation: int) -> None:  # noqa: ANN401
+    """Assign the partitions to this worker under a new generation, as Kafka's group protocol does."""
     active: dict[str, list[int]] = {}
-    for topic, partition in sorted(places):
-        active.setdefault(topic, []).append(partition)
+    for topic, number in sorted(partitions):
+        active.setdefault(topic, []).append(number)
     assignor = app.assignor
     assignor._assignment = ClientAssignment(actives=active, standbys={})
     assignor._active_tps = assignor._assignment.active_tps
@@ -28,6 +28,6 @@ def assign(app: Any, places: set[TopicPartition], generation: int) -> None:  # n
     app.consumer_generation_id = generation
 
 
-def note_position(consumer: Any, place: TP, offset: int) -> None:  # noqa: ANN401
-    """Have the consumer take messages from this offset on; it drops those it believes to have read."""
-    consumer._read_offset[place] = offset or None
+def set_read_offset(consumer: Any, partition: TP, offset: int) -> None:  # noqa: ANN401
+    """Make the consumer accept messages from this offset on; it drops those before its read offset."""
+    consumer._read_offset[partition] = offset or None

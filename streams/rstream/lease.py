@@ -1,6 +1,6 @@
-"""At most one worker reads a group's partitions: the others refuse, or take over when it has died.
+"""A lease per consumer group: one worker reads all partitions; another one fails to start, or takes over a dead one's.
 
-Two readers would lose nothing, but do everything twice and out of step.
+Two readers would lose nothing, but would do all work twice and out of order.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from time import monotonic
 from rules.faults import CreditGateError
 from store.broker.stream_log import StreamLog
 
-_POLL = 0.25
+_RETRY_INTERVAL_S = 0.25
 
-_HOLD = """
+_ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -22,47 +22,49 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 
 
 class LeaseHeldError(CreditGateError, RuntimeError):
-    """Another worker reads this group."""
+    """Another worker holds the lease of this group."""
 
 
 class Lease:
-    """The right to read for one group, for ``seconds`` at a time under a token of its own."""
+    """The right to read for one group, renewed every few seconds under a token of its own; lasts ``ttl_seconds``."""
 
-    def __init__(self, log: StreamLog, group: str, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, log: StreamLog, group: str, ttl_seconds: float) -> None:
+        self.ttl_seconds = ttl_seconds
         self._log = log
         self._group = group
         self._key = log.key("lease", group)
         self._token = token_hex(16)
-        self._until = 0.0
+        self._valid_until = 0.0
 
     @property
     def is_held(self) -> bool:
-        """Whether no other worker can hold it now, by this machine's clock."""
-        return monotonic() < self._until
+        """Whether no other worker can hold the lease now, by this machine's clock."""
+        return monotonic() < self._valid_until
 
     async def acquire(self) -> None:
-        """Take the lease; waits as long as a dead holder's would last. Raises ``LeaseHeldError``."""
-        deadline = monotonic() + self.seconds + 1
+        """Acquire the lease; waits until that of a dead holder would expire. Raises ``LeaseHeldError``."""
+        deadline = monotonic() + self.ttl_seconds + 1
         while True:
             try:
                 return await self.renew()
             except LeaseHeldError:
                 if monotonic() > deadline:
                     raise
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_RETRY_INTERVAL_S)
 
     async def renew(self) -> None:
-        """Hold it for another ``seconds``, also when it ran out meanwhile. Raises ``LeaseHeldError``."""
-        asked = monotonic()  # before the server counts, so this side never believes in it for longer
-        async with asyncio.timeout(self.seconds / 2):
-            held = await self._log.ask("EVAL", _HOLD, 1, self._key, self._token, round(self.seconds * 1000))
-        if not held:
-            self._until = 0.0
+        """Extend the lease by ``ttl_seconds``, also after it has expired. Raises ``LeaseHeldError``."""
+        asked_at = monotonic()  # before the server counts, so that it never expires there first
+        async with asyncio.timeout(self.ttl_seconds / 2):
+            acquired = await self._log.command(
+                "EVAL", _ACQUIRE, 1, self._key, self._token, round(self.ttl_seconds * 1000)
+            )
+        if not acquired:
+            self._valid_until = 0.0
             raise LeaseHeldError(f"another worker reads group {self._group!r}: over rstream:// there can be only one")
-        self._until = asked + self.seconds
+        self._valid_until = asked_at + self.ttl_seconds
 
     async def release(self) -> None:
-        """Give it back if it is still ours, so that the next worker need not wait."""
-        self._until = 0.0
-        await self._log.ask("EVAL", _RELEASE, 1, self._key, self._token)
+        """Release the lease if this worker still holds it, so that the next worker need not wait."""
+        self._valid_until = 0.0
+        await self._log.command("EVAL", _RELEASE, 1, self._key, self._token)

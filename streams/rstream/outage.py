@@ -1,6 +1,7 @@
-"""Keep trying while the server is away."""
+"""Retry or ignore outages of the stream log's server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -11,8 +12,8 @@ from store.broker.stream_faults import is_outage
 
 T = TypeVar("T")
 
-_FIRST_DELAY = 0.05
-_LONGEST_DELAY = 1.0
+_MIN_RETRY_DELAY_S = 0.05
+_MAX_RETRY_DELAY_S = 1.0
 _log = structlog.get_logger("streams.rstream")
 
 
@@ -24,22 +25,34 @@ class Stoppable(Protocol):
         """Whether the service was stopped or has crashed."""
 
     async def sleep(self, n: float) -> None:
-        """Wait so many seconds or until stopped."""
+        """Wait ``n`` seconds or until stopped."""
 
 
-async def through_outages(service: Stoppable, action: Callable[[], Awaitable[T]], what: str, limit: float = inf) -> T:
-    """The result of ``action``, tried again during an outage.
+async def retry_during_outage(
+    service: Stoppable, action: Callable[[], Awaitable[T]], what: str, limit_s: float = inf
+) -> T:
+    """The result of ``action``, retried during an outage.
 
-    Raises the outage when the service stops or ``limit`` seconds have passed, any other error at once.
+    Raises the outage when the service stops or ``limit_s`` have passed, any other error immediately.
     """
-    deadline = monotonic() + limit
-    delay = _FIRST_DELAY
+    deadline = monotonic() + limit_s
+    delay = _MIN_RETRY_DELAY_S
     while True:
         try:
             return await action()
         except Exception as error:
             if not is_outage(error) or service.should_stop or monotonic() > deadline:
                 raise
-            _log.warning("log_away", what=what, error=repr(error), retry_in=delay)
+            _log.warning("stream_log_unavailable", what=what, error=repr(error), retry_in=delay)
         await service.sleep(delay)
-        delay = min(delay * 2, _LONGEST_DELAY)
+        delay = min(delay * 2, _MAX_RETRY_DELAY_S)
+
+
+@contextmanager
+def ignore_outage() -> Iterator[None]:
+    """Suppress an outage; any other error passes."""
+    try:
+        yield
+    except Exception as error:
+        if not is_outage(error):
+            raise

@@ -1,4 +1,4 @@
-"""Where the consumer stands in each of its partitions."""
+"""The consumer's read position in each of its partitions."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from store.broker.stream_log import StreamLog
 
 
 class Positions:
-    """The next offset to read of each partition, and the ends as far as they were seen."""
+    """The next offset to read of each partition, and the highest end seen of each."""
 
     def __init__(self, log: StreamLog, group: str) -> None:
         self._log = log
@@ -18,42 +18,48 @@ class Positions:
         self.ends: dict[TP, int] = {}
 
     def clear(self) -> None:
-        """Stand nowhere: nothing is read until ``at_committed`` or ``move``."""
+        """Forget all positions: nothing is read until ``seek_to_committed`` or ``move``."""
         self._next = {}
 
-    async def at_committed(self, places: Iterable[TP], *, latest: bool) -> dict[TP, int]:
-        """Stand where the group has committed; where it never did, at the latest or the earliest entry.
+    async def seek_to_committed(self, partitions: Iterable[TP], *, latest: bool) -> dict[TP, int]:
+        """Move to the committed offsets; without a commit, to the latest or the earliest entry.
 
-        Never outside the log, whatever was committed.
+        A commit outside the log is moved to its nearest end. Returns the positions.
         """
         committed = await self._log.committed(self._group)
-        extents = await self._log.extents(list(places))
+        ranges = await self._log.offset_ranges(list(partitions))
         self._next = {
-            place: min(max(committed.get(place, end if latest else earliest), earliest), end)
-            for place, (earliest, end) in extents.items()
+            partition: min(max(committed.get(partition, end if latest else earliest), earliest), end)
+            for partition, (earliest, end) in ranges.items()
         }
         return dict(self._next)
 
-    def move(self, place: TP, offset: int) -> None:
-        """Stand at this offset."""
-        self._next[place] = offset
+    def move(self, partition: TP, offset: int) -> None:
+        """Move to this offset."""
+        self._next[partition] = offset
 
-    def of(self, place: TP) -> int | None:
+    def of(self, partition: TP) -> int | None:
         """The next offset to read."""
-        return self._next.get(place)
+        return self._next.get(partition)
 
-    def of_all(self, places: Iterable[TP]) -> dict[TP, int]:
+    def of_all(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """The next offsets of those partitions that have one."""
-        return {place: self._next[place] for place in places if place in self._next}
+        return {partition: self._next[partition] for partition in partitions if partition in self._next}
 
-    def advance(self, asked: Mapping[TP, int], found: Mapping[TopicPartition, list[Entry]]) -> dict[TP, list[Entry]]:
-        """Step behind the entries that were found from ``asked`` on, and give back those that count.
+    def advance(
+        self, requested: Mapping[TP, int], found: Mapping[TopicPartition, list[Entry]]
+    ) -> dict[TP, list[Entry]]:
+        """Move behind the entries that were read from ``requested`` on, and return them.
 
-        A position that was moved while the read waited makes what it found stale.
+        Entries of a partition whose position was moved during the read are dropped.
         """
-        fresh = {TP(*place): entries for place, entries in found.items()}
-        fresh = {place: entries for place, entries in fresh.items() if self._next.get(place) == asked[place]}
-        for place, entries in fresh.items():
-            self._next[place] = entries[-1].offset + 1
-            self.ends[place] = max(self.ends.get(place, 0), self._next[place])
+        fresh = {TP(*partition): entries for partition, entries in found.items()}
+        fresh = {
+            partition: entries
+            for partition, entries in fresh.items()
+            if self._next.get(partition) == requested[partition]
+        }
+        for partition, entries in fresh.items():
+            self._next[partition] = entries[-1].offset + 1
+            self.ends[partition] = max(self.ends.get(partition, 0), self._next[partition])
         return fresh

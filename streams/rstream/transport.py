@@ -1,4 +1,4 @@
-"""The transport: where the log is and how it is to be treated, from the broker URL."""
+"""The transport: the stream log and its options, from the broker URL."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
@@ -14,19 +14,19 @@ from streams.rstream.producer import Producer
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What may follow the broker URL as ``?name=value``, in seconds and entries per partition."""
+    """Query parameters of the broker URL, in seconds and entries per partition."""
 
     lease_seconds: float = 5.0
-    """How long a dead worker keeps others from reading."""
+    """How long the lease of a dead worker lasts."""
     trim_seconds: float = 60.0
-    """How often what was committed is trimmed."""
+    """How often committed entries are trimmed."""
     keep_entries: float = 10_000
-    """How many entries of a partition are kept after they were committed."""
+    """How many committed entries of a partition are kept."""
     keep_seconds: float = 7 * 86400.0
-    """How long entries are kept after they were committed."""
+    """How long committed entries are kept."""
 
     @classmethod
-    def of(cls, url: URL) -> Self:
+    def from_url(cls, url: URL) -> Self:
         """The options in the URL. Raises ``ValueError`` for an unknown name or a value that is no number."""
         unknown = set(url.query) - {field.name for field in fields(cls)}
         if unknown:
@@ -35,7 +35,7 @@ class Options:
 
     @property
     def retention(self) -> Retention:
-        """What trimming must leave."""
+        """What trimming keeps."""
         return Retention(int(self.keep_entries), self.keep_seconds)
 
 
@@ -51,6 +51,6 @@ class Transport(base.Transport):  # type: ignore[misc]
         super().__init__(url, app, loop)
         if len(url) != 1:
             raise ValueError("an rstream:// broker is one server")
-        self.options = Options.of(url[0])
+        self.options = Options.from_url(url[0])
         self.log = StreamLog.connect(str(url[0]))
         """Shared by consumer and producer; connects when first used."""

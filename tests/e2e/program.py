@@ -81,6 +81,8 @@ def eventually(ask: Callable[[], T], seconds: float = 20) -> T:
 class Program:
     """``creditgate up`` on its own data directory and port."""
 
+    executable = CREDITGATE
+
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         self.port = free_port()
@@ -98,7 +100,7 @@ class Program:
     def start(self, *options: str, seconds: float = 60) -> "Program":
         with (self.data.parent / "stderr.txt").open("a") as stderr:
             self.process = subprocess.Popen(
-                [CREDITGATE, "up", *options],
+                [self.executable, "up", *options],
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -136,7 +138,7 @@ class Program:
 
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [CREDITGATE, *arguments],
+            [self.executable, *arguments],
             env=self.environment,
             capture_output=True,
             text=True,

@@ -8,8 +8,8 @@ import redis.asyncio as redis_client
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect
 from tests.integration.valkey_server import ValkeyServer
 
 

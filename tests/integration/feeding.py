@@ -15,17 +15,19 @@ from rules.identity.identifiers import Identifier, parse_identifier
 from rules.listings.listing import Listing
 from rules.records.departments import Departments
 from store.db.hash_chain import HashChain
+from store.feeds.stats import FeedStatsStore
 from store.ledger.expiry import Expiry
-from store.ledger.feed_events import Ledger
+from store.ledger.feed_events import FeedEventStore
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
+from store.ledger.receipts import ReceiptStore
 from store.locks.store import LockStore
 from store.register.reader import RegisterReader
 from store.register.writer import RegisterWriter
-from streams.delivered import Delivered
+from streams.consumed_record import ConsumedRecord
 from streams.feed_agent import FeedProcessor
-from streams.judging import RecordJudge
-from streams.recovery import Recovery
+from streams.recovery import RegisterRecovery
+from streams.validation import FeedRecordValidator
 from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
 
@@ -37,9 +39,9 @@ class Kept:
     """Dead letters kept in a list: the broker is not what these tests are about."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[Delivered, InvalidRecordError]] = []
+        self.letters: list[tuple[ConsumedRecord, InvalidRecordError]] = []
 
-    async def send(self, record: Delivered, fault: InvalidRecordError) -> None:
+    async def send(self, record: ConsumedRecord, fault: InvalidRecordError) -> None:
         self.letters.append((record, fault))
 
 
@@ -50,27 +52,29 @@ class Road:
         self.redis, self.engine, self.now = redis, engine, NOON
         self.desk = RecordValidator(departments, KEYS)
         self.book = ListingStore(self.desk.listing_indexer, WORKING_DAYS, CHAIN)
-        self.ledger, self.writer, self.table = Ledger(engine, self.book), RegisterWriter(redis), ListingQueries(engine)
+        self.ledger, self.writer = FeedEventStore(engine, self.book), RegisterWriter(redis)
+        self.receipts = ReceiptStore(engine, CHAIN, FeedStatsStore(departments, WORKING_DAYS))
+        self.table = ListingQueries(engine)
         self.locks = LockStore(engine, redis, CHAIN)
-        self.recovery = Recovery(redis, self.table, self.writer, self.locks)
+        self.recovery = RegisterRecovery(redis, self.table, self.writer, self.locks)
         self.upkeep = Expiry(engine, self.book)
         self.dead = Kept()
         self.road = FeedProcessor(
-            RecordJudge(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
+            FeedRecordValidator(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
         )
         self.reader = RegisterReader(redis, 1)
         self.offset = 0
 
-    def message(self, value: Any, receipt: str | None = None) -> Delivered:  # noqa: ANN401
+    def message(self, value: Any, receipt: str | None = None) -> ConsumedRecord:  # noqa: ANN401
         self.offset += 1
         data = value if isinstance(value, bytes | None) else orjson.dumps(value)
         headers = [(RECEIPT_HEADER, receipt.encode())] if receipt else []
-        return Delivered("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
+        return ConsumedRecord("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
 
     async def feed(self, *values: Any) -> None:  # noqa: ANN401
         """Carry records in one batch."""
-        await self.road.carry([self.message(value) for value in values])
-        await self.writer.beat()
+        await self.road.process([self.message(value) for value in values])
+        await self.writer.heartbeat()
 
     async def advance(self, **duration: float) -> None:
         """Move the clock on, and let upkeep do what is due."""
@@ -81,10 +85,10 @@ class Road:
         """Releases and ends, until nothing is due."""
         now = to_milliseconds(self.now)
         while True:
-            pages = [await self.upkeep.carry_out_release(now), await self.upkeep.end_due(now)]
+            pages = [await self.upkeep.apply_released(now), await self.upkeep.end_due(now)]
             for page in pages:
                 await self.recovery.apply(page.changes)
-                await self.recovery.hide(page.lifted)
+                await self.recovery.hide_locks(page.lifted)
             if not any(pages):
                 return
 

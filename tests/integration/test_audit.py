@@ -19,20 +19,15 @@ from config import topics
 from gateway.audit.buffer import AuditBuffer
 from gateway.audit.spool import Spool
 from gateway.web.problems import ProblemError
-from store.broker.publisher import (
-    BrokerUnavailableError,
-    KafkaPublisher,
-    Message,
-    MessageTooLargeError,
-    Publisher,
-    StreamPublisher,
-)
+from store.broker.kafka_publisher import KafkaPublisher
+from store.broker.publisher import BrokerUnavailableError, Message, MessageTooLargeError, Publisher
 from store.broker.stream_entry import TopicPartition
 from store.broker.stream_log import StreamLog
+from store.broker.stream_publisher import StreamPublisher
 from store.db.schema import decisions
 from store.ledger.decisions import DecisionEntry, DecisionStore, decode_entries, encode_entries
-from streams.decision_agent import carry_decisions
-from streams.delivered import Delivered
+from streams.consumed_record import ConsumedRecord
+from streams.decision_agent import record_decisions
 from tests.integration.feeding import CHAIN
 from tests.integration.valkey_server import ValkeyServer
 from tests.kafka.broker import KafkaBroker
@@ -166,8 +161,8 @@ async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(e
     batch = encode_entries([entry(n) for n in range(5)])
     older = msgspec.json.encode(entry(9))
     values = [batch, older, b"\xff rubbish", b"", batch]
-    records = [Delivered(topics.DECISIONS, 0, n, 1.0, None, value, []) for n, value in enumerate(values)]
-    await carry_decisions(records, DecisionStore(engine, CHAIN))
+    records = [ConsumedRecord(topics.DECISIONS, 0, n, 1.0, None, value, []) for n, value in enumerate(values)]
+    await record_decisions(records, DecisionStore(engine, CHAIN))
     async with engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(decisions))).scalar_one() == 6
     assert decode_entries(batch) == [entry(n) for n in range(5)]

@@ -50,9 +50,9 @@ async def handler(
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,
@@ -147,10 +147,10 @@ async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_fr
     with pytest.raises(ProblemError):
         handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.service.fast_allow.keys.lock_target(CLIENT.id, "transaction", "T-9")
-    handler.service.fast_allow.replica.note_lock(target)
+    handler.service.fast_allow.replica.add_lock(target)
     assert isinstance(handler.service.try_allow(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.service.try_allow(CLIENT, body()), bytes)
-    handler.service.fast_allow.replica._heard -= 10
+    handler.service.fast_allow.replica._heard_at -= 10
     assert handler.service.fast_allow.replica.state is ReplicaState.STALE
     assert isinstance(handler.service.try_allow(CLIENT, body()), LookupKeys)
 

@@ -15,10 +15,11 @@ from sqlalchemy import select
 
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from rules.calendar import civil_day, to_milliseconds
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, listings
+from store.db.schema import listings
 from store.register.verify import Verification
-from streams.delivered import Delivered
+from streams.consumed_record import ConsumedRecord
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, record
@@ -88,19 +89,19 @@ class Deployment:
 
     async def start(self) -> None:
         await self.redis.flushall()
-        await self.road.recovery.make_whole()
+        await self.road.recovery.ensure_loaded()
 
-    async def deliver(self, batch: Sequence[Delivered], fate: str) -> None:
+    async def deliver(self, batch: Sequence[ConsumedRecord], fate: str) -> None:
         """One batch as the worker gets it, and what befalls it; a batch that was not acknowledged comes again."""
         if fate == "crash before the register":
-            arrivals = [arrival for one in batch for arrival in self.road.road.judge.arrivals(one)]
+            arrivals = [arrival for one in batch for arrival in self.road.road.validator.arrivals(one)]
             await self.road.ledger.record(arrivals, to_milliseconds(self.road.now))
         if fate == "register lost":
             await self.redis.flushall()
         if fate in ("restart", "crash before the register"):
             self.road = Road(self.redis, self.engine)
-            await self.road.recovery.make_whole()
-        await self.road.road.carry(batch)
+            await self.road.recovery.ensure_loaded()
+        await self.road.road.process(batch)
 
     async def end(self) -> tuple[list[dict[str, Any]], str]:
         """The rows, without the ledger's numbers; the register's digest, which must agree with them."""
@@ -111,17 +112,17 @@ class Deployment:
             found = await connection.execute(select(listings).where(standing).order_by(listings.c.key))
             rows = [{name: row[name] for name in row if name != "version"} for row in found.mappings()]
         proof = await Verification(self.engine, self.redis, self.road.book).run(civil_day(self.road.now), pause=0.01)
-        assert proof.clean, proof.named
+        assert proof.clean, proof.examples
         await self.redis.aclose()
         await self.engine.dispose()
         return rows, proof.register.digest
 
 
-def message(number: int, value: dict[str, Any]) -> Delivered:
+def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
     """The event as the gateway put it on the topic: with the name and the moment that it keeps."""
     accepted = to_milliseconds(NOON) - 1_000_000 + number
     headers = [(RECEIPT_HEADER, f"rcp_c:{number}".encode()), (ACCEPTED_HEADER, str(accepted).encode())]
-    return Delivered("credit.feeds", 0, number, NOON.timestamp(), None, orjson.dumps(value), headers)
+    return ConsumedRecord("credit.feeds", 0, number, NOON.timestamp(), None, orjson.dumps(value), headers)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def test_every_delivery_ends_in_the_same_register(
     happened, batches, fates = history
     messages = [message(number, value) for number, value in enumerate(happened)]
 
-    async def run(name: str, deliveries: list[tuple[list[Delivered], str]]) -> Any:  # noqa: ANN401
+    async def run(name: str, deliveries: list[tuple[list[ConsumedRecord], str]]) -> Any:  # noqa: ANN401
         ledger = tmp_path / name
         shutil.copy(empty_ledger, ledger)
         for extra in ("-wal", "-shm"):

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
 from gateway.checks.service import CheckService
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, decisions, locks
+from store.db.schema import decisions, locks
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
@@ -88,7 +89,7 @@ async def setting(
     engine = connect(url)
     await migrate(engine)
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(**SUBJECT), record(**TAXED, **SUBJECT))
     settings = Settings(
         pepper="p" * 32, redis_url=valkey.url, broker_url=f"rstream://{valkey.socket}", ledger_url=url, data=tmp_path

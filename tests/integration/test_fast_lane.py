@@ -123,9 +123,9 @@ async def doors(
 ) -> AsyncIterator[Doors]:
     """A gateway over a register with one listing, reached by the lane, and by aiohttp: as it serves, or ``routed``."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
-    await road.writer.beat()
+    await road.writer.heartbeat()
     key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,

@@ -18,23 +18,23 @@ SUBJECT = KEYS.subject(f"org:{ORGANISATION[8:17]}")
 @pytest.fixture
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     made = Road(redis, engine)
-    await made.recovery.make_whole()
+    await made.recovery.ensure_loaded()
     return made
 
 
 async def test_applied_superseded_rejected(road: Road) -> None:
     """Each outcome stands in the ledger, and the receipt tells it record by record."""
-    await road.ledger.open_receipt("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
+    await road.receipts.open("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
     batch = [
         road.message(record(version=5), "rcp_1:0"),
         road.message(record(version=4), "rcp_1:1"),
         road.message(record(version=6, category="C01"), "rcp_1:2"),
     ]
-    await road.road.carry(batch)
-    receipt = await road.ledger.receipt("rcp_1")
+    await road.road.process(batch)
+    receipt = await road.receipts.find("rcp_1")
     assert receipt is not None
-    assert [item["status"] for item in receipt["results"]] == ["applied", "superseded", "rejected", "rejected"]
-    assert receipt["results"][2]["code"] == "category_not_permitted"
+    assert [item["status"] for item in receipt.results] == ["applied", "superseded", "rejected", "rejected"]
+    assert receipt.results[2]["code"] == "category_not_permitted"
     assert [fault.code for _, fault in road.dead.letters] == ["category_not_permitted"]
     assert await road.listed() == 1
 
@@ -42,7 +42,7 @@ async def test_applied_superseded_rejected(road: Road) -> None:
 @pytest.mark.parametrize("value", [None, b"", b"\xff\xfe", b"[1]", b"7", b"{}", b"x" * 70_000])
 async def test_poison_goes_to_the_dead_letters_and_the_stream_goes_on(road: Road, value: bytes | None) -> None:
     """Whatever bytes arrive, the next record is applied."""
-    await road.road.carry([road.message(value), road.message(record())])
+    await road.road.process([road.message(value), road.message(record())])
     assert len(road.dead.letters) == 1
     assert await road.listed() == 1
 
@@ -51,7 +51,7 @@ async def test_delivered_twice_is_written_once(road: Road) -> None:
     """At least once: the same events again change neither ledger nor register."""
     batch = [road.message(record(), "rcp_2:0"), road.message(removal()), road.message(b"poison")]
     for _ in range(3):
-        await road.road.carry(batch)
+        await road.road.process(batch)
     assert await record_counts(road.engine) == {"applied": 2, "rejected": 1}
     assert await road.listed() == 0
 
@@ -65,42 +65,42 @@ async def test_a_crash_between_ledger_and_register_is_made_good(road: Road, monk
 
     monkeypatch.setattr(road.writer, "apply", die)
     with pytest.raises(KeyboardInterrupt):
-        await road.road.carry([message])
+        await road.road.process([message])
     monkeypatch.undo()
     assert await record_counts(road.engine) == {"applied": 1}
-    await road.road.carry([message])
+    await road.road.process([message])
     assert await road.listed() == 1
     assert await record_counts(road.engine) == {"applied": 1}
 
 
 async def test_a_redis_that_lost_everything_is_filled_from_the_ledger(road: Road) -> None:
     """An emptied Redis is noticed by the guard, and by the next record, and is whole again after."""
-    await road.road.carry([road.message(record()), road.message(record(record_no="R-2"))])
+    await road.road.process([road.message(record()), road.message(record(record_no="R-2"))])
     before = await road.reader.look_up([SUBJECT])
     await road.redis.flushall()
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     after = await road.reader.look_up([SUBJECT])
     assert after.listings == before.listings
     assert after.state.epoch != before.state.epoch
     await road.redis.flushall()
-    await road.road.carry([road.message(removal())])
+    await road.road.process([road.message(removal())])
     assert await road.listed() == 1
 
 
 async def test_a_tail_lost_by_redis_is_applied_again(redis: "Redis", engine: AsyncEngine) -> None:
     """Redis comes back without its last second: a worker that starts brings the tail in again."""
     first = Road(redis, engine)
-    await first.recovery.make_whole()
-    await first.road.carry([first.message(record())])
+    await first.recovery.ensure_loaded()
+    await first.road.process([first.message(record())])
     dump = {key: await redis.dump(key) async for key in redis.scan_iter("*")}
-    await first.road.carry([first.message(removal())])
+    await first.road.process([first.message(removal())])
     await redis.flushall()
     for key, value in dump.items():
         assert value is not None
         await redis.restore(key, 0, value)
     assert await first.listed() == 1  # what Redis now believes
     restarted = Road(redis, engine)
-    await restarted.recovery.make_whole()
+    await restarted.recovery.ensure_loaded()
     assert await restarted.listed() == 0
 
 
@@ -114,5 +114,5 @@ async def test_an_outage_is_waited_for(road: Road, monkeypatch: pytest.MonkeyPat
         return await real(claims)
 
     monkeypatch.setattr(road.writer, "apply", flaky)
-    await road.road.carry([road.message(record())])
+    await road.road.process([road.message(record())])
     assert await road.listed() == 1

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.calendar import to_milliseconds
 from rules.records.feed_bounds import QuarantineCause
-from store.db.platform_tables import ALL_CHAINED
+from store.db.schema import CHAINED
 from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionEntry, DecisionStore
-from store.platforms.feedback import FeedbackExistsError, FeedbackStore, Report
+from store.platforms.feedback import FeedbackExistsError, FeedbackRow, FeedbackStore, Report
 from tests.integration.feeding import CHAIN, NOON, Road
 from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import record
@@ -40,21 +40,21 @@ async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackStore) 
     first = await book.give("dec_1", DONE, NOW)
     with pytest.raises(FeedbackExistsError) as caught:
         await book.give("dec_1", DONE, NOW)
-    assert caught.value.standing == first["id"]
+    assert caught.value.last_id == first.id
     with pytest.raises(FeedbackExistsError):
         await book.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
-    corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first["id"])
+    corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first.id)
     second = await book.give("dec_1", corrected, NOW + 1)
     with pytest.raises(FeedbackExistsError):
-        await book.give("dec_1", Report("shop", "o", True, corrects=first["id"]), NOW + 2)
-    assert [row["id"] for row in await book.of("dec_1")] == [first["id"], second["id"]]
+        await book.give("dec_1", Report("shop", "o", True, corrects=first.id), NOW + 2)
+    assert [row.id for row in await book.of("dec_1")] == [first.id, second.id]
 
 
 async def test_ten_at_once_make_one(book: FeedbackStore) -> None:
     """However many report at the same moment, one stands."""
     found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
-    assert sum(isinstance(item, dict) for item in found) == 1
-    assert all(isinstance(item, dict | FeedbackExistsError) for item in found)
+    assert sum(isinstance(item, FeedbackRow) for item in found) == 1
+    assert all(isinstance(item, FeedbackRow | FeedbackExistsError) for item in found)
 
 
 async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStore) -> None:
@@ -63,8 +63,8 @@ async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStor
     async def waiting(client: str | None, now: int) -> list[str]:
         found, place = list[str](), None
         while page := await book.waiting(client, now, place, 1):
-            found.append(page[0]["id"])
-            place = page[0]["feedback_due"], page[0]["id"]
+            found.append(page[0].id)
+            place = page[0].feedback_due, page[0].id
         return found
 
     assert await waiting("shop", NOW) == []
@@ -77,14 +77,14 @@ async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStor
 async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEngine) -> None:
     """Feedback and its decisions, with columns that came later, are sealed like the rest."""
     await book.give("dec_1", DONE, NOW)
-    for table in ALL_CHAINED:
+    for table in CHAINED:
         assert [fault async for fault in CHAIN.verify(engine, table)] == []
 
 
 async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record())
     freshness = FeedHealth(engine, DEPARTMENTS, WORKING_DAYS)
     found = (await freshness.now(NOW)).freshness
@@ -94,6 +94,6 @@ async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
     later = (await freshness.now(NOW + 7 * DAY)).freshness
     assert "court" not in later, "five working days are its rhythm, and not yet over"
     assert (await freshness.now(NOW + 8 * DAY)).freshness["court"].code == "feed_silent"
-    await Quarantine(engine, CHAIN).hold("court", QuarantineCause.SNAPSHOT_EMPTY, NOW)
+    await Quarantine(engine, CHAIN).open("court", QuarantineCause.SNAPSHOT_EMPTY, NOW)
     held = (await freshness.now(NOW)).freshness["court"]
     assert (held.code, held.detail) == ("feed_held", "snapshot_empty")

@@ -67,7 +67,7 @@ async def handler(
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, its replica current over a register in which others are listed."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record())
     settings = Settings(
         pepper="an-invented-pepper-for-tests-only",
@@ -79,11 +79,11 @@ async def handler(
     runner = web.AppRunner(build_app(settings, lambda: NOON))
     await runner.setup()
     replica = runner.app[REPLICA]
-    await road.writer.beat()
+    await road.writer.heartbeat()
     try:
         async with asyncio.timeout(10):
             # The state and the beat are another task's.
-            while replica.state is not ReplicaState.CURRENT or replica.register_state().age is None:  # noqa: ASYNC110
+            while replica.state is not ReplicaState.CURRENT or replica.register_state().age_ms is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         yield runner.app[CHECKS]
     finally:

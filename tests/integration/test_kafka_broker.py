@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from store.broker.publisher import BrokerUnavailableError, KafkaPublisher, Message, MessageTooLargeError
+from store.broker.kafka_publisher import KafkaPublisher
+from store.broker.publisher import BrokerUnavailableError, Message, MessageTooLargeError
 from tests.kafka.broker import KafkaBroker
 from tests.servers import require
 

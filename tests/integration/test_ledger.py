@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.schema import connect, metadata
+from store.db.schema import metadata
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.clients import ClientExistsError, ClientNameInvalidError, ClientStore, Grants, hash_key
 from tests.integration.feeding import CHAIN
@@ -44,7 +45,9 @@ async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
         with pytest.raises(DBAPIError, match="append-only"):
             async with ledger.begin() as connection:
                 await connection.execute(text(statement))
-    assert (await DecisionStore(ledger, CHAIN).find("dec_1") or {})["outcome"] == "allow"
+    found = await DecisionStore(ledger, CHAIN).find("dec_1")
+    assert found is not None
+    assert found.outcome == "allow"
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:

@@ -19,7 +19,7 @@ from rules.listings.validity import in_force
 from rules.records.departments import Departments
 from rules.records.feed_bounds import FeedBounds
 from store.db.schema import feed_events, hold_changes, notices
-from store.feeds.quarantine import HoldState, Quarantine, QuarantineRows
+from store.feeds.quarantine import Quarantine, QuarantineRows, QuarantineState
 from store.ledger.feed_events import record_counts
 from store.ledger.feed_report import FeedReport
 from tests.e2e.program import credit_code
@@ -33,7 +33,7 @@ LISTED = {key: value for key, value in record().items() if key != "version"}
 @pytest.fixture
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     made = Road(redis, engine)
-    await made.recovery.make_whole()
+    await made.recovery.ensure_loaded()
     return made
 
 
@@ -54,7 +54,7 @@ async def state(road: Road) -> str:
     key = road.desk.keys.listing("court", "R-1")
     row = await road.table.find(key)
     assert row is not None
-    return str(row["state"])
+    return str(row.state)
 
 
 async def operations(road: Road) -> list[str]:
@@ -260,12 +260,12 @@ async def test_an_objection_on_the_fourth_day_stops_the_repair(road: Road) -> No
 async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: AsyncEngine) -> None:
     """A publicity that runs into a year whose working days are not published says so in its row."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     road.now = datetime(2027, 12, 28, 4, tzinfo=UTC)
     await road.feed(listed(), act("repair", "2027-12-28", document_no="XF", publicity_from="2027-12-28"))
     row = await road.table.find(road.desk.keys.listing("court", "R-1"))
     assert row is not None
-    assert row["provisional"]
+    assert row.provisional
 
 
 # ---------------------------------------------------------------- quarantine
@@ -300,12 +300,12 @@ async def test_a_feed_that_goes_mad_is_held(
 ) -> None:
     """Over the bound nothing more is applied and nothing lost; others go on; released, it all goes its way."""
     road = Road(redis, engine, bounded(**bounds))
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await many(road, 5)
     await road.feed(*mad)
     quarantine = Quarantine(road.engine, CHAIN)
     async with road.engine.connect() as connection:
-        assert await QuarantineRows(CHAIN).open_holds(connection, ["court", "taxation"]) != {}
+        assert await QuarantineRows(CHAIN).open_ids(connection, ["court", "taxation"]) != {}
     await road.feed(listed(record_no="LATER", subject=company(OTHER_ORGANISATION)))
     assert await road.listed(OTHER_ORGANISATION) == 0
     await road.feed(listed(record_no="T", authority="taxation", category="C04", subject=company(OTHER_ORGANISATION)))
@@ -314,22 +314,22 @@ async def test_a_feed_that_goes_mad_is_held(
         "court", release=True, client="centre", operator="甲", reason="核实", now=to_milliseconds(road.now)
     )
     assert decided is not None
-    assert decided["cause"] == cause
+    assert decided.cause == cause
     await road.keep_up()
     assert await road.listed(OTHER_ORGANISATION) == 2
     async with road.engine.connect() as connection:
         changes = (await connection.execute(select(hold_changes.c.state, hold_changes.c.operator))).all()
     assert [tuple(row) for row in changes] == [
-        (HoldState.OPEN, "creditgate"),
-        (HoldState.RELEASED, "甲"),
-        (HoldState.SETTLED, "creditgate"),
+        (QuarantineState.OPEN, "creditgate"),
+        (QuarantineState.RELEASED, "甲"),
+        (QuarantineState.SETTLED, "creditgate"),
     ]
 
 
 async def test_what_was_discarded_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
     """The register is as before the madness, and the ledger still holds all that came."""
     road = Road(redis, engine, bounded(removed=2, removed_share=0.1))
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await many(road, 6)
     await road.feed(*(act("remove", "2026-10-01", document_no="D") | {"record_no": f"M-{n}"} for n in range(6)))
     left = [await road.listed(credit_code(n)) for n in range(6)]

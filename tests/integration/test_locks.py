@@ -35,7 +35,7 @@ TAXED = {"authority": "taxation", "record_no": "R-2", "category": "C04"}
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with two severe listings of one company: the court's and the taxation bureau's."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(), record(**TAXED))
     return road
 
@@ -63,7 +63,7 @@ def terms(number: int = 1, now: int = NOW) -> LockTerms:
 
 
 async def held(road: Road, *requests: LockRequest, number: int = 1, now: int = NOW) -> list[Lock]:
-    return await road.locks.decide_and_hold(entries(number), requests, terms(number, now))
+    return await road.locks.acquire_with_decision(entries(number), requests, terms(number, now))
 
 
 async def end(road: Road, lock: Lock, state: LockState = LockState.RELEASED, operator: str = "o") -> Lock | None:
@@ -91,14 +91,14 @@ async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
 async def test_release_once_with_its_reason(road: Road) -> None:
     """Five people releasing at once: one does, the others are told it is not held; reason and document are kept."""
     (lock,) = await held(road, request())
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) == lock.id.encode()
+    assert await road.redis.get(register_keys.lock(lock.target_key)) == lock.id.encode()
     done = await asyncio.gather(*(end(road, lock, operator=f"officer-{n}") for n in range(5)))
     assert sum(item is not None for item in done) == 1
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
+    assert await road.redis.get(register_keys.lock(lock.target_key)) is None
     found = await road.locks.find(lock.id)
     assert found is not None
-    assert [change["state"] for change in found.changes] == ["held", "released"]
-    assert (found.changes[1]["reason"], found.changes[1]["document_no"]) == ("身份核实有误", "函〔2026〕7号")
+    assert [change.state for change in found.changes] == ["held", "released"]
+    assert (found.changes[1].reason, found.changes[1].document_no) == ("身份核实有误", "函〔2026〕7号")
     assert await road.locks.released_listings([lock.target_key]) == {(lock.target_key, COURT)}
     assert await told(road) == ["lock.released"]
 
@@ -123,9 +123,9 @@ async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
     await road.feed(removal(**{k: TAXED[k] for k in ("authority", "record_no")}))
     found = await road.locks.find(lock.id)
     assert found is not None
-    assert (found.state, found.changes[-1]["state"]) == ("lifted", "lifted")
-    assert TAX in found.changes[-1]["reason"]
-    assert await road.redis.get(register_keys.LOCK + lock.target_key) is None
+    assert (found.state, found.changes[-1].state) == ("lifted", "lifted")
+    assert TAX in (found.changes[-1].reason or "")
+    assert await road.redis.get(register_keys.lock(lock.target_key)) is None
     (event,) = await EventStore(road.engine).after("shop", 0)
     assert (event.type, lock.id.encode() in event.data, b"removed" in event.data) == ("lock.lifted", True, True)
 
@@ -175,7 +175,7 @@ async def test_whatever_takes_the_ground_away_lifts_it(road: Road, events: list[
     assert found.state == "lifted"
     row = await road.table.find(COURT)
     assert row is not None
-    assert row["state"] == state
+    assert row.state == state
 
 
 async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
@@ -236,7 +236,7 @@ async def test_shown_again_after_redis_lost_them(road: Road) -> None:
     await end(road, gone)
     await road.redis.flushall()
     assert await road.locks.show_all() == 1
-    assert await road.redis.get(register_keys.LOCK + kept.target_key) == kept.id.encode()
+    assert await road.redis.get(register_keys.lock(kept.target_key)) == kept.id.encode()
 
 
 async def test_hiding_spares_a_newer_lock(road: Road) -> None:
@@ -245,7 +245,7 @@ async def test_hiding_spares_a_newer_lock(road: Road) -> None:
     await end(road, first, LockState.CONFIRMED)
     (second,) = await held(road, request(), number=2)
     await road.locks.hide([(first.target_key, first.id)])
-    assert await road.redis.get(register_keys.LOCK + second.target_key) == second.id.encode()
+    assert await road.redis.get(register_keys.lock(second.target_key)) == second.id.encode()
 
 
 async def test_pages_and_filters(road: Road) -> None:
@@ -275,7 +275,9 @@ async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
     await log.record([entry(2), entry(3)])
     async with engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(decisions))).scalar_one() == 3
-    assert (await log.find("dec_2") or {})["operator"] == "o"
+    found = await log.find("dec_2")
+    assert found is not None
+    assert found.operator == "o"
 
 
 async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Road) -> None:
@@ -291,7 +293,7 @@ async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: 
     """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
     with pytest.raises(LockSupportLostError):
-        await road.locks.decide_and_hold(entries(1), [request()], given)
+        await road.locks.acquire_with_decision(entries(1), [request()], given)
     async with road.engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0
 
@@ -301,7 +303,7 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
     (first,) = await held(road, request())
     await end(road, first)
     (second,) = await held(road, request("bidder-17", TAX), number=2)
-    place = register_keys.LOCK + second.target_key
+    place = register_keys.lock(second.target_key)
     await road.redis.set(place, first.id)
     found = await road.locks.held_on([second.target_key], NOW)
     await repair_lock_keys(road.locks, {second.target_key: first.id}, found)
@@ -312,13 +314,13 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
 async def test_a_showing_that_was_never_made_is_made_up_for(road: Road) -> None:
     """A process killed between the ledger's word and the showing: another shows it within its period."""
     (lock,) = await held(road, request())
-    await road.redis.delete(register_keys.LOCK + lock.target_key)
+    await road.redis.delete(register_keys.lock(lock.target_key))
     keeping = asyncio.create_task(keep_locks_shown(road.locks, period=0.1))
     async with asyncio.timeout(10):
-        while await road.redis.get(register_keys.LOCK + lock.target_key) is None:  # noqa: ASYNC110 - another task's work
+        while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.05)
-        await road.redis.delete(register_keys.LOCK + lock.target_key)
-        while await road.redis.get(register_keys.LOCK + lock.target_key) is None:  # noqa: ASYNC110
+        await road.redis.delete(register_keys.lock(lock.target_key))
+        while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.listings.listing import decode_listing
+from store.db.engine import connect
 from store.db.migrate import migrate
-from store.db.platform_tables import ALL_CHAINED
-from store.db.schema import connect, decisions, lock_changes, locks
+from store.db.schema import CHAINED, decisions, lock_changes, locks
 from store.ledger.lock_states import LockState
 from store.locks.rows import LockSupportLostError
 from store.platforms.outbox import EventStore
@@ -45,7 +45,7 @@ async def pg_engine(server: PostgreSQLServer) -> AsyncIterator[AsyncEngine]:
 async def road(redis: "Redis", pg_engine: AsyncEngine) -> Road:
     """The court's and the taxation bureau's listings of one company."""
     road = Road(redis, pg_engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(record(), record(**TAXED))
     return road
 
@@ -63,7 +63,8 @@ async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> 
     assert [await count(road, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
     row = await road.table.find(COURT)
     assert row is not None
-    assert decode_listing(row["listing"]).authority == "court"
+    assert row.listing is not None
+    assert decode_listing(row.listing).authority == "court"
 
     async def lock(number: int) -> None:
         await asyncio.sleep(number / 2000)
@@ -87,5 +88,5 @@ async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> 
         end(road, first, LockState.CONFIRMED), *(held(road, both[0], number=3000 + n) for n in range(9))
     )
     assert len(await road.locks.held_on([both[0].target_key], 0)) <= 1
-    for table in ALL_CHAINED:
+    for table in CHAINED:
         assert [fault async for fault in CHAIN.verify(road.engine, table)] == []

@@ -12,7 +12,7 @@ from rules.calendar import civil_day, to_milliseconds
 from store.db.schema import listings
 from store.register import keys as register_keys
 from store.register import rebuild
-from store.register.diff import Comparison, Difference
+from store.register.diff import Difference, RegisterDiff
 from store.register.rebuild import Rebuild, RebuildRunningError
 from store.register.verify import Verification
 from store.register.writer import RegisterNotLoadedError
@@ -27,14 +27,14 @@ MANY = 60
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Old keys go at once: nothing here looks up across the swap with an old generation in hand."""
-    monkeypatch.setattr(rebuild, "GRACE", 0.05)
+    monkeypatch.setattr(rebuild, "GRACE_S", 0.05)
 
 
 @pytest.fixture
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with sixty companies, one of them taken off again, and one of severe listing with a person."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(*(record_of(n) for n in range(MANY)))
     await road.feed(removal(record_no="L-0"))
     return road
@@ -48,7 +48,7 @@ async def rebuilt(road: Road) -> Any:  # noqa: ANN401
     return await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
 
 
-async def verified(road: Road) -> Comparison:
+async def verified(road: Road) -> RegisterDiff:
     return await Verification(road.engine, road.redis, road.book).run(civil_day(road.now), pause=0.05)
 
 
@@ -95,14 +95,14 @@ async def test_checks_and_feeds_go_on_meanwhile(road: Road) -> None:
 
 async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
     """Keys and marker of a half-built generation do no harm and are gone afterwards; two at once are refused."""
-    await road.redis.hset(register_keys.MARKER, mapping={"building": "dead", "building_listings": "3"})
+    await road.redis.hset(register_keys.METADATA, mapping={"building": "dead", "building_listings": "3"})
     await road.feed(record_of(300))
     await rebuilt(road)
     assert [key async for key in road.redis.scan_iter(match="cg:dead:*")] == []
-    await road.redis.set(register_keys.REBUILD, "another")
+    await road.redis.set(register_keys.REBUILD_LOCK, "another")
     with pytest.raises(RebuildRunningError):
         await rebuilt(road)
-    await road.redis.delete(register_keys.REBUILD)
+    await road.redis.delete(register_keys.REBUILD_LOCK)
     assert (await verified(road)).clean
 
 
@@ -136,12 +136,12 @@ async def test_what_was_tampered_with_is_named_and_put_right(road: Road) -> None
         )
     found = await verified(road)
     assert not found.clean
-    assert found.named == {
+    assert found.examples == {
         Difference.MISSING: [missing.key],
         Difference.DIFFERS: [other.key],
         Difference.EXTRA: sorted([altered.key, "f" * 32]),
         Difference.ROW_DIFFERS: [altered.key],
-        Difference.ROW_UNSPOKEN: ["e" * 32],
+        Difference.ROW_WITHOUT_EVENTS: ["e" * 32],
     }
     assert (await rebuilt(road)).corrected == 2
     assert (await verified(road)).clean

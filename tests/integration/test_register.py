@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from rules.listings.listing import encode_listing
-from store.ledger.listings import RegisterChange
+from store.ledger.listing_row import RegisterChange
 from store.register.reader import RegisterReader, RegisterUnavailableError
 from store.register.writer import RegisterNotLoadedError, RegisterWriter
 from tests.unit.desk import filed

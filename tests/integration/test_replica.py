@@ -21,8 +21,10 @@ from store.register import keys as register_keys
 from store.register import rebuild
 from store.register.reader import LookUp, RegisterReader, RegisterUnavailableError
 from store.register.rebuild import Rebuild
-from store.replica.key_filter import KeyFilter, packed
-from store.replica.reader import CoalescedReader, ContentsReader, ReplicaReader
+from store.replica.coalesced_reader import CoalescedReader
+from store.replica.follower import ReplicaFollower
+from store.replica.key_filter import KeyFilter, pack_keys
+from store.replica.reader import ContentsReader, ReplicaReader
 from store.replica.replica import Replica, ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
@@ -49,10 +51,11 @@ class Followed:
         def connect() -> "Redis":
             return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))
 
-        self.replica = Replica(connect)
+        self.replica = Replica()
+        self.follower = ReplicaFollower(self.replica, connect)
         self.direct = redis_client.from_url(url)
         self.reader = ReplicaReader(self.replica, RegisterReader(self.direct, 1))
-        self.task = asyncio.create_task(self.replica.follow())
+        self.task = asyncio.create_task(self.follower.run())
 
     async def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
         async with asyncio.timeout(seconds):
@@ -64,7 +67,7 @@ class Followed:
 
     async def caught_up(self) -> None:
         """Until the replica has seen the last change there is."""
-        last: Any = await self.direct.xrevrange(register_keys.CHANGES, count=1)
+        last: Any = await self.direct.xrevrange(register_keys.CHANGE_LOG, count=1)
         number = int(last[0][0].split(b"-")[1]) if last else 0
         await self.until(lambda: self.replica.sequence >= number)
 
@@ -78,7 +81,7 @@ class Followed:
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A register with one listing."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await road.feed(listed(1))
     return road
 
@@ -103,21 +106,21 @@ async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
-def test_presence_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
+def test_key_filter_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
     """Loaded or added, at any place of the number line: there; anything else: not there."""
-    presence = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
-    presence.add(f"{number:016x}{'0' * 16}" for number in added)
+    key_filter = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
+    key_filter.add(f"{number:016x}{'0' * 16}" for number in added)
     for number in loaded | added:
-        assert presence.may_hold(f"{number:016x}{'f' * 16}")
+        assert key_filter.may_contain(f"{number:016x}{'f' * 16}")
     for number in {0, 1, 2**63, 2**64 - 1, *(n ^ 1 for n in loaded)} - loaded - added:
-        assert not presence.may_hold(f"{number:016x}{'f' * 16}")
+        assert not key_filter.may_contain(f"{number:016x}{'f' * 16}")
 
 
 def test_keys_are_packed_by_their_first_eight_bytes() -> None:
     """What SCAN brings becomes numbers; nothing is nothing."""
     name = b"cg:0:subject:" + b"00112233445566778899aabbccddeeff"
-    assert packed([name], len(b"cg:0:subject:")).tolist() == [0x0011223344556677]
-    assert packed([], 3).tolist() == []
+    assert pack_keys([name], len(b"cg:0:subject:")).tolist() == [0x0011223344556677]
+    assert pack_keys([], 3).tolist() == []
 
 
 # ---------------------------------------------------------------- following
@@ -134,7 +137,7 @@ async def test_what_is_not_listed_costs_no_round_trip(road: Road, followed: Foll
     assert await counted(road.redis, miss) == 0
     assert found is not None
     assert (found.listings, found.locks, found.state.sequence) == ({}, {}, followed.replica.sequence)
-    assert found.state.age is not None
+    assert found.state.age_ms is not None
     hit = await followed.reader.look_up([key(1), key(2)])
     assert [len(hit.listings.get(key(n), [])) for n in (1, 2)] == [1, 0]
 
@@ -173,8 +176,8 @@ async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, foll
     direct = RegisterReader(followed.direct, 1)
 
     class Slow:
-        async def contents(self, *asked: Any) -> LookUp:  # noqa: ANN401
-            found = await direct.contents(*asked)
+        async def look_up_contents(self, *asked: Any) -> LookUp:  # noqa: ANN401
+            found = await direct.look_up_contents(*asked)
             await road.feed(removal(record_no="L-1"))
             await followed.caught_up()
             return found
@@ -188,11 +191,11 @@ async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, foll
 async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road, followed: Followed) -> None:
     """Another register may be in its place."""
     await followed.reader.look_up([key(1)])
-    assert len(followed.replica.from_cache) == 1
-    loads = followed.replica.reloads.total()
-    await road.redis.delete(register_keys.CHANGES)
-    await followed.until(lambda: followed.replica.reloads.total() > loads)
-    assert len(followed.replica.from_cache) == 0
+    assert len(followed.replica.listing_cache) == 1
+    loads = followed.replica.loads.total()
+    await road.redis.delete(register_keys.CHANGE_LOG)
+    await followed.until(lambda: followed.replica.loads.total() > loads)
+    assert len(followed.replica.listing_cache) == 0
 
 
 async def test_a_lock_of_another_process_is_known(road: Road, followed: Followed) -> None:
@@ -201,7 +204,7 @@ async def test_a_lock_of_another_process_is_known(road: Road, followed: Followed
     await followed.caught_up()
     found = await followed.reader.look_up([], [lock.target_key, "x" * 32])
     assert found.locks == {lock.target_key: lock.id}
-    followed.replica.note_lock("y" * 32)
+    followed.replica.add_lock("y" * 32)
     assert followed.replica.may_be_locked("y" * 32)
 
 
@@ -213,8 +216,8 @@ async def test_everything_there_before_the_load_is_known(road: Road, valkey: Val
     await road.feed(*(listed(n) for n in range(400, 600)))
     await late.current()
     await late.caught_up()
-    assert all(late.replica.may_hold(key(n)) for n in range(100, 600))
-    assert not any(late.replica.may_hold(key(n)) for n in range(600, 700))
+    assert all(late.replica.may_have_listing(key(n)) for n in range(100, 600))
+    assert not any(late.replica.may_have_listing(key(n)) for n in range(600, 700))
     assert late.replica.may_be_locked(lock.target_key)
     await late.stop()
 
@@ -223,9 +226,9 @@ async def test_a_register_made_anew_is_loaded_anew(
     road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The swap stands in the log: from there on nothing is answered from the old knowledge."""
-    monkeypatch.setattr(rebuild, "GRACE", 0.05)
+    monkeypatch.setattr(rebuild, "GRACE_S", 0.05)
     await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
-    await followed.until(lambda: followed.replica.reloads["generation"] == 1)
+    await followed.until(lambda: followed.replica.loads["generation"] == 1)
     await followed.current()
     await road.feed(listed(5))
     await followed.caught_up()
@@ -235,9 +238,9 @@ async def test_a_register_made_anew_is_loaded_anew(
 @pytest.mark.parametrize(
     ("harm", "cause"),
     [
-        (lambda redis: redis.xadd(register_keys.CHANGES, {"places": key(7)}, id="0-5000"), "gap"),
-        (lambda redis: redis.hset(register_keys.MARKER, "epoch", "another"), "epoch"),
-        (lambda redis: redis.delete(register_keys.CHANGES), "log_shorter"),
+        (lambda redis: redis.xadd(register_keys.CHANGE_LOG, {"places": key(7)}, id="0-5000"), "gap"),
+        (lambda redis: redis.hset(register_keys.METADATA, "epoch", "another"), "epoch"),
+        (lambda redis: redis.delete(register_keys.CHANGE_LOG), "log_shorter"),
     ],
 )
 async def test_a_hole_is_noticed_and_answered_by_a_load(
@@ -247,7 +250,7 @@ async def test_a_hole_is_noticed_and_answered_by_a_load(
     await road.feed(listed(6))
     await followed.caught_up()
     await harm(road.redis)
-    await followed.until(lambda: followed.replica.reloads[cause] == 1)
+    await followed.until(lambda: followed.replica.loads[cause] == 1)
     await followed.current()
     assert len((await followed.reader.look_up([key(1)])).listings[key(1)]) == 1
 
@@ -259,7 +262,7 @@ async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: 
     with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(2)])
     assert caught.value.code == "register_not_loaded"
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await followed.current()
     assert (await followed.reader.look_up([key(1)])).listings[key(1)]
 
@@ -269,18 +272,18 @@ async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(
     server = ValkeyServer(tmp_path)
     server.start()
     client = redis_client.from_url(server.url)
-    await client.hset(register_keys.MARKER, mapping={"epoch": "e", "applied": 1, "listings": 1})
+    await client.hset(register_keys.METADATA, mapping={"epoch": "e", "applied": 1, "listings": 1})
     await client.hset(register_keys.subject("0", key(1)), "l", "x")
-    await client.xadd(register_keys.CHANGES, {"places": key(1)}, id="0-*")
+    await client.xadd(register_keys.CHANGE_LOG, {"places": key(1)}, id="0-*")
     followed = Followed(server.url)
     await followed.current()
     server.kill()
     await followed.until(lambda: followed.replica.state is ReplicaState.STALE)
     with pytest.raises(RegisterUnavailableError):
         await followed.reader.look_up([key(2)])
-    assert followed.replica.may_hold(key(1)), "what was known is still known"
+    assert followed.replica.may_have_listing(key(1)), "what was known is still known"
     server.start()
-    await followed.until(lambda: followed.replica.reloads["unreachable"] == 1)
+    await followed.until(lambda: followed.replica.loads["unreachable"] == 1)
     await followed.current()
     assert (await followed.reader.look_up([key(2)])).listings == {}
     await followed.stop()
@@ -296,7 +299,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
     await asyncio.sleep(0.2)
     assert followed.replica.state is ReplicaState.LOADING
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     await followed.current()
     with pytest.raises(RegisterUnavailableError) as caught:
         await followed.reader.look_up([key(1)])
@@ -311,7 +314,7 @@ async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) ->
     """A caller who wants it fresher than a replica can promise gets the register's own word."""
 
     async def miss() -> None:
-        await followed.reader.look_up([key(2)], fresh=True)
+        await followed.reader.look_up([key(2)], bypass_replica=True)
 
     assert await counted(road.redis, miss) == 1
 
@@ -353,14 +356,14 @@ async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
     followed.task.cancel()
     await asyncio.gather(followed.task, return_exceptions=True)
     await followed.until(lambda: followed.replica.heard_ms > 1100)
-    followed.replica._whole = True  # as after a cut connection
-    assert followed.replica.known() is None
+    followed.replica._complete = True  # as after a cut connection
+    assert followed.replica.current_state() is None
     await road.feed(*(listed(number) for number in range(500, 560)))
-    followed.task = asyncio.create_task(followed.replica.follow())
+    followed.task = asyncio.create_task(followed.follower.run())
     while followed.replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - at every moment of the loop
         await asyncio.sleep(0)
-    assert all(followed.replica.may_hold(key(number)) for number in range(500, 560))
-    assert followed.replica.reloads == {"start": 1}
+    assert all(followed.replica.may_have_listing(key(number)) for number in range(500, 560))
+    assert followed.replica.loads == {"start": 1}
     await followed.stop()
 
 
@@ -372,7 +375,7 @@ async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
     await followed.current()
     await redis.replicaof("127.0.0.1", "1")
     await redis.replicaof("NO", "ONE")
-    await followed.until(lambda: followed.replica.reloads.total() == 2)
+    await followed.until(lambda: followed.replica.loads.total() == 2)
     await followed.current()
     await followed.stop()
 

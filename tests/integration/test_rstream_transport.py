@@ -172,10 +172,10 @@ async def test_retention_follows_the_commits(log: StreamLog, running: Running) -
         await log.append(numbered(100))
         await until_committed(log, 100)
         deadline = time.monotonic() + 10
-        while any(end - earliest > 5 for earliest, end in (await log.extents(PLACES)).values()):
+        while any(end - earliest > 5 for earliest, end in (await log.offset_ranges(PLACES)).values()):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
-    assert sum(end for _, end in (await log.extents(PLACES)).values()) == 100
+    assert sum(end for _, end in (await log.offset_ranges(PLACES)).values()) == 100
     assert collector.values == numbers(100)
 
 
@@ -201,7 +201,7 @@ async def test_lease_is_given_back_on_stop(log: StreamLog, running: Running) -> 
 async def test_worker_that_lost_its_lease_crashes(log: StreamLog, running: Running) -> None:
     """When another has taken over meanwhile (after a long standstill, say), the worker must end."""
     async with running(Collector()) as app:
-        await log.ask("SET", log.key("lease", GROUP), "another")
+        await log.command("SET", log.key("lease", GROUP), "another")
         await asyncio.wait_for(app.wait_until_stopped(), 10)
         assert isinstance(app.crash_reason, LeaseHeldError)
 

@@ -11,7 +11,7 @@ import redis.asyncio
 import redis.exceptions
 from aiokafka.partitioner import DefaultPartitioner
 
-from store.broker.stream_entry import Extent, Record, TopicPartition
+from store.broker.stream_entry import OffsetRange, Record, TopicPartition
 from store.broker.stream_faults import NotDurableError, UnknownTopicError, is_outage
 from store.broker.stream_log import StreamLog
 from store.broker.stream_retention import Retention, trim
@@ -109,11 +109,11 @@ async def test_first_declaration_counts(log: StreamLog) -> None:
 async def test_append_is_all_or_nothing(log: StreamLog) -> None:
     """A server out of memory takes no part of a delivery, and says that waiting may help."""
     await log.append(numbered(1))
-    await log.ask("CONFIG", "SET", "maxmemory", 1)
+    await log.command("CONFIG", "SET", "maxmemory", 1)
     with pytest.raises(redis.exceptions.OutOfMemoryError) as caught:
         await log.append(numbered(3, 1))
     assert is_outage(caught.value)
-    await log.ask("CONFIG", "SET", "maxmemory", 0)
+    await log.command("CONFIG", "SET", "maxmemory", 0)
     assert await log.append(numbered(3, 1)) == [1, 2, 3]
 
 
@@ -123,18 +123,18 @@ async def test_read_waits_and_is_limited(log: StreamLog) -> None:
     await log.append(numbered(50))
     reading = await log.read({ONE: 7, TopicPartition("four", 1): 0}, 10, 5)
     assert [entry.offset for entry in reading.entries[ONE]] == [7, 8, 9, 10, 11]
-    assert reading.server == await log.server()
+    assert reading.server == await log.server_run_id()
 
 
 async def test_end_survives_trimming(log: StreamLog) -> None:
     """Offsets are never given twice: after everything was trimmed the log goes on where it ended."""
     await log.append(numbered(5))
     assert await trim(log, "one", None, Retention(entries=0)) == 5
-    assert await log.extents([ONE]) == {ONE: Extent(5, 5)}
+    assert await log.offset_ranges([ONE]) == {ONE: OffsetRange(5, 5)}
     assert await log.append(numbered(1)) == [5]
-    assert await log.extents([ONE, TopicPartition("four", 3)]) == {
-        ONE: Extent(5, 6),
-        TopicPartition("four", 3): Extent(0, 0),
+    assert await log.offset_ranges([ONE, TopicPartition("four", 3)]) == {
+        ONE: OffsetRange(5, 6),
+        TopicPartition("four", 3): OffsetRange(0, 0),
     }
 
 
@@ -159,7 +159,7 @@ async def test_only_committed_entries_are_trimmed(
     if committed is not None:
         await log.commit("group", {ONE: committed})
     assert await trim(log, "one", "group", retention) == earliest
-    assert await log.extents([ONE]) == {ONE: Extent(earliest, 10)}
+    assert await log.offset_ranges([ONE]) == {ONE: OffsetRange(earliest, 10)}
 
 
 async def test_commits_are_kept_by_group(log: StreamLog) -> None:
@@ -173,14 +173,14 @@ async def test_commits_are_kept_by_group(log: StreamLog) -> None:
 
 async def test_restarted_server_takes_no_commit_meant_for_the_old_one(valkey: ValkeyServer, log: StreamLog) -> None:
     """It may have lost its tail and given the same offsets to other records."""
-    server = await log.server()
+    server = await log.server_run_id()
     assert await log.commit("a", {ONE: 1}, server)
     valkey.kill()
     valkey.start()
     await asyncio.sleep(0.05)  # this test stopped the loop: let it see that the old connection is gone
     assert not await log.commit("a", {ONE: 2}, server)
     assert await log.committed("a") == {ONE: 1}
-    assert await log.commit("a", {ONE: 2}, await log.server())
+    assert await log.commit("a", {ONE: 2}, await log.server_run_id())
 
 
 async def test_kill_9_loses_nothing_that_was_answered(valkey: ValkeyServer, log: StreamLog) -> None:
@@ -204,10 +204,10 @@ async def test_durable_means_fsynced(valkey: ValkeyServer, protocol: int) -> Non
     async with redis.asyncio.from_url(valkey.url, protocol=protocol) as client:
         log = StreamLog(client)
         await log.declare_topic("one", 1)
-        await log.ask("CONFIG", "SET", "appendfsync", "always")
+        await log.command("CONFIG", "SET", "appendfsync", "always")
         await log.verify_durable()
         assert await log.append_durably(numbered(2), timeout=10) == [0, 1]
-        await log.ask("CONFIG", "SET", "appendfsync", "no")
+        await log.command("CONFIG", "SET", "appendfsync", "no")
         with pytest.raises(NotDurableError, match="never"):
             await log.verify_durable()
         with pytest.raises(NotDurableError, match="in time"):
@@ -227,7 +227,7 @@ async def test_early_answer_of_waitaof_is_not_believed(log: StreamLog) -> None:
 
 async def test_durable_is_refused_without_a_file(log: StreamLog) -> None:
     """A server that keeps no append-only file must not pass for durable."""
-    await log.ask("CONFIG", "SET", "appendonly", "no")
+    await log.command("CONFIG", "SET", "appendonly", "no")
     with pytest.raises(NotDurableError):
         await log.verify_durable()
     with pytest.raises(NotDurableError):
@@ -240,7 +240,7 @@ async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
     require(RedisServer.available())
     with RedisServer(tmp_path / "r") as server:
         log = StreamLog.connect(server.url.replace("redis://", "rstream://"))
-        if await log.ask("COMMAND", "LIST", "FILTERBY", "PATTERN", "waitaof"):
+        if await log.command("COMMAND", "LIST", "FILTERBY", "PATTERN", "waitaof"):
             pytest.skip("this redis-server knows WAITAOF")
         await log.declare_topic("one", 1)
         with pytest.raises(NotDurableError):
@@ -248,7 +248,7 @@ async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
         with pytest.raises(NotDurableError):
             await log.append_durably(numbered(1), timeout=1)
         assert await log.append(numbered(1, 1)) == [1]
-        assert await log.commit("group", {ONE: 2}, await log.server())
+        assert await log.commit("group", {ONE: 2}, await log.server_run_id())
         assert await trim(log, "one", "group", Retention(entries=0)) == 2
         await log.close()
 
@@ -273,9 +273,9 @@ async def test_url_gives_host_password_and_database(tmp_path: Path) -> None:
     wrong = StreamLog.connect(f"rstream://:wrong@{LOOPBACK}:{port}/3")
     try:
         assert await log.declare_topic("one", 1) == 1
-        assert "db3" in await log.ask("INFO", "keyspace")
+        assert "db3" in await log.command("INFO", "keyspace")
         with pytest.raises(redis.exceptions.AuthenticationError) as caught:
-            await wrong.server()
+            await wrong.server_run_id()
         assert not is_outage(caught.value)
     finally:
         await log.close()

@@ -47,7 +47,7 @@ def key(number: str) -> str:
 async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     """A shop that sees public data and a hall that sees all; both watch the organisation of the test records."""
     road = Road(redis, engine)
-    await road.recovery.make_whole()
+    await road.recovery.ensure_loaded()
     registry = ClientStore(engine)
     await registry.add("shop", Grants())
     await registry.add("hall", Grants(classes=frozenset(DataClass)))
@@ -206,5 +206,5 @@ async def test_watches_are_set_by_reference_and_keep_no_number(road: Road) -> No
     assert counts == {"set": 1, "removed": 0, "total": 1}
     await road.feed(record())
     assert await types(road, "shop") == []
-    assert [row["reference"] for row in await book.page("shop", "", 10)] == ["shop-17"]
+    assert [row.reference for row in await book.page("shop", "", 10)] == ["shop-17"]
     assert (await book.put("shop", {}, ["shop-17"], NOW))["total"] == 0

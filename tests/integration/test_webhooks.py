@@ -12,9 +12,9 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from rules.calendar import to_milliseconds
-from store.platforms.outbox import EventDraft, EventType, tell
+from store.platforms.outbox import EventDraft, EventType, append_events
 from store.platforms.ssrf_guard import OpenInternetResolver, refusal
-from store.platforms.webhooks import BACKOFF, LEASE, WebhookStore
+from store.platforms.webhooks import BACKOFF_MS, CLAIM_MS, WebhookStore
 from streams.webhook_task import WebhookCaller
 from tests.e2e.program import free_port
 from tests.integration.feeding import CHAIN
@@ -41,7 +41,7 @@ class Receiver:
         """Something happens that the client is to be told."""
         telling = EventDraft(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
         async with self.engine.begin() as connection:
-            await tell(connection, CHAIN, [telling], self.milliseconds)
+            await append_events(connection, CHAIN, [telling], self.milliseconds)
 
     @property
     def milliseconds(self) -> int:
@@ -55,7 +55,7 @@ class Receiver:
 
     async def states(self) -> list[tuple[str, int, str | None]]:
         rows = await self.book.page("shop", None, 0, 50)
-        return [(row["state"], row["attempts"], row["last_answer"]) for row in rows]
+        return [(row.state, row.attempts, row.last_answer) for row in rows]
 
 
 @pytest.fixture
@@ -136,14 +136,14 @@ async def test_a_day_of_failing_parks_it_and_a_person_replays_it(receiver: Recei
     receiver.status = 503
     await receiver.tell()
     await receiver.call()
-    for pause in BACKOFF:
+    for pause in BACKOFF_MS:
         assert await receiver.call(milliseconds=pause) == 1
-    assert sum(BACKOFF) > 23 * 3_600_000
-    assert await receiver.states() == [("parked", len(BACKOFF) + 1, "503")]
+    assert sum(BACKOFF_MS) > 23 * 3_600_000
+    assert await receiver.states() == [("parked", len(BACKOFF_MS) + 1, "503")]
     assert await receiver.call(days=3) == 0
     (parked,) = await receiver.book.page("shop", "parked", 0, 10)
-    assert not await receiver.book.replay("another", parked["event_id"], receiver.milliseconds)
-    assert await receiver.book.replay("shop", parked["event_id"], receiver.milliseconds)
+    assert not await receiver.book.replay("another", parked.event_id, receiver.milliseconds)
+    assert await receiver.book.replay("shop", parked.event_id, receiver.milliseconds)
     receiver.status = 200
     assert await receiver.call() == 1
     assert (await receiver.states())[0][0] == "delivered"
@@ -160,9 +160,9 @@ async def test_an_endpoint_that_is_away_is_waited_for(receiver: Receiver) -> Non
 async def test_a_call_that_was_taken_up_is_left_alone_for_a_while(receiver: Receiver) -> None:
     """Two workers make one call; when the one dies in it, the other makes it after the lease."""
     await receiver.tell()
-    assert len(await receiver.book.take_due(receiver.milliseconds)) == 1
-    assert await receiver.book.take_due(receiver.milliseconds) == []
-    assert len(await receiver.book.take_due(receiver.milliseconds + LEASE)) == 1
+    assert len(await receiver.book.claim_due(receiver.milliseconds)) == 1
+    assert await receiver.book.claim_due(receiver.milliseconds) == []
+    assert len(await receiver.book.claim_due(receiver.milliseconds + CLAIM_MS)) == 1
 
 
 async def test_without_a_webhook_nothing_waits(receiver: Receiver) -> None:

@@ -39,7 +39,7 @@ from tests.unit.test_import_rule import ROOMS, ROOT, imports_of
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE_S", 0.001)
 
 
 # What is asked and answered

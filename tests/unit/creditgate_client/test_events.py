@@ -28,7 +28,7 @@ from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.events, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(creditgate_client.events, "_FIRST_PAUSE_S", 0.001)
 
 
 # Events

@@ -40,7 +40,7 @@ from rules.policy.decision import decide
 from rules.policy.matching import Match
 from rules.policy.unknown import FEED_CAUSES, REGISTER_CAUSES, Unknown
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
-from store.ledger.feed_events import RecordOutcome
+from store.ledger.feed_event_rows import RecordOutcome
 from store.ledger.lock_states import LockState
 from store.locks.rows import Lock
 from store.platforms.clients import Client, Grants
@@ -278,7 +278,7 @@ def test_a_decision_has_the_described_form() -> None:
     judged = [(party.profile, found) for party, found in zip(check.parties, matches, strict=True)]
     verdict = decide(POLICY, check.transaction, judged, TODAY)
     decision, lock_id = f"dec_{'0' * 32}", f"lock_{'0' * 32}"
-    lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, (listing.key,), 1, "held", 2, 3)
+    lock = Lock(lock_id, "demo", "account", "bidder-17", "key", check.scene, decision, 1, "held", 3, 2)
     unknown = [Unknown("feed_held", "court", "snapshot_empty")]
     state = RegisterState("epoch", 3, 2, 4, 5)
     ticket = {"token": "a.b", "expires_at": "2026-11-23T12:00:00.000+08:00"}

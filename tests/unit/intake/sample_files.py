@@ -18,7 +18,7 @@ from config.settings import Settings
 from intake.files.tables import FileKind
 from intake.formats.loader import load_formats
 from intake.formats.model import Format
-from intake.rows.pipeline import Prepared, prepare
+from intake.rows.pipeline import PreparedRecord, prepare
 from rules.admission.feed_event import FeedEvent
 from rules.admission.validator import RecordValidator
 from rules.identity.subject import SubjectKeys
@@ -76,13 +76,13 @@ def ndjson_file(values: Iterable[Any]) -> bytes:
     return b"\n".join(map(orjson.dumps, values))
 
 
-def prepared(data: bytes, kind: str, fmt: Format | str, authority: str = "court") -> list[Prepared]:
+def prepared(data: bytes, kind: str, fmt: Format | str, authority: str = "court") -> list[PreparedRecord]:
     """Every record and fault of a file."""
     found = FORMATS[fmt] if isinstance(fmt, str) else fmt
     return list(prepare(io.BytesIO(data), FileKind(kind), found, authority))
 
 
-def the_record(rows: list[Prepared]) -> dict[str, Any]:
+def the_record(rows: list[PreparedRecord]) -> dict[str, Any]:
     """The one record of a file."""
     assert [row.fault for row in rows] == [None]
     (row,) = rows
@@ -90,7 +90,7 @@ def the_record(rows: list[Prepared]) -> dict[str, Any]:
     return row.record
 
 
-def faults(rows: list[Prepared]) -> list[tuple[int, str, str]]:
+def faults(rows: list[PreparedRecord]) -> list[tuple[int, str, str]]:
     """Line, code and place of each refused row."""
     return [(row.line, row.fault.code, row.fault.path) for row in rows if row.fault]
 

@@ -166,4 +166,4 @@ def test_a_wrong_extent_cuts_nothing_off() -> None:
 def test_rows_know_their_calendar() -> None:
     """Only cells of a workbook may be serials."""
     (found,) = read_rows(io.BytesIO(xlsx_file([HEADER, ROW], mac=True)), FileKind.XLSX)
-    assert (found.date_1904, found.table, found.cells["号码"]) == (True, True, COMPANY)
+    assert (found.date_1904, found.in_table, found.by_column()["号码"]) == (True, True, COMPANY)

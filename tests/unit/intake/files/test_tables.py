@@ -89,7 +89,7 @@ def test_title_rows_and_footers() -> None:
         ]
     )
     rows = read(data)
-    assert [(row.line, row.cells["名称"]) for row in rows] == [(5, "甲"), (7, "合计贸易有限公司")]
+    assert [(row.line, row.by_column()["名称"]) for row in rows] == [(5, "甲"), (7, "合计贸易有限公司")]
 
 
 def test_what_spreadsheets_put_around_numbers() -> None:
@@ -101,14 +101,14 @@ def test_what_spreadsheets_put_around_numbers() -> None:
 def test_a_cell_of_several_lines() -> None:
     """An embedded line end belongs to the cell; the row's line is where it starts."""
     rows = read(b'a,b\r\n"1\r\n2",x\r\n3,y\r\n', columns=frozenset())
-    assert [(row.line, row.cells["a"]) for row in rows] == [(2, "1\r\n2"), (4, "3")]
+    assert [(row.line, row.by_column()["a"]) for row in rows] == [(2, "1\r\n2"), (4, "3")]
 
 
 @pytest.mark.parametrize("bad", ['"open,1', '"x"y,1', 'a,"'])
 def test_a_bad_line_harms_no_other(bad: str) -> None:
     """A quotation mark that is never closed costs its own line, not the rows behind it."""
     data = f"名称,文号\n甲,1\n{bad}\n乙,2\n丙,3\n".encode()
-    assert [(row.line, row.fault.code if row.fault else row.cells["名称"]) for row in read(data)] == [
+    assert [(row.line, row.fault.code if row.fault else row.by_column()["名称"]) for row in read(data)] == [
         (2, "甲"),
         (3, "row_malformed"),
         (4, "乙"),
@@ -194,7 +194,7 @@ def test_what_was_written_is_read(rows: list[tuple[str, str]], encoding: str) ->
     ]
     kept = [row for row in kept if not row[0].startswith(("制表", "填表", "填报", "审核", "复核"))]
     data = csv_file([("名称", "文号"), *kept], encoding=encoding)
-    assert [(row.cells["名称"], row.cells["文号"]) for row in read(data)] == kept
+    assert [(row.by_column()["名称"], row.by_column()["文号"]) for row in read(data)] == kept
 
 
 @given(st.binary(max_size=300), st.sampled_from(["csv", "tsv", "json", "ndjson", "xlsx", "xls"]))

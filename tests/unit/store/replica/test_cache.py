@@ -34,28 +34,28 @@ changed = st.tuples(st.just("forget"), st.sampled_from(LISTINGS), st.lists(st.sa
 @given(st.lists(kept | changed, max_size=40))
 def test_it_knows_no_more_than_what_was_kept_and_not_forgotten(steps: list[tuple[str, str, list[str]]]) -> None:
     """Against plain rules: a change drops every key under which the listing was or is filed."""
-    from_cache, model = ListingCache(), dict[str, list[str]]()
+    cache, model = ListingCache(), dict[str, list[str]]()
     for step, name, others in steps:
         if step == "keep":
-            from_cache.keep({name: [listing(each) for each in others]})
+            cache.put({name: [listing(each) for each in others]})
             model[name] = others
         else:
-            from_cache.forget(name, others)
+            cache.invalidate(name, others)
             model = {key: found for key, found in model.items() if name not in found and key not in others}
     for key in KEYS:
-        found = from_cache.under([key])
+        found = cache.get([key])
         assert (found and [each.key for each in found[key]]) == model.get(key)
-    assert len(from_cache) == len(model)
-    assert (from_cache.under(KEYS) is not None) == (len(model) == len(KEYS))
+    assert len(cache) == len(model)
+    assert (cache.get(KEYS) is not None) == (len(model) == len(KEYS))
 
 
 def test_the_longest_unasked_gives_way() -> None:
     """Bounded, whatever comes; what is asked for stays."""
-    from_cache = ListingCache(most=3)
+    cache = ListingCache(max_keys=3)
     for key in ("k1", "k2", "k3"):
-        from_cache.keep({key: [listing("a")]})
-    assert from_cache.under(["k1"])
-    from_cache.keep({"k4": [listing("a")]})
-    assert [key for key in KEYS if from_cache.under([key])] == ["k1", "k3", "k4"]
-    from_cache.forget("a", ())
-    assert len(from_cache) == 0
+        cache.put({key: [listing("a")]})
+    assert cache.get(["k1"])
+    cache.put({"k4": [listing("a")]})
+    assert [key for key in KEYS if cache.get([key])] == ["k1", "k3", "k4"]
+    cache.invalidate("a", ())
+    assert len(cache) == 0

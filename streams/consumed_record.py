@@ -1,12 +1,12 @@
-"""A record as the broker delivered it: what the agents see of Faust."""
+"""A record as the agents get it: without Faust's types."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """One message. ``timestamp`` is seconds since 1970; names in ``headers`` may repeat."""
+class ConsumedRecord:
+    """One message of a topic. ``timestamp`` is seconds since 1970; names in ``headers`` may repeat."""
 
     topic: str
     partition: int

@@ -1,43 +1,24 @@
-"""The tables of the platform's side: what rests on listings, what platforms reported, and what they are told.
+"""Clients and what they subscribe to.
 
-``feedback`` and ``client_events`` are chained and append-only. ``lock_listings`` and ``decision_listings`` only
-find locks and decisions by a listing; ``watches``, ``webhooks`` and ``webhook_deliveries`` hold state.
+``clients``              registered callers with the hash of their key
+``watches``              the subjects that a client watches, by key
+``client_events``        the outbox: every event for a client; chained
+``webhooks``             where a client is called
+``webhook_deliveries``   the state of each call
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
-from store.db.schema import CHAINED, links, metadata, row_id
+from store.db.columns import metadata, row_id
 
-lock_listings = Table(
-    "lock_listings",
+clients = Table(
+    "clients",
     metadata,
-    Column("lock_id", String(40), primary_key=True),
-    Column("listing_key", String(32), primary_key=True),
-    Index("lock_listings_by_listing", "listing_key"),
-)
-
-decision_listings = Table(
-    "decision_listings",
-    metadata,
-    Column("listing_key", String(32), primary_key=True),
-    Column("decision_id", String(40), primary_key=True),
-)
-
-feedback = Table(
-    "feedback",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("decision_id", String(40), nullable=False, index=True),
-    Column("given_at", BigInteger, nullable=False),
-    Column("client", String(64), nullable=False),
-    Column("operator", String(128), nullable=False),
-    Column("carried_out", Boolean, nullable=False),
-    Column("measures", LargeBinary, nullable=False),
-    Column("reason", Text),
-    Column("approved_by", String(128)),
-    Column("document_no", String(128)),
-    Column("corrects", String(40), unique=True),
-    *links("feedback"),
+    Column("id", String(64), primary_key=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("grants", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
 )
 
 watches = Table(
@@ -84,6 +65,3 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_due", "state", "next_at"),
     Index("webhook_deliveries_by_client", "client", "state", "event_id"),
 )
-
-ALL_CHAINED = (*CHAINED, feedback, client_events)
-"""Every table of the ledger proper."""
