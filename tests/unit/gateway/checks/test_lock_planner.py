@@ -55,9 +55,7 @@ def test_a_lock_is_wanted_with_its_listing() -> None:
 
 def test_a_held_lock_counts_for_a_clear_subject_and_brings_no_measures() -> None:
     """Whoever is not listed is locked while the lock stands."""
-    lock = Lock(
-        "lock_1", "shop", "account", "A-1", TARGETS[LockScope.ACCOUNT], CHECK.scene, "dec_1", (), 1, "held", 2, 3
-    )
+    lock = Lock("lock_1", "shop", "account", "A-1", TARGETS[LockScope.ACCOUNT], CHECK.scene, "dec_1", 1, "held", 2, 3)
     plan = planned(verdict_on(CLEAR), lock)
     assert (plan.verdict.outcome, plan.verdict.measures, list(plan.wanted)) == (Outcome.LOCK, (), [])
 
