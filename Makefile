@@ -22,7 +22,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 soak: $(VENV)/.dev
-	CREDITGATE_SOAK=1 $(BIN)/pytest -q tests/e2e/test_kill9.py
+	CREDITGATE_SOAK=1 $(BIN)/pytest -q tests/e2e/test_worker_kill.py
 
 # Needs Debian's wrk; compares with nginx-light and crowdsec if installed. BENCH="--quick" runs a short version.
 bench: $(VENV)/.dev

@@ -9,9 +9,9 @@ from bench.processes import SERVER_CORE, pin
 from bench.report import Table
 from bench.wrk import Target, load
 
-_MOST = 3
+MAX_ROUNDS = 3
 """Rounds."""
-_SHORTEST = 4
+MIN_ROUND_S = 4
 _NGINX, _HALF = "nginx at that rate", "half"
 
 
@@ -20,11 +20,11 @@ def open_loop(
 ) -> list[Table]:
     """``rate`` is what 16 connections got from it in this run; measured now where it is 0."""
     pin(own.pids, SERVER_CORE)
-    bears = rate or statistics.median(load(own, seconds).rate for _ in range(_MOST))
+    bears = rate or statistics.median(load(own, seconds).rate for _ in range(MAX_ROUNDS))
     cases: list[Case] = [(_HALF, own, bears / 2)]
     if nginx is not None:
         cases.insert(0, (_NGINX, nginx, bears / 2))
-    found = by_schedule.by_turns(cases, min(rounds, _MOST), max(_SHORTEST, seconds), again, drain)
+    found = by_schedule.by_turns(cases, min(rounds, MAX_ROUNDS), max(MIN_ROUND_S, seconds), again, drain)
     table = by_schedule.table("Open loop: one check a request", found)
     table.notes.append(f"`half` is of {bears:.0f} requests/s, which 16 connections got in this run.")
     if nginx is not None:

@@ -1,4 +1,4 @@
-"""A thousand subjects in a request against one; and how long anything else has to wait meanwhile."""
+"""Batches of 1,000 checks beside single checks, and how long another request waits during a batch."""
 
 import re
 import threading
@@ -11,20 +11,20 @@ from urllib.parse import urlsplit
 
 from bench import subjects
 from bench.group import ProcessGroup
-from bench.processes import ENOUGH, SERVER_CORE, pin
+from bench.processes import MIN_CORE_SHARE, SERVER_CORE, pin
 from bench.report import Table
 from bench.rounds import Samples, spread
 from bench.wrk import Target, load
 
-_BATCH = 1000
-_CONNECTIONS = 2
-_SHORTEST = 5
-"""Seconds of a round of batches: several must be answered within it."""
-_DRAIN = 45.0
+BATCH_CHECKS = 1000
+BATCH_CONNECTIONS = 2
+MIN_ROUND_S = 5
+"""Seconds of a round of batches, enough for several of them."""
+DRAIN_TIMEOUT_S = 45.0
 
 
 class Probe:
-    """Asks /livez all the time from a thread of its own; ``stop`` gives the longest that it waited."""
+    """Asks /livez every 2 ms in a thread; ``stop`` returns the longest latency."""
 
     def __init__(self, url: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
@@ -52,59 +52,60 @@ def batches(
     directory: Path, group: ProcessGroup, own: Target, chosen: Sequence[str], rounds: int, seconds: int
 ) -> list[Table]:
     """Rounds of single checks and of batches in turn, and of nothing for comparison."""
-    many = group.target(group.main, subjects.write_batches(directory / "batches", chosen, _BATCH), "batch")
+    many = group.target(group.main, subjects.write_batches(directory / "batches", chosen, BATCH_CHECKS), "batch")
     samples = Samples({"lane": [], "batch": []})
-    looks: Counter[str] = Counter()
+    loop_delays: Counter[str] = Counter()
     waits: dict[str, list[float]] = {"lane": [], "batch": [], "idle": []}
     pin(own.pids, SERVER_CORE)
     for _ in range(rounds):
-        for target, connections in ((own, 16), (many, _CONNECTIONS)):
-            before = _looks(group)
+        for target, connections in ((own, 16), (many, BATCH_CONNECTIONS)):
+            before = _loop_delays(group)
             probe = Probe(group.main.url)
-            samples.rounds[target.name].append(load(target, max(seconds, _SHORTEST), connections))
+            samples.rounds[target.name].append(load(target, max(seconds, MIN_ROUND_S), connections))
             waits[target.name].append(probe.stop())
             if target is many:
-                looks += _looks(group) - before
-            group.drain(_DRAIN)
+                loop_delays += _loop_delays(group) - before
+            group.drain(DRAIN_TIMEOUT_S)
         probe = Probe(group.main.url)
         time.sleep(1)
         waits["idle"].append(probe.stop())
-    return [_table(samples, waits, looks)]
+    return [_table(samples, waits, loop_delays)]
 
 
-def _table(samples: Samples, waits: dict[str, list[float]], looks: Counter[str]) -> Table:
+def _table(samples: Samples, waits: dict[str, list[float]], loop_delays: Counter[str]) -> Table:
     table = Table("Batches of 1,000", ("what", "subjects/s", "CPU µs/subject", "longest /livez ms", "share", "rounds"))
-    for name, size, said in (("lane", 1, "one subject a request"), ("batch", _BATCH, "1,000 subjects a request")):
+    for name, size, said in (("lane", 1, "one subject a request"), ("batch", BATCH_CHECKS, "1,000 subjects a request")):
         found, marked = samples.of(name), samples.marked(name)
         table.rows.append(
             (
                 said,
                 spread([one.rate * size for one in found], "{:.0f}"),
-                spread([one.micros / size for one in found]),
+                spread([one.cpu_us / size for one in found]),
                 spread([one * 1e3 for one in waits[name]]),
                 spread([one.share for one in found], "{:.2f}"),
                 f"{len(found)}" + (f", {marked} MARKED" if marked else ""),
             )
         )
     table.rows.append(("nothing", "–", "–", spread([one * 1e3 for one in waits["idle"]]), "–", str(len(waits["idle"]))))
-    ratios = [one * _BATCH for one in samples.ratios("lane", "batch", lambda found: found.micros)]
+    ratios = [one * BATCH_CHECKS for one in samples.ratios("lane", "batch", lambda found: found.cpu_us)]
     table.notes.append(f"One check costs as much CPU time as {spread(ratios)} subjects of a batch (within the round).")
     table.notes.append(
-        f"{_CONNECTIONS} connections send batches. /livez is asked every 2 ms from core 1, where it also waits for wrk;"
-        f" it bounds from above how long the event loop was held. Rounds below {ENOUGH} are marked, not run again."
+        f"{BATCH_CONNECTIONS} connections send batches. /livez is asked every 2 ms from core 1, where it also waits for"
+        " wrk: an upper bound of how long the event loop was blocked."
+        f" Rounds below {MIN_CORE_SHARE} are marked, not run again."
     )
     table.notes.append(
-        f"By its own metric, while batches came, the event loop was less than 2 ms late for {_share(looks, '0.002')} of"
-        f" those who were due, 5 ms for {_share(looks, '0.005')}."
+        "By the gateway's own metric, during batches, the event loop was less than 2 ms late in"
+        f" {_share(loop_delays, '0.002')} of the samples, less than 5 ms in {_share(loop_delays, '0.005')}."
     )
     return table
 
 
-def _looks(group: ProcessGroup) -> Counter[str]:
-    """How often the gateway looked how late its event loop was, by bucket."""
+def _loop_delays(group: ProcessGroup) -> Counter[str]:
+    """The gateway's histogram of event-loop delays: samples by bucket."""
     found = re.findall(r'creditgate_event_loop_delay_seconds_bucket\{le="(\S+)"\} (\S+)', group.metrics(group.main))
     return Counter({bound: int(float(count)) for bound, count in found})
 
 
-def _share(looks: Counter[str], within: str) -> str:
-    return f"{looks[within] / max(1, looks['+Inf']):.1%}"
+def _share(loop_delays: Counter[str], within: str) -> str:
+    return f"{loop_delays[within] / max(1, loop_delays['+Inf']):.1%}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.processes import ENOUGH, OTHER_CORE, SERVER_CORE, Meter, pin
+from bench.processes import MIN_CORE_SHARE, OTHER_CORE, SERVER_CORE, Meter, pin
 from bench.report import Table
 from bench.rounds import spread
 from bench.tools import ROOT
@@ -19,7 +19,7 @@ NOTES = (
     " them.",
     "`sent late`: by over 5 ms through the generator's own fault, connections that are all busy aside.",
 )
-_LONGEST = 60
+LOAD_TIMEOUT_S = 60
 _ACCEPTED, _REFUSED = "200", "503"
 
 
@@ -52,7 +52,9 @@ def ask(target: Target, rate: float, seconds: float) -> Scheduled:
     command += [target.url, str(target.requests), f"{rate:.1f}", str(seconds)]
     command += [f"{name}: {value}" for name, value in target.headers.items()]
     meter = Meter(target.pids, target.beside)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=seconds + _LONGEST)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=seconds + LOAD_TIMEOUT_S
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-300:])
     spent, said = meter.read(), json.loads(done.stdout)
@@ -74,7 +76,7 @@ def by_turns(
             best = ask(target, rate, seconds)
             drain()
             for _ in range(again):
-                if best.share >= ENOUGH:
+                if best.share >= MIN_CORE_SHARE:
                     break
                 best = max(best, ask(target, rate, seconds), key=lambda one: one.share)
                 drain()
@@ -86,7 +88,7 @@ def table(title: str, found: dict[str, list[Scheduled]]) -> Table:
     """A row for each case."""
     result = Table(title, HEADINGS)
     for name, rows in found.items():
-        marked = sum(row.share < ENOUGH for row in rows)
+        marked = sum(row.share < MIN_CORE_SHARE for row in rows)
         result.rows.append(
             (
                 name,

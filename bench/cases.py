@@ -1,4 +1,4 @@
-"""One run: starts what it needs, takes servers and parts in their order, and tells what it had to leave out."""
+"""One run: start the servers, measure them and the parts in order, and report what could not be measured."""
 
 import asyncio
 import statistics
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from bench import at_a_rate, batches, load_register, overload, parts, report, subjects, tools
+from bench import at_a_rate, batches, load_register, overload, parts, report, road_cost, subjects, tools
 from bench.crowdsec import CrowdSec
 from bench.group import Gateway, ProcessGroup
 from bench.plan import ON_A_GROUP, PAIRS, Plan
@@ -17,8 +17,8 @@ from bench.rounds import Samples, interleaved, spread
 from bench.wrk import Target
 from config.settings import Settings
 
-_ANSWER = 700
-_DRAIN = 15.0
+DEFAULT_ANSWER_BYTES = 700
+DRAIN_TIMEOUT_S = 15.0
 
 
 class Bench:
@@ -62,12 +62,15 @@ class Bench:
     def _parts(self, requests: Path, group: ProcessGroup | None) -> Iterable[tuple[str, Callable[[], list[Table]]]]:
         plan, here = self._plan, self._directory
         measure = (1 if plan.quick else plan.rounds, plan.seconds, plan.again)
+        if "road" in plan.only:
+            rounds = 2 if plan.quick else road_cost.ROUNDS
+            yield "road", lambda: [road_cost.run(here, plan.listings[0], rounds, road_cost.ROUND_S)]
         if "fresh" in plan.only:
             yield "fresh", lambda: parts.freshness(here, plan.per_second, 50 if plan.quick else 200)
         if group is None:
             return
         own = group.target(group.main, requests)
-        drain = partial(group.drain, _DRAIN)
+        drain = partial(group.drain, DRAIN_TIMEOUT_S)
         if "batch" in plan.only:
             yield "batch", lambda: batches.batches(here, group, own, self._mix(), *measure[:2])
         if "openloop" in plan.only:
@@ -109,7 +112,7 @@ class Bench:
 
     def _references(self, requests: Path, group: ProcessGroup | None) -> list[Target]:
         only, found = self._plan.only, list[Target]()
-        size = group.answer_size() if group else _ANSWER
+        size = group.answer_size() if group else DEFAULT_ANSWER_BYTES
         for kind, name, needed in ((Nginx, "nginx", ("nginx",)), (Reference, "bare", ())):
             if name not in only and not (name == "nginx" and "openloop" in only):
                 continue
@@ -148,14 +151,16 @@ class Bench:
         if "lane" in self._plan.only:
             found.append(group.target(group.main, requests))
         if "intercept" in self._plan.only and self._intercepts(group, group.main):
-            path = subjects.write_checks(self._directory / "stricter", self._mix(), subjects.INTERCEPTS)
+            path = subjects.write_checks(self._directory / "stricter", self._mix(), subjects.INTERCEPT_SCENE)
             found.append(group.target(group.main, path, "intercept"))
         return found
 
     def _intercepts(self, group: ProcessGroup, gateway: Gateway) -> bool:
         if group.intercepts():
             return True
-        self._skipped.append(f"intercept: {gateway.name} does not intercept who is listed in {subjects.INTERCEPTS}")
+        self._skipped.append(
+            f"intercept: {gateway.name} does not intercept who is listed in {subjects.INTERCEPT_SCENE}"
+        )
         return False
 
     def _server_tables(self, samples: Samples, group: ProcessGroup | None) -> list[Table]:
@@ -167,7 +172,7 @@ class Bench:
             if group.written:
                 table.notes.append(
                     f"After rounds the worker put {spread(group.written, '{:.0f}')} decisions/s in the ledger;"
-                    f" {group.behind} times it was not done {_DRAIN:.0f} s later, and went on beside the next server."
+                    f" {group.behind} times it needed over {DRAIN_TIMEOUT_S:.0f} s and ran beside the next server."
                 )
             if "fast_lane" not in Settings.model_fields:
                 table.notes.append("This commit has no fast lane: `aiohttp` and `lane` are the same application.")
@@ -179,7 +184,7 @@ class Bench:
     def _after(self, group: ProcessGroup | None) -> Callable[[Target], None]:
         def wait(target: Target) -> None:
             if group is not None and target.beside:
-                group.drain(_DRAIN)
+                group.drain(DRAIN_TIMEOUT_S)
 
         return wait
 

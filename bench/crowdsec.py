@@ -32,7 +32,7 @@ api:
 prometheus: {{enabled: false}}
 """
 _PROFILES = "name: nothing\nfilters:\n - 1 == 0\ndecisions:\n - type: ban\n   duration: 4h\n"
-_LONGEST = 900
+LOAD_TIMEOUT_S = 900
 
 
 class CrowdSec:
@@ -98,7 +98,7 @@ class CrowdSec:
     def _cscli(self, *words: str) -> str:
         command = [find("cscli") or "cscli", "-c", str(self._config), *words]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_LONGEST, cwd=self.directory
+            command, capture_output=True, text=True, check=False, timeout=LOAD_TIMEOUT_S, cwd=self.directory
         )
         if done.returncode:
             said = re.sub(r"\s+", " ", done.stderr)[-300:]

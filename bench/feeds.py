@@ -30,8 +30,8 @@ from tests.e2e.program import court_record, credit_code  # noqa: E402
 from tests.integration.deployments import Deployment, Embedded, Production  # noqa: E402
 from tests.postgresql import PostgreSQLServer  # noqa: E402
 
-_CHUNK = 500
-_LONGEST = 900
+CHUNK_RECORDS = 500
+FEED_TIMEOUT_S = 900
 BARE = [sys.executable, str(ROOT / "bench" / "bare_agent.py")]
 
 
@@ -59,15 +59,15 @@ async def publish(broker: str, start: int, count: int) -> None:
             await producer.flush()
         return
     log = StreamLog.connect(broker)
-    for first in range(start, start + count, _CHUNK):
-        await log.append(records(first, min(_CHUNK, start + count - first)))
+    for first in range(start, start + count, CHUNK_RECORDS):
+        await log.append(records(first, min(CHUNK_RECORDS, start + count - first)))
     await log.close()
 
 
 async def rate(count: Callable[[], Awaitable[int]], wanted: int) -> float:
     """Records a second, from a tenth of them to all: start-up and joining the group do not count."""
     began, at = 0.0, 0
-    deadline = time.monotonic() + _LONGEST
+    deadline = time.monotonic() + FEED_TIMEOUT_S
     while (found := await count()) < wanted:
         if not began and found > wanted // 10:
             began, at = time.perf_counter(), found

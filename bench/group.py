@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import command_of, family, start, stop, until
-from bench.subjects import INTERCEPTS, WARNS, check, free, listed
+from bench.subjects import INTERCEPT_SCENE, WARN_SCENE, check, free, listed
 from bench.tools import ROOT
 from bench.wrk import Target
 from creditgate.embedded.data_dir import socket_path
 from tests.e2e.program import free_port, http
 
 _PREFIX = "CREDITGATE_"
-_WORTH = 3.0
+CLIENT_RATE = 1_000_000
+"""Checks a second that the benchmarks' client may ask: far more than a gateway answers."""
+SLOW_DRAIN_S = 3.0
 _CREDITGATE = [sys.executable, "-m", "creditgate"]
 
 
@@ -120,11 +122,11 @@ class ProcessGroup:
 
     def answer_size(self) -> int:
         """Bytes of the answer about a subject that is not listed."""
-        return len(self._ask(self.main, free(1), WARNS).body)
+        return len(self._ask(self.main, free(1), WARN_SCENE).body)
 
     def intercepts(self) -> bool:
         """Whether the stricter scene stops who is listed."""
-        return bool(self._ask(self.main, listed(1), INTERCEPTS).json["outcome"] == "intercept")
+        return bool(self._ask(self.main, listed(1), INTERCEPT_SCENE).json["outcome"] == "intercept")
 
     def metrics(self, gateway: Gateway) -> str:
         """What it shows to Prometheus."""
@@ -145,7 +147,7 @@ class ProcessGroup:
                 break
             last = now
             time.sleep(0.5)
-        if (took := time.monotonic() - began) > _WORTH:
+        if (took := time.monotonic() - began) > SLOW_DRAIN_S:
             self.written.append((now - first) / took)
 
     @property
@@ -165,14 +167,14 @@ class ProcessGroup:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _outcome(self, gateway: Gateway, who: str) -> tuple[str, bool]:
-        found = self._ask(gateway, who, WARNS).json
+        found = self._ask(gateway, who, WARN_SCENE).json
         return found["outcome"], not found.get("indeterminate")
 
     def _ask(self, gateway: Gateway, who: str, scene: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
         return http("POST", f"{gateway.url}/v1/checks", check(who, 0, scene), key=self.key)
 
     def _client(self, name: str = "bench", *more: str) -> str:
-        command = [*_CREDITGATE, "clients", "add", name, "--scene", "*", *more]
+        command = [*_CREDITGATE, "clients", "add", name, "--scene", "*", "--rate", str(CLIENT_RATE), *more]
         environment = self._environment(self.main)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
         return done.stdout.strip()

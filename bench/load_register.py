@@ -1,7 +1,7 @@
-"""Many listings into the register at once: through its own writer, past feeds and ledger.
+"""Load many listings into the register through its own writer, without feeds and ledger.
 
-A million would take the feed road nine minutes; here it takes one or less. The layout, the keys and the change log are
-the real ones; the ledger knows nothing of these listings, which a check never asks it for. Not what a user may do.
+The feed road takes nine minutes for a million; this takes one or less. Layout, keys and change log are the real ones.
+The ledger does not have these listings; no check asks it for them. For benchmarks only.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis.asyncio as redis_client
 
-from bench.subjects import MOST, listed
+from bench.subjects import MAX_LISTINGS, listed
 from rules.identity.identifiers import Identifier, parse_identifier
 from rules.identity.subject import SubjectKeys
 from rules.listings.listing import Listing, encode_listing
@@ -22,12 +22,12 @@ from rules.vocabulary import DataClass, Determination, ListColour, Severity
 from store.ledger.listing_row import RegisterChange
 from store.register.writer import RegisterWriter
 
-_PAGE = 2000
-_VERSION = 1
+PAGE_LISTINGS = 2000
+LISTING_VERSION = 1
 """Older than anything the ledger says, so that its mark stays."""
-_DAY = date(2026, 11, 1)
+DETERMINED_ON = date(2026, 11, 1)
 _TOKEN, _NUMBER = b"@key@", b"@number@"
-_SPARE = 1536
+BYTES_PER_LISTING = 1536
 """Bytes of memory that a listing takes in Valkey, its copies on their way included."""
 
 
@@ -35,9 +35,9 @@ def enough_memory(listings: int) -> str | None:
     """A line that says why so many listings do not fit, or None."""
     available = next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line)
     gibibytes = int(available.split()[1]) / 1024**2
-    needed = listings * _SPARE / 1024**3
-    if listings > MOST:
-        return f"{listings} listings: at most {MOST} invented numbers"
+    needed = listings * BYTES_PER_LISTING / 1024**3
+    if listings > MAX_LISTINGS:
+        return f"{listings} listings: at most {MAX_LISTINGS} invented numbers"
     return f"{listings} listings need {needed:.1f} GiB, {gibibytes:.1f} are free" if needed > gibibytes else None
 
 
@@ -45,11 +45,11 @@ def changes(keys: SubjectKeys, start: int, end: int) -> Iterator[RegisterChange]
     """What the writer is told: severe public court listings, each of its own company."""
     template = encode_listing(_listing())
     for number in range(start, end):
-        identifier = parse_identifier(listed(number), None, today=_DAY)
+        identifier = parse_identifier(listed(number), None, today=DETERMINED_ON)
         assert isinstance(identifier, Identifier)
         key = keys.listing("court", f"BENCH-{number}")
         value = template.replace(_TOKEN, key.encode()).replace(_NUMBER, identifier.masked().encode())
-        yield RegisterChange(_VERSION, key, value, (keys.subject(identifier.canonical),))
+        yield RegisterChange(LISTING_VERSION, key, value, (keys.subject(identifier.canonical),))
 
 
 def _listing() -> Listing:
@@ -63,7 +63,7 @@ def _listing() -> Listing:
         data_class=DataClass.PUBLIC,
         document_no="（2026）苏0811执8801号",
         basis="《最高人民法院关于公布失信被执行人名单信息的若干规定》第一条",
-        determined_on=_DAY,
+        determined_on=DETERMINED_ON,
         checked=True,
         filed_by_number=True,
         pattern=_NUMBER.decode(),
@@ -78,7 +78,7 @@ async def load(redis_url: str, pepper: bytes, count: int) -> float:
         await redis.config_set("appendfsync", "no")
         try:
             writer, waiting, done = RegisterWriter(redis), changes(SubjectKeys(pepper), 0, count), 0
-            while page := list(islice(waiting, _PAGE)):
+            while page := list(islice(waiting, PAGE_LISTINGS)):
                 done += sum(sequence > 0 for sequence in await writer.apply(page))
                 if time.monotonic() - told > 10:
                     told = time.monotonic()

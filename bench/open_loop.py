@@ -20,13 +20,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CONNECTIONS = 256
-_LATEST = 5.0
+ANSWER_TIMEOUT_S = 5.0
 """Seconds after the last request until what is unanswered counts as lost."""
-_STRAYED = 0.005
+MAX_SEND_DELAY_S = 0.005
 """Seconds after which a request counts as sent late by the generator itself."""
-_BEFORE_OTHERS = -10
-_SET_TIMER_SLACK, _NANOSECOND = 29, 1
-_AT_ONCE = 65536
+NICE_LEVEL = -10
+_SET_TIMER_SLACK, TIMER_SLACK_NS = 29, 1
+READ_BYTES = 65536
 
 
 class Connection:
@@ -45,7 +45,7 @@ class Connection:
 
     def receive(self) -> tuple[str, float, bool] | None:
         """Status, seconds and whether it closes, once an answer is whole. Raises ``ConnectionError`` at the end."""
-        data = self.socket.recv(_AT_ONCE)
+        data = self.socket.recv(READ_BYTES)
         if not data:
             raise ConnectionResetError
         self._buffer += data
@@ -95,7 +95,7 @@ class Run:
                     if not self._receive(by_number[number]):
                         poll.unregister(number)
                 if ended is None and not sender.is_alive():
-                    ended = time.perf_counter() + _LATEST
+                    ended = time.perf_counter() + ANSWER_TIMEOUT_S
         return self._told()
 
     def _send_all(self) -> None:
@@ -105,7 +105,7 @@ class Run:
             pause = due - time.perf_counter()
             if pause > 0:
                 time.sleep(pause)
-            elif pause < -_STRAYED:
+            elif pause < -MAX_SEND_DELAY_S:
                 self._late += 1
             request = self._requests[number % len(self._requests)]
             with self._lock:
@@ -180,8 +180,8 @@ def go_first() -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _BEFORE_OTHERS)
-    ctypes.CDLL(None).prctl(_SET_TIMER_SLACK, _NANOSECOND, 0, 0, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, NICE_LEVEL)
+    ctypes.CDLL(None).prctl(_SET_TIMER_SLACK, TIMER_SLACK_NS, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -14,40 +14,42 @@ from bench.report import Table
 from bench.subjects import check, free
 from bench.wrk import Target
 
-_PARTIES, _CHECKS = 10, 2000
-_FIRST, _HIGHEST = 500.0, 20_000.0
-_STEP, _LAST_STEP = 1.5, 1.05
-_LOOK = 2.0
+PARTIES_PER_CHECK, CHECKS = 10, 2000
+FIRST_RATE, MAX_RATE = 500.0, 20_000.0
+RATE_STEP, LAST_RATE_STEP = 1.5, 1.05
+TRIAL_S = 2.0
 """Seconds at each rate of the search."""
 _BORNE_P99 = 0.05
 """Seconds: what is borne is answered, and not late."""
-_BORNE_SHARE = 0.99
-_MOST = 3
+MIN_ACCEPTED_SHARE = 0.99
+MAX_ROUNDS = 3
 """Rounds."""
-_SHORTEST = 4
+MIN_ROUND_S = 4
 _HALF, _TWICE = "half", "twice"
 
 
 def checks_of_many(path: Path) -> Path:
     """A file of checks of so many parties each, none of them listed."""
     with path.open("w") as file:
-        for number in range(_CHECKS):
+        for number in range(CHECKS):
             asked = check(free(number), number)
             role = {"role": "applicant"}
-            asked["subjects"] = [role | {"id": free(number * _PARTIES + place)} for place in range(_PARTIES)]
+            asked["subjects"] = [
+                role | {"id": free(number * PARTIES_PER_CHECK + place)} for place in range(PARTIES_PER_CHECK)
+            ]
             file.write(f"POST\t/v1/checks\t{json.dumps(asked)}\n")
     return path
 
 
 def borne(target: Target) -> float:
     """The highest rate at which nearly all is answered, and not late: up by half, then nearer."""
-    good, rate, step = 0.0, _FIRST, _STEP
-    while step > _LAST_STEP and rate <= _HIGHEST:
-        found = ask(target, rate, _LOOK)
-        is_borne = found.times["p99"] <= _BORNE_P99 and found.accepted >= _BORNE_SHARE * rate
+    good, rate, step = 0.0, FIRST_RATE, RATE_STEP
+    while step > LAST_RATE_STEP and rate <= MAX_RATE:
+        found = ask(target, rate, TRIAL_S)
+        is_borne = found.times["p99"] <= _BORNE_P99 and found.accepted >= MIN_ACCEPTED_SHARE * rate
         sys.stderr.write(f"  {rate:7.0f}/s {'borne' if is_borne else 'too much'}\n")
         good, step = (rate, step) if is_borne else (good, step**0.5)
-        rate = max(good, _FIRST / 2) * step
+        rate = max(good, FIRST_RATE / 2) * step
     return good
 
 
@@ -55,8 +57,8 @@ def overload(target: Target, rounds: int, seconds: int, again: int, drain: Calla
     """``target`` is asked checks of many. Half and twice of what it bears, by turns."""
     bears = borne(target)
     cases = [(_HALF, target, bears / 2), (_TWICE, target, bears * 2)]
-    found = by_schedule.by_turns(cases, min(rounds, _MOST), max(_SHORTEST, seconds), again, drain)
-    table = by_schedule.table(f"Overload: checks of {_PARTIES} parties", found)
+    found = by_schedule.by_turns(cases, min(rounds, MAX_ROUNDS), max(MIN_ROUND_S, seconds), again, drain)
+    table = by_schedule.table(f"Overload: checks of {PARTIES_PER_CHECK} parties", found)
     table.notes.append(f"It bears {bears:.0f} requests/s: 99 % of them answered, and 99 % of those within 50 ms.")
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p50") + " (aim: 5).")
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p99") + ".")

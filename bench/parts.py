@@ -11,8 +11,8 @@ from bench.report import Table, servers
 from bench.rounds import interleaved, spread
 from bench.wrk import Target
 
-_DRAIN = 15.0
-_STARTS = 3
+DRAIN_TIMEOUT_S = 15.0
+GATEWAY_STARTS = 3
 
 
 def freshness(directory: Path, per_second: int, count: int) -> list[Table]:
@@ -35,11 +35,17 @@ def workers(group: ProcessGroup, own: Target, rounds: int, seconds: int, again: 
     two = group.target(group.gateway("two", workers=2), own.requests)
     cores = {"two": (SERVER_CORE, OTHER_CORE)}
     samples = interleaved(
-        [own, two], rounds, seconds, again=again, connections=32, cores=cores, after=lambda _: group.drain(_DRAIN)
+        [own, two],
+        rounds,
+        seconds,
+        again=again,
+        connections=32,
+        cores=cores,
+        after=lambda _: group.drain(DRAIN_TIMEOUT_S),
     )
     table = servers("One process and two", samples)
     by_rate = spread(samples.ratios("two", "lane", lambda found: found.rate), "{:.2f}")
-    by_cpu = spread(samples.ratios("two", "lane", lambda found: found.micros), "{:.2f}")
+    by_cpu = spread(samples.ratios("two", "lane", lambda found: found.cpu_us), "{:.2f}")
     table.notes.append(f"two to one: {by_rate} by requests/s, {by_cpu} by CPU time a request.")
     table.notes.append("The second process shares its core with wrk, Valkey and the worker: requests/s gate nothing.")
     return [table]
@@ -55,16 +61,16 @@ def listings(
     ]
 
     def after(target: Target) -> None:
-        groups[named.index(target)].drain(_DRAIN)
+        groups[named.index(target)].drain(DRAIN_TIMEOUT_S)
 
     samples = interleaved(named, rounds, seconds, again=again, after=after)
     table = servers("By listings", samples)
     for group, target in zip(groups, named, strict=True):
-        ratio = spread(samples.ratios(target.name, named[0].name, lambda found: found.micros), "{:.2f}")
+        ratio = spread(samples.ratios(target.name, named[0].name, lambda found: found.cpu_us), "{:.2f}")
         own, store = resident_bytes(target.pids) / 1024**2, resident_bytes(target.beside) / 1024**2
         table.notes.append(
             f"{target.name}: {ratio} of the CPU time with {groups[0].listings}; gateway {own:.0f} MiB, Valkey and"
             f" worker {store:.0f} MiB; loaded in {group.loaded_in:.1f} s; one more gateway answered"
-            f" {spread([group.ready_in() for _ in range(_STARTS)])} s after its start"
+            f" {spread([group.ready_in() for _ in range(GATEWAY_STARTS)])} s after its start"
         )
     return [table]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 OURS = ("aiohttp", "lane", "intercept")
 SERVERS = ("nginx", "bare", "crowdsec", *OURS)
-PARTS = ("batch", "openloop", "overload", "fresh", "workers", "listings")
-ON_A_GROUP = {*OURS, *PARTS} - {"fresh"}
+PARTS = ("road", "batch", "openloop", "overload", "fresh", "workers", "listings")
+ON_A_GROUP = {*OURS, *PARTS} - {"road", "fresh"}
 """Those that need a started CreditGate."""
 PAIRS = (
     ("aiohttp", "bare", "0.71"),

@@ -14,10 +14,10 @@ from pathlib import Path
 
 SERVER_CORE = 0
 OTHER_CORE = 1
-ENOUGH = 0.9
+MIN_CORE_SHARE = 0.9
 """Share of the core below which a round does not count."""
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
-_GRACE = 30.0
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+STOP_TIMEOUT_S = 30.0
 
 
 def start(command: Sequence[str], log: Path, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -40,7 +40,7 @@ def stop(process: subprocess.Popen[bytes] | None) -> None:
         return
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(_GRACE)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -88,7 +88,18 @@ def pin(pids: Iterable[int], *cores: int) -> None:
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system time of processes so far, threads that have ended among them."""
-    return sum(_times(pid) for pid in pids) * _TICK
+    return sum(_times(pid) for pid in pids) * TICK_S
+
+
+def user_seconds(pids: Iterable[int]) -> float:
+    """The part of their CPU time in user mode, in the kernel's ticks."""
+    return sum(int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11]) for pid in pids) * TICK_S
+
+
+def thread_nanoseconds(pids: Iterable[int]) -> int:
+    """CPU time of the threads that processes have now, to the nanosecond."""
+    threads = [task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads)
 
 
 def resident_bytes(pids: Iterable[int]) -> int:
@@ -111,7 +122,7 @@ def _taken(core: int) -> float:
         name, *fields = line.split()
         if name == f"cpu{core}":
             user, nice, system, _idle, _iowait, _irq, _softirq, steal = (int(field) for field in fields[:8])
-            return (user + nice + system + steal) * _TICK
+            return (user + nice + system + steal) * TICK_S
     raise LookupError(f"no core {core}")
 
 

@@ -1,4 +1,4 @@
-"""Servers beside ours in the same run: nginx that answers at once, and bare aiohttp."""
+"""Reference servers of the same run: nginx with a static answer, and bare aiohttp."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from bench.tools import ROOT, find
 from bench.wrk import Target
 from tests.e2e.program import free_port
 
-LONGEST_ANSWER = 3500
+MAX_ANSWER_BYTES = 3500
 """nginx takes no longer word in its configuration."""
 
 _NGINX = """\
@@ -63,7 +63,7 @@ class Nginx(Reference):
         """What starts it."""
         conf = self.directory / "nginx.conf"
         user = " user root;" if os.getuid() == 0 else ""
-        body = "x" * min(self.size, LONGEST_ANSWER)
+        body = "x" * min(self.size, MAX_ANSWER_BYTES)
         conf.write_text(_NGINX.format(here=self.directory, port=self.port, body=body, user=user))
         return [find("nginx") or "nginx", "-p", str(self.directory), "-c", str(conf), "-e", str(self.directory / "log")]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.processes import ENOUGH
+from bench.processes import MIN_CORE_SHARE
 from bench.rounds import Samples, spread
 
 HEADINGS = (
@@ -54,7 +54,7 @@ def servers(title: str, samples: Samples) -> Table:
         table.rows.append(
             (
                 name,
-                spread([one.micros for one in found]),
+                spread([one.cpu_us for one in found]),
                 spread([one.rate for one in found], "{:.0f}"),
                 spread([one.p50 * 1e3 for one in found], "{:.2f}"),
                 spread([one.beside for one in found]),
@@ -67,7 +67,7 @@ def servers(title: str, samples: Samples) -> Table:
     table.notes += [f"{name}: FAILED, {reason}" for name, reason in samples.failures.items()]
     if samples.again:
         table.notes.append(
-            f"{samples.again} rounds were run again: a server or its load had less than {ENOUGH} of the core."
+            f"{samples.again} rounds were run again: a server or its load had less than {MIN_CORE_SHARE} of the core."
         )
     return table
 
@@ -76,7 +76,7 @@ def compared(samples: Samples, pairs: Sequence[tuple[str, str, str]]) -> Table:
     """How many of ours go into one of theirs, within the round; ``pairs`` are ours, theirs, and the aim."""
     table = Table("Ratios within the round", ("what", "by CPU", "by requests/s", "aim, by CPU", "rounds"))
     for ours, theirs, aim in pairs:
-        by_cpu = samples.ratios(theirs, ours, lambda found: found.micros)
+        by_cpu = samples.ratios(theirs, ours, lambda found: found.cpu_us)
         by_rate = samples.ratios(ours, theirs, lambda found: found.rate)
         good = len(samples.good_pairs(ours, theirs))
         rounds = str(good) if good else f"{len(by_cpu)}, all MARKED"

@@ -1,14 +1,14 @@
-"""Servers in turn, round after round; a round that had too little of the core is run again, so often and no more."""
+"""Interleaved rounds. A round that had too little of its core is repeated, ``MAX_REPEATS`` times at most."""
 
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.processes import ENOUGH, OTHER_CORE, SERVER_CORE, pin
+from bench.processes import MIN_CORE_SHARE, OTHER_CORE, SERVER_CORE, pin
 from bench.wrk import LoadFailedError, Round, Target, load
 
-AGAIN = 2
+MAX_REPEATS = 2
 """Times a round is run again before it is kept, and marked."""
 
 
@@ -26,7 +26,7 @@ class Samples:
 
     def marked(self, name: str) -> int:
         """How many of them had too little of the core."""
-        return sum(found.share < ENOUGH for found in self.of(name))
+        return sum(found.share < MIN_CORE_SHARE for found in self.of(name))
 
     def ratios(self, above: str, below: str, part: Callable[[Round], float]) -> list[float]:
         """Of one server to another, each within one round; marked rounds are left out unless there are no others."""
@@ -35,7 +35,7 @@ class Samples:
 
     def good_pairs(self, above: str, below: str) -> list[tuple[Round, Round]]:
         """Rounds in which both had enough of the core."""
-        return [pair for pair in self._pairs(above, below) if min(found.share for found in pair) >= ENOUGH]
+        return [pair for pair in self._pairs(above, below) if min(found.share for found in pair) >= MIN_CORE_SHARE]
 
     def _pairs(self, above: str, below: str) -> list[tuple[Round, Round]]:
         return [
@@ -50,7 +50,7 @@ def interleaved(
     rounds: int,
     seconds: int,
     *,
-    again: int = AGAIN,
+    again: int = MAX_REPEATS,
     connections: int = 16,
     cores: Mapping[str, Sequence[int]] | None = None,
     after: Callable[[Target], None] = lambda _target: None,
@@ -85,7 +85,7 @@ def _turned(targets: Sequence[Target], number: int) -> Iterator[Target]:
 def _round(target: Target, seconds: int, connections: int, samples: Samples, again: int, *, both: bool) -> Round:
     found = load(target, seconds, connections, both=both)
     for _ in range(again):
-        if found.share >= ENOUGH:
+        if found.share >= MIN_CORE_SHARE:
             break
         samples.again += 1
         found = max(found, load(target, seconds, connections, both=both), key=lambda one: one.share)

@@ -1,7 +1,7 @@
 """All benchmarks in one command: ``python -m bench.run [--quick] [--only aiohttp,lane,nginx] [--listings 100000]``.
 
-Servers: nginx, bare, crowdsec, aiohttp, lane, intercept. Further parts: batch, openloop, overload, fresh, workers,
-listings.
+Servers: nginx, bare, crowdsec, aiohttp, lane, intercept. Further parts: road, batch, openloop, overload, fresh,
+workers, listings.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 from bench import report, tools
 from bench.cases import Bench
 from bench.plan import PARTS, SERVERS, Plan
-from bench.processes import ENOUGH, OTHER_CORE
-from bench.rounds import AGAIN
+from bench.processes import MIN_CORE_SHARE, OTHER_CORE
+from bench.rounds import MAX_REPEATS
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ABOUT = (
@@ -25,9 +25,8 @@ ABOUT = (
     "CPU µs/request is user and system time of the server's processes; `others` that of Valkey and the worker within"
     " the round, which does not hold what the worker writes after it.",
     "share: of core 0, what no other program took (nor the machine's host withheld); share beside: the same of core 1."
-    f" A round with less than {ENOUGH} of either is run again, {AGAIN} times at most, and otherwise MARKED. busy: CPU"
-    " seconds of the server in a second; well below 1 it had nothing to do, and a request costs more than when it is"
-    " busy.",
+    f" A round with less than {MIN_CORE_SHARE} of either is repeated, {MAX_REPEATS} times at most, or else MARKED."
+    " busy: CPU seconds of the server per second; well below 1 it was idle in part, and a request costs more.",
     "Figures are medians of interleaved rounds (least–most). Ratios are within one round: they mean more.",
     "Listings went into the register through its own writer, past feeds and ledger (bench/load_register.py).",
 )
@@ -63,7 +62,7 @@ def main() -> int:
         listings=tuple(int(float(number)) for number in asked.listings.split(",")) if not quick else (20_000,),
         rounds=asked.rounds or (2 if quick else 5),
         seconds=asked.seconds or (1 if quick else 4),
-        again=0 if quick else AGAIN,
+        again=0 if quick else MAX_REPEATS,
         per_second=asked.per_second,
         quick=quick,
     )

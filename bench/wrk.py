@@ -10,8 +10,8 @@ from bench.processes import OTHER_CORE, Meter, Spent
 from bench.tools import find
 
 _SCRIPT = Path(__file__).with_name("mix.lua")
-_SETTLE = 0.1
-_WARM_UP = 1
+SETTLE_S = 0.1
+WARM_UP_S = 1
 
 
 class LoadFailedError(Exception):
@@ -37,7 +37,7 @@ class Round:
     """One run against one target."""
 
     rate: float
-    micros: float
+    cpu_us: float
     """CPU time of the server for a request, in microseconds."""
     beside: float
     """CPU time of what works for it on the other core (store, worker), for a request, within the round."""
@@ -52,15 +52,16 @@ class Round:
 
 def load(target: Target, seconds: int, connections: int = 16, *, both: bool = False) -> Round:
     """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailedError``."""
-    _wrk(target, _WARM_UP, connections)
+    send(target, WARM_UP_S, connections)
     meter = Meter(target.pids, target.beside, both=both)
-    requests, wall, p50 = _wrk(target, seconds, connections)
-    time.sleep(_SETTLE)  # for what is sent after the answers
-    spent = meter.read(settled=_SETTLE)
+    requests, wall, p50 = send(target, seconds, connections)
+    time.sleep(SETTLE_S)  # for what is sent after the answers
+    spent = meter.read(settled=SETTLE_S)
     return Round(requests / wall, spent.cpu / requests * 1e6, spent.beside / requests * 1e6, p50, spent)
 
 
-def _wrk(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
+def send(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
+    """Requests that were answered, seconds they took, their median latency in seconds. Raises ``LoadFailedError``."""
     command = ["taskset", "-c", str(OTHER_CORE), find("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--timeout", "30s", "-s", str(_SCRIPT), target.url, "--", str(target.requests)]
     command += [f"{name}: {value}" for name, value in target.headers.items()]

@@ -18,7 +18,7 @@ _log = logging.getLogger("creditgate_client")
 # A CR at the end of a chunk may be half of a CRLF, so its line is incomplete until the next byte. Not
 # str.splitlines: it also splits at U+2028, which JSON may contain.
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
-_FIRST_PAUSE_S = 0.5
+FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
 
 
@@ -53,7 +53,7 @@ class EventFeed:
 
     def __init__(self, last_event_id: str | None) -> None:
         self._last_event_id = last_event_id or ""
-        self._first_pause = _FIRST_PAUSE_S
+        self._first_pause = FIRST_PAUSE_S
         self._min_pause = 0.0
         self._drops = 0
         self._rest = b""

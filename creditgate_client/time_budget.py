@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-_FIRST_PAUSE_S = 0.05
+FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 1.0
 _MIN_WAIT_S = 0.001
 
@@ -48,7 +48,7 @@ class TimeBudget:
         """
         if response.status_code < 500 or self._attempt >= self._retries:
             return None
-        pause = max(jittered(_FIRST_PAUSE_S, self._attempt, _MAX_PAUSE_S), retry_after(response))
+        pause = max(jittered(FIRST_PAUSE_S, self._attempt, _MAX_PAUSE_S), retry_after(response))
         self._attempt += 1
         return pause if pause < self.remaining() else None
 

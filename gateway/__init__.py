@@ -1,6 +1,28 @@
-"""The HTTP side: answers checks, takes feeds in, releases locks. It keeps no state of its own.
+"""The gateway: answers checks from its copy of the register, and publishes what departments deliver.
 
-POST /v1/checks ─▶ access ─▶ check_request ─▶ register_reader ─▶ rules.decide
-                ─▶ (lock, intercept: ledger first) ─▶ check_answer
-POST /v1/feeds/{authority}/records ─▶ access ─▶ intake ─▶ topic credit.feeds ─▶ receipt
+    checks   POST /v1/checks ─▶ fastlane or web ─▶ checks ─┬─▶ fast allow: no listing, no lock ───────┬─▶ response
+             (nginx, Envoy: /v1/authz)              ▲      └─▶ decision: locks, ledger first ─────────┤
+                                                    │                                                 ▼
+                     Redis: register ─▶ replica ────┘          ledger ◀── topic credit.decisions ◀─ audit
+                                ▲
+                     streams ───┘
+                        ▲
+    feeds    POST …/records, …/files ─▶ web ─▶ feeds: validate ─▶ topic credit.feeds ─▶ receipt, 202
+
+A process keeps state that it can rebuild: the replica of the register, the clients, policy and formats in force, and
+rate-limit buckets. It keeps decisions that are not on their topic yet, in memory and in the spool on disk. What must
+not be lost is in the ledger, the register or the broker.
+
+    web         HTTP: authentication, bodies, problems, responses
+    overload    rate limit, concurrency limit, load shedder
+    audit       decisions on their way to the ledger
+    tickets     clearance tickets, signed and verified
+    checks      the road of a check
+    feeds       the road of a delivery, and its operation
+    platform    locks, decisions, watches, webhooks, events
+    fastlane    checks without aiohttp, on the same port
+    process     processes and sockets: listen, prefork, drain
+    container, handlers, background, routes, app    the composition root
+
+It may import ``rules``, ``store``, ``intake`` and ``config``; never ``streams``, which does the rest of both roads.
 """

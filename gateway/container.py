@@ -1,4 +1,4 @@
-"""What more than one room of the gateway is made of."""
+"""The composition root: every service that lives as long as the process, made once from the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from gateway.audit.spool import Spool
 from gateway.checks.metrics_batch import MetricsBatch
 from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
+from gateway.feeds.format_store import FormatStore
 from gateway.feeds.publish import FeedPublisher
 from gateway.overload.admission_control import AdmissionControl
 from gateway.overload.concurrency_limit import ConcurrencyLimits
@@ -48,80 +49,83 @@ from store.replica.replica import Replica
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What more than one room of the gateway needs."""
+    """Services that several handlers or background tasks share."""
 
     settings: Settings
     clock: Callable[[], datetime]
     engine: AsyncEngine
     redis: "Redis"
     publisher: Publisher
-    keys: SubjectKeys
-    chain: HashChain
-    access: Authenticator
-    audit: AuditBuffer
-    policy_store: PolicyStore
+    subject_keys: SubjectKeys
+    hash_chain: HashChain
     departments: Departments
     working_days: WorkingDays
+    authenticator: Authenticator
+    drain_state: DrainState
+    concurrency_limits: ConcurrencyLimits
+    admission_control: AdmissionControl
+    audit_buffer: AuditBuffer
+    policy_store: PolicyStore
+    format_store: FormatStore
+    data_freshness: DataFreshness
+    metrics_batch: MetricsBatch
     replica: Replica
     replica_follower: ReplicaFollower
     reader: ReplicaReader
     locks: LockStore
-    freshness: DataFreshness
-    admission: AdmissionControl
-    drain_state: DrainState
-    gates: ConcurrencyLimits
-    hub: EventHub
-    metrics_batch: MetricsBatch
-    desk: RecordValidator
     receipts: ReceiptStore
-    door: FeedPublisher
+    validator: RecordValidator
+    feed_publisher: FeedPublisher
     canary: Canary
+    event_hub: EventHub
 
 
 def build_container(settings: Settings, clock: Callable[[], datetime]) -> Container:
-    """Made from settings; nothing is connected yet. Raises ``ConfigError`` or ``ValueError``."""
+    """Services made from settings; nothing is connected yet. Raises ``ConfigError`` or ``ValueError``."""
     departments, working_days = load_departments(settings.departments), load_working_days(settings.holidays)
-    keys = SubjectKeys(settings.pepper_bytes())
+    subject_keys = SubjectKeys(settings.pepper_bytes())
     redis = redis_client.from_url(settings.redis_url.get_secret_value())
-    engine, chain = connect(settings.ledger_url.get_secret_value()), HashChain(keys)
+    engine, hash_chain = connect(settings.ledger_url.get_secret_value()), HashChain(subject_keys)
     publisher = publisher_for(settings.broker_url.get_secret_value())
-    access, replica = Authenticator(ClientStore(engine)), Replica()
+    authenticator, replica = Authenticator(ClientStore(engine)), Replica()
     reader = ReplicaReader(replica, RegisterReader(redis, settings.look_up_deadline))
-    desk = RecordValidator(departments, keys)
-    receipts = ReceiptStore(engine, chain, FeedStatsStore(desk.departments, working_days))
-    door = FeedPublisher(receipts, publisher, settings.durable_deadline, clock)
-    gates, drain_state = ConcurrencyLimits(settings, access), DrainState()
+    validator = RecordValidator(departments, subject_keys)
+    receipts = ReceiptStore(engine, hash_chain, FeedStatsStore(departments, working_days))
+    feed_publisher = FeedPublisher(receipts, publisher, settings.durable_deadline, clock)
+    drain_state, rate_limiter = DrainState(), RateLimiter(settings.rate_limit, settings.rate_burst)
+    concurrency_limits = ConcurrencyLimits(settings, authenticator)
     return Container(
         settings=settings,
         clock=clock,
         engine=engine,
         redis=redis,
         publisher=publisher,
-        keys=keys,
-        chain=chain,
-        access=access,
-        audit=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, chain).record),
-        policy_store=PolicyStore(settings.policy),
+        subject_keys=subject_keys,
+        hash_chain=hash_chain,
         departments=departments,
         working_days=working_days,
-        replica=replica,
-        replica_follower=ReplicaFollower(replica, lambda: _one_connection(settings)),
-        reader=reader,
-        locks=LockStore(engine, redis, chain),
-        freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
-        admission=AdmissionControl(RateLimiter(settings.rate_limit, settings.rate_burst), gates.checks, drain_state),
+        authenticator=authenticator,
         drain_state=drain_state,
-        gates=gates,
-        hub=EventHub(EventStore(engine)),
+        concurrency_limits=concurrency_limits,
+        admission_control=AdmissionControl(rate_limiter, concurrency_limits.checks, drain_state),
+        audit_buffer=AuditBuffer(publisher, Spool(settings.data / "spool"), DecisionStore(engine, hash_chain).record),
+        policy_store=PolicyStore(settings.policy),
+        format_store=FormatStore(settings.formats),
+        data_freshness=DataFreshness(FeedHealth(engine, departments, working_days), clock),
         metrics_batch=MetricsBatch(),
-        desk=desk,
+        replica=replica,
+        replica_follower=ReplicaFollower(replica, lambda: _single_connection(settings)),
+        reader=reader,
+        locks=LockStore(engine, redis, hash_chain),
         receipts=receipts,
-        door=door,
-        canary=Canary(door, desk, keys, replica, reader, settings.canary_seconds, clock),
+        validator=validator,
+        feed_publisher=feed_publisher,
+        canary=Canary(feed_publisher, validator, subject_keys, replica, reader, settings.canary_seconds, clock),
+        event_hub=EventHub(EventStore(engine)),
     )
 
 
-def _one_connection(settings: Settings) -> "Redis":
-    """A client that fails when its connection does."""
+def _single_connection(settings: Settings) -> "Redis":
+    """A Redis client that raises when its one connection fails, without retries: the replica handles that itself."""
     url = settings.redis_url.get_secret_value()
     return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))

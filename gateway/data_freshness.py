@@ -26,7 +26,8 @@ class DataFreshness:
     """The unreliable feeds, refreshed from the ledger; the last known ones stay while it is unavailable."""
 
     def __init__(self, feeds: FeedHealth, clock: Callable[[], datetime]) -> None:
-        self._feeds = feeds
+        self.feeds = feeds
+        """Where the reliability of feeds is read."""
         self._clock = clock
         self._known: FeedHealthSnapshot | None = None
         self._looked = 0.0
@@ -44,7 +45,7 @@ class DataFreshness:
     async def refresh(self) -> None:
         """Read the ledger once. Raises ``SQLAlchemyError`` and ``OSError``."""
         self._looked = monotonic()
-        self._known = await self._feeds.now(to_milliseconds(self._clock()))
+        self._known = await self.feeds.now(to_milliseconds(self._clock()))
 
     async def refresh_if_unreliable(self, scene: Scene) -> None:
         """Read again before a feed makes an answer indeterminate: it may be reliable by now."""

@@ -1,9 +1,8 @@
-"""To be seen: alive, ready (component by component), and measured."""
+"""Health and metrics: /livez, /readyz (component by component), /metrics."""
 
 import asyncio
 from dataclasses import dataclass
 
-import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
@@ -18,18 +17,19 @@ from gateway.policy_store import PolicyStore
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DrainState
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from store.register.reader import RegisterUnavailableError
 from store.replica.reader import ReplicaReader
 from store.replica.replica import Replica, ReplicaState
 
-_LEDGER_DEADLINE = 2.0
+_LEDGER_DEADLINE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class HealthHandlers:
     """Health and metrics of one gateway process."""
 
-    access: Authenticator
+    authenticator: Authenticator
     reader: ReplicaReader
     replica: Replica
     engine: AsyncEngine
@@ -39,11 +39,11 @@ class HealthHandlers:
     drain_state: DrainState
 
     async def livez(self, _request: web.Request) -> web.Response:
-        """The process answers."""
-        return _json({"status": "alive"}, 200)
+        """200 while the event loop runs."""
+        return json_response({"status": "alive"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """503 with the components that are not ready, or because this process is about to leave."""
+        """200 when checks can be decided; 503 with the failing components, or while this process drains."""
         policy = self.policy_store.current
         components = {
             "register": await self._register(),
@@ -51,21 +51,21 @@ class HealthHandlers:
             "canary": self.canary.state,
             "ledger": await self._ledger(),
             "policy": f"{policy.pack.pack} {policy.pack.version} {policy.digest}",
-            # A refused file stops nothing: the policy before it stands.
+            # A refused file does not make it unready: the policy before it stays in force.
             "policy_file": "refused" if self.policy_store.refused else "ready",
         }
-        # A register that waits for its first feed takes feeds in; its checks say that they do not know.
+        # With an empty register the gateway receives feeds, and its checks answer `indeterminate`.
         failing = [name for name in ("register", "ledger") if components[name] not in ("ready", "register_empty")]
-        # Only a replica that never was is waited for: without a current one checks ask the register itself.
+        # A replica is waited for only until its first load: checks read the register itself while it is stale.
         failing += ["replica"] if self.replica.state is ReplicaState.LOADING and not failing else []
         status = "not_ready" if failing else "ready"
         status = "draining" if self.drain_state.draining else status
         document: dict[str, object] = {"status": status, "failing": failing, "components": components}
-        return _json(document, 200 if status == "ready" else 503)
+        return json_response(document, status=200 if status == "ready" else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Prometheus metrics, for clients that may inspect."""
-        client = await self.access.reader_of(request)
+        """Prometheus metrics, for clients with ``inspect``."""
+        client = await self.authenticator.browser_client_of(request)
         if not client.grants.inspect:
             raise ProblemError("inspect_not_granted", "missing: inspect")
         await self._register()
@@ -85,13 +85,8 @@ class HealthHandlers:
 
     async def _ledger(self) -> str:
         try:
-            async with asyncio.timeout(_LEDGER_DEADLINE), self.engine.connect() as connection:
+            async with asyncio.timeout(_LEDGER_DEADLINE_S), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1 FROM clients"))
         except (SQLAlchemyError, OSError, TimeoutError):
             return "ledger_unavailable"
         return "ready"
-
-
-def _json(document: dict[str, object], status: int) -> web.Response:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return web.Response(body=orjson.dumps(document), status=status, headers=headers)

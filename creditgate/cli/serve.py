@@ -25,8 +25,9 @@ from creditgate.embedded.data_dir import (
 from creditgate.embedded.provision import provision
 from creditgate.embedded.seeding import seed_samples
 from creditgate.embedded.supervisor import ProcessGroup, StartFailedError, until_stopped
+from gateway.process.listener import port_is_free
 from gateway.process.prefork import NoWorkerServesError, run_workers
-from gateway.process.server import port_is_free, run_gateway
+from gateway.process.server import run_gateway
 from streams.worker import run_worker
 
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Gateway processes that share the port.")]

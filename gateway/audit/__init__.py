@@ -1,1 +1,7 @@
-"""Decisions on their way to the ledger: buffer and spool."""
+"""Decisions on their way to the ledger, never silently lost.
+
+    put ─▶ buffer (memory) ─▶ message of up to 500 decisions ─▶ topic credit.decisions ─▶ ledger
+              └▶ no answer of the broker for half a second: spool (files) ─▶ the topic, when the broker answers again
+
+It imports ``gateway.web``, ``gateway.metrics``, ``config`` and ``store``.
+"""

@@ -1,7 +1,7 @@
-"""Decisions on the disk of this machine while the broker is away, for whichever process sends them later.
+"""The spool: decisions in files on this machine, for any gateway process to send once the broker answers again.
 
-One file is one batch. It is written aside, synced and renamed, so that what has its name is whole; it is locked while
-a process sends it, so that the others leave it alone, and free again when that process is killed.
+One file is one batch. It is written under another name, synced and renamed, so that a file with its final name is
+complete. It is locked while a process sends it, so that the others skip it; a killed process releases its lock.
 """
 
 import errno
@@ -16,78 +16,78 @@ from uuid import uuid4
 
 import structlog
 
-_MOST_BYTES = 1024 * 1024 * 1024
-_UNCOUNTED_BYTES = 64 * 1024 * 1024
-"""What a process writes before it looks again at how much there is; others write and remove there, too."""
-_ABANDONED = 60.0
-"""Seconds after which a file that was not finished is nobody's."""
-_EACH = 1.0
-"""Seconds from one reading of the folder to the next."""
-_PUT_OFF = 30.0
-"""Seconds before a batch is tried again that could not be sent."""
-_WHOLE, _PART, _UNREADABLE = ".decisions", ".part", ".unreadable"
+MAX_SPOOL_BYTES = 1024 * 1024 * 1024
+MEASURE_AFTER_BYTES = 64 * 1024 * 1024
+"""What a process writes before it measures the folder again; other processes write and remove there too."""
+_ABANDONED_AFTER_S = 60.0
+"""An unfinished file that is older was left by a process that ended."""
+_SCAN_INTERVAL_S = 1.0
+_POSTPONE_S = 30.0
+_COMPLETE, _UNFINISHED, _UNREADABLE = ".decisions", ".part", ".unreadable"
 _log = structlog.get_logger("gateway.spool")
 
 
 class Spool:
-    """The batches that wait in a folder. Its methods touch the disk: not for the loop that answers checks."""
+    """The batches in a folder. Its methods access the disk: do not call them from the event loop."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._room = 0
+    def __init__(
+        self, folder: Path, *, max_bytes: int = MAX_SPOOL_BYTES, measure_after_bytes: int = MEASURE_AFTER_BYTES
+    ) -> None:
+        self._folder, self._max_bytes, self._measure_after_bytes = folder, max_bytes, measure_after_bytes
+        self._allowance = 0
         """Bytes that may be written before the folder is measured again."""
         self._found: deque[Path] = deque()
-        self._read_at = -_EACH
-        self._later: dict[Path, float] = {}
+        self._scanned_at = -_SCAN_INTERVAL_S
+        self._postponed: dict[Path, float] = {}
 
-    def keep(self, batch: bytes) -> None:
-        """Write a batch; it is on the disk when this returns. Raises ``OSError``, leaving nothing behind."""
-        if len(batch) > self._room:
-            self._room = min(max(_UNCOUNTED_BYTES, len(batch)), _MOST_BYTES - self._measure())
-            if len(batch) > self._room:
+    def write(self, batch: bytes) -> None:
+        """Write a batch; it is on the disk when this returns. Raises ``OSError`` and leaves no file behind."""
+        if len(batch) > self._allowance:
+            self._allowance = min(max(self._measure_after_bytes, len(batch)), self._max_bytes - self._measure())
+            if len(batch) > self._allowance:
                 raise OSError(errno.EDQUOT, "the spool is full")
         name = f"{time_ns():020d}-{uuid4().hex}"
-        part = self._folder / f"{name}{_PART}"
+        unfinished = self._folder / f"{name}{_UNFINISHED}"
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(batch)
                 file.flush()
                 os.fsync(file.fileno())
-            part.rename(self._folder / f"{name}{_WHOLE}")
+            unfinished.rename(self._folder / f"{name}{_COMPLETE}")
             _sync(self._folder)
         except OSError:
-            part.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
-        self._room -= len(batch)
+        self._allowance -= len(batch)
 
-    def waiting(self, most: int | None = None) -> list[Path]:
-        """The oldest batches; also those of a process that ended before the broker was back."""
-        return sorted(self._folder.glob(f"*{_WHOLE}"))[:most]
+    def pending(self, most: int | None = None) -> list[Path]:
+        """The oldest batches, whichever process wrote them."""
+        return sorted(self._folder.glob(f"*{_COMPLETE}"))[:most]
 
     @property
     def may_have_more(self) -> bool:
-        """Whether ``next`` may find one; asked without touching the disk."""
-        return bool(self._found) or self._to_be_read
+        """Whether ``next_file`` may find a batch; does not access the disk."""
+        return bool(self._found) or self._scan_is_due
 
     @property
-    def _to_be_read(self) -> bool:
-        return not self._found and monotonic() - self._read_at >= _EACH
+    def _scan_is_due(self) -> bool:
+        return not self._found and monotonic() - self._scanned_at >= _SCAN_INTERVAL_S
 
-    def next(self) -> Path | None:
-        """The next batch to try. After a long outage there are very many: the folder is read once for all of them."""
-        if self._to_be_read:
-            self._read()
-            self._read_at = monotonic()
+    def next_file(self) -> Path | None:
+        """The next batch to send. One scan of the folder serves many calls: after a long outage it holds many files."""
+        if self._scan_is_due:
+            self._scan()
+            self._scanned_at = monotonic()
         return self._found.popleft() if self._found else None
 
-    def put_off(self, path: Path) -> None:
-        """It could not be sent: the others first, and it again after a while."""
-        self._later[path] = monotonic() + _PUT_OFF
+    def postpone(self, path: Path) -> None:
+        """Do not return a batch again for 30 s: it could not be sent, and the others come first."""
+        self._postponed[path] = monotonic() + _POSTPONE_S
 
     @contextmanager
-    def taken(self, path: Path) -> Iterator[bytes | None]:
-        """A batch for as long as it is being sent; None where another process sends it. Raises ``OSError``."""
+    def locked(self, path: Path) -> Iterator[bytes | None]:
+        """A batch, locked while it is sent; None when another process sends it. Raises ``OSError``."""
         try:
             file = path.open("rb")
         except FileNotFoundError:
@@ -99,37 +99,37 @@ class Spool:
             except BlockingIOError:
                 yield None
                 return
-            # Another may have sent and removed it between the two calls.
+            # Another process may have sent and removed it between the two calls.
             yield file.read() if path.exists() else None
 
-    def drop(self, path: Path) -> None:
-        """It is on its topic."""
+    def remove(self, path: Path) -> None:
+        """Remove a batch that was sent."""
         path.unlink(missing_ok=True)
 
     def set_aside(self, path: Path) -> None:
-        """It cannot be read: kept for somebody to look at, out of the way of the others."""
+        """Rename a batch that cannot be read, so that it is kept for inspection and not tried again."""
         path.rename(path.with_suffix(_UNREADABLE))
         _log.error("spooled_batch_unreadable", file=path.stem)
 
-    def _read(self) -> None:
-        """Find what waits, and remove what a killed process, or a full disk, left unfinished."""
+    def _scan(self) -> None:
+        """Find the batches to send, and remove files that a killed process, or a full disk, left unfinished."""
         now = monotonic()
-        self._later = {path: then for path, then in self._later.items() if then > now}
-        self._found = deque(path for path in self.waiting() if path not in self._later)
-        for part in self._folder.glob(f"*{_PART}"):
-            if _size_and_time(part)[1] < time() - _ABANDONED:
-                part.unlink(missing_ok=True)
+        self._postponed = {path: until for path, until in self._postponed.items() if until > now}
+        self._found = deque(path for path in self.pending() if path not in self._postponed)
+        for unfinished in self._folder.glob(f"*{_UNFINISHED}"):
+            if _size_and_mtime(unfinished)[1] < time() - _ABANDONED_AFTER_S:
+                unfinished.unlink(missing_ok=True)
 
     def _measure(self) -> int:
-        """Bytes in the folder, which is made where it is missing."""
+        """The bytes in the folder, which is created when it does not exist."""
         if not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sync(self._folder.parent)
-        return sum(_size_and_time(path)[0] for path in self._folder.iterdir())
+        return sum(_size_and_mtime(path)[0] for path in self._folder.iterdir())
 
 
-def _size_and_time(path: Path) -> tuple[int, float]:
-    """Of a file that another process may remove meanwhile."""
+def _size_and_mtime(path: Path) -> tuple[int, float]:
+    """Size and time of modification; of a file that was removed meanwhile, zero and now."""
     try:
         stat = path.stat()
     except FileNotFoundError:

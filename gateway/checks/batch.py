@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import uuid4
 
 import msgspec
 import orjson
 from msgspec import Meta, Raw, Struct
 
 from gateway.checks.decision_service import DecisionResult
-from gateway.checks.request import decoded
 from gateway.checks.service import CheckService
+from gateway.web.json_body import FieldFault, decode_json
 from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
@@ -70,20 +69,19 @@ class BatchService:
         return [_result(start + n, found) for n, found in enumerate(await self.service.check_part(client, parts))]
 
 
+_decoder = msgspec.json.Decoder(BatchRequest)
+
+
 def _batch_of(body: bytes) -> BatchRequest:
     try:
-        return msgspec.json.decode(body, type=BatchRequest)
+        return decode_json(_decoder, body)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `")
-        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "$") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded(body)
-        raise ProblemError("json_invalid") from None
+        raise FieldFault.of(error).problem() from None
 
 
 def _result(index: int, found: DecisionResult | ProblemError) -> dict[str, Any]:
     if isinstance(found, ProblemError):
-        document = found.document(str(uuid4()))
+        document = found.document()
         return {"index": index, "status": document["status"], "problem": document}
     return {"index": index, "status": 200, "decision": orjson.Fragment(found.body)}
 

@@ -46,7 +46,7 @@ class DirectCheckHandler:
             return await self._application(request)
         if not self._service.admission.has_capacity():
             return WholeResponse(self._responses.overloaded())
-        self._drain_state.in_hand += 1
+        self._drain_state.in_flight += 1
         try:
             authorization = request.headers.get(hdrs.AUTHORIZATION, "")
             client = self._authenticator.known(authorization) or await self._authenticator.client_with(authorization)
@@ -58,7 +58,7 @@ class DirectCheckHandler:
         else:
             return WholeResponse(self._responses.ok(answer))
         finally:
-            self._drain_state.in_hand -= 1
+            self._drain_state.in_flight -= 1
 
     def _is_plain(self, request: web.BaseRequest) -> bool:
         content = request.content

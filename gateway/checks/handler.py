@@ -10,9 +10,9 @@ from gateway.checks.service import MAX_LINE_BYTES, CheckService
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DRAIN_STATE
 from gateway.web.problems import ProblemError
-from gateway.web.request_body import NDJSON, in_good_time, read_body
+from gateway.web.request_body import NDJSON, read_body, read_deadline
+from gateway.web.responses import JSON_HEADERS
 
-_JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _NDJSON_HEADERS = {"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"}
 _ENDING = ("this process is about to end; ask from this line on again", "本进程即将退出，请从这一行起重新发送")
 
@@ -30,14 +30,14 @@ class CheckHandler:
         self.service.admission.require_capacity()
         client = await self.authenticator.client_of(request)
         result = await self.service.check(client, await read_body(request))
-        return web.Response(body=result.body, headers=_JSON_HEADERS)
+        return web.Response(body=result.body, headers=JSON_HEADERS)
 
     async def post_batch(self, request: web.Request) -> web.StreamResponse:
         """Answer many: a document as a whole, lines as they arrive."""
         self.service.admission.require_capacity()
         client = await self.authenticator.client_of(request)
         if request.content_type not in NDJSON:
-            return web.Response(body=await self.batches.answer(client, await read_body(request)), headers=_JSON_HEADERS)
+            return web.Response(body=await self.batches.answer(client, await read_body(request)), headers=JSON_HEADERS)
         response = web.StreamResponse(headers=_NDJSON_HEADERS)
         await response.prepare(request)
         try:
@@ -58,7 +58,7 @@ async def _parts(request: web.Request) -> AsyncIterator[list[bytes]]:
     drain_state = request.app[DRAIN_STATE]
     rest, lines, ended = b"", list[bytes](), False
     while not ended:
-        async with in_good_time(request):  # while it waits for a line, not while answers are made
+        async with read_deadline(request):  # while it waits for a line, not while answers are made
             while not lines and not ended:
                 chunk = await request.content.readany()
                 *whole, rest = (rest + chunk).split(b"\n")
@@ -67,7 +67,7 @@ async def _parts(request: web.Request) -> AsyncIterator[list[bytes]]:
         if ended and rest.strip():
             lines.append(rest)
         while lines:
-            if drain_state.last_call:
+            if drain_state.end_streams:
                 raise ProblemError("overloaded", *_ENDING)
             yield lines[:PART_CHECKS]
             del lines[:PART_CHECKS]

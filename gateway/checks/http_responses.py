@@ -1,15 +1,12 @@
 """Whole HTTP/1.1 responses to checks, as bytes, for both servers; what all of them share is formatted once a second."""
 
 from email.utils import formatdate
-from http import HTTPStatus
 from time import time
-from uuid import uuid4
 
-import orjson
 import structlog
 
 from gateway.web.drain_state import SERVER
-from gateway.web.problems import ProblemError, note_problem, problem_of
+from gateway.web.problems import ProblemError, problem_of, record_problem, serialise
 
 _OK_HEAD = (
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -41,23 +38,22 @@ class PreparedResponses:
         if second != self._second:
             self._second = second
             self._ok_head = _OK_HEAD.format(date=formatdate(second, usegmt=True), server=SERVER).encode()
-            self._overloaded = _problem_response(ProblemError("overloaded"), b"")
+            self._overloaded = _problem_response(ProblemError("overloaded"))
 
 
-def error_response(error: Exception, route: str, last_header: bytes = b"") -> bytes:
-    """Whatever a check raised as a problem; counted, and logged where the fault is ours."""
+def error_response(error: Exception, route: str, *, closing: bool = False) -> bytes:
+    """Whatever a check raised, as a problem; counted, and logged where the fault is ours.
+
+    ``closing`` says that the connection ends with it.
+    """
     problem = problem_of(error)
     if problem is None:
         _log.error("internal_error", route=route, error=type(error).__name__, exc_info=error)
         problem = ProblemError("internal_error")
-    note_problem(problem, route)
-    return _problem_response(problem, last_header)
+    record_problem(problem, route)
+    return _problem_response(problem, closing=closing)
 
 
-def _problem_response(problem: ProblemError, last_header: bytes) -> bytes:
-    status = HTTPStatus(problem.status)
-    body = orjson.dumps(problem.document(str(uuid4())))
-    fields = problem.header_fields() | {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    start = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}Content-Length: {len(body)}".encode()
-    return start + last_header + b"\r\n\r\n" + body
+def _problem_response(problem: ProblemError, *, closing: bool = False) -> bytes:
+    headers = {"Date": formatdate(time(), usegmt=True), "Server": SERVER}
+    return serialise(problem).http11_message(headers | ({"Connection": "close"} if closing else {}))

@@ -15,8 +15,8 @@ from aiohttp import web
 from config.settings import Settings
 from gateway.checks.service import CheckService
 from gateway.web.auth import Authenticator
-from gateway.web.problems import PROBLEMS, ProblemError
-from gateway.web.responses import answer_json
+from gateway.web.problems import ProblemError, serialise
+from gateway.web.responses import json_response
 from rules.vocabulary import Outcome
 
 DECISION = "X-CreditGate-Decision"
@@ -65,7 +65,7 @@ class ProxyAuthHandler:
         document, outcome = orjson.loads(result.body), result.outcome
         passes = outcome.rank <= Outcome.WARN.rank
         short = {name: document[name] for name in ("decision_id", "outcome", "indeterminate", "messages", "remedy")}
-        response = answer_json(short, status=200 if passes else 403)
+        response = json_response(short, status=200 if passes else 403)
         response.headers[DECISION] = document["decision_id"]
         response.headers[OUTCOME] = outcome
         return response
@@ -88,7 +88,7 @@ class ProxyAuthHandler:
 
 def _refused(problem: ProblemError) -> web.Response:
     """Stop a subject that is not identified; any other fault is the proxy's configuration, and no decision."""
-    status = PROBLEMS[problem.code].status
+    status = problem.status
     if problem.code in _SUBJECT_CODES:
         status = 403
     elif problem.code in _OVERLOAD_CODES:
@@ -96,8 +96,6 @@ def _refused(problem: ProblemError) -> web.Response:
     else:
         status = max(500, status)
         _log.error("authz_unusable", code=problem.code, path=problem.more.get("path"))
-    response = answer_json(problem.document(str(uuid4())) | {"status": status}, status=status)
-    response.content_type = "application/problem+json"
-    response.headers.update({"Retry-After": "1"} if status == 503 else {})
-    response.headers.update(problem.headers | {PROBLEM: problem.code})
+    response = serialise(problem, status).response()
+    response.headers[PROBLEM] = problem.code
     return response

@@ -1,12 +1,12 @@
 """From the bytes of a request to a check: who asks, why, in which case, about whom. Any doubt is a 4xx."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
 
+from gateway.web.json_body import FieldFault, decode_json
 from gateway.web.problems import ProblemError
 from rules.identity.identifiers import InvalidIdentifierError, parse_identifier
 from rules.policy.condition import Transaction
@@ -68,26 +68,15 @@ class Check(Struct, frozen=True, gc=False):
         return Transaction(self.scene, self.amount, self.region)
 
 
-def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The value of a JSON body. Raises ``ProblemError``."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
-
-
 _decoder = msgspec.json.Decoder(CheckRequest)
 
 
 def check_request_from(body: bytes | msgspec.Raw) -> CheckRequest:
     """The form of a check, from a body. Raises ``ProblemError`` saying what is wrong and where."""
     try:
-        return _decoder.decode(body)
+        return decode_json(_decoder, body)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded(bytes(body))
-        raise ProblemError("json_invalid") from None  # JSON that orjson accepts and msgspec does not
 
 
 def check_from(request: CheckRequest, client: Client, policy: Policy, today: date) -> Check:
@@ -143,7 +132,8 @@ def identifier_problem(fault: InvalidIdentifierError, path: str) -> ProblemError
 
 def _invalid(error: msgspec.ValidationError) -> ProblemError:
     """Where and why. The library quotes values only of enums; those messages are replaced."""
-    detail, _, path = str(error).partition(" - at `")
-    if detail.startswith("Invalid enum value"):
-        detail = f"must be one of: {', '.join(Role)}" if path.endswith("role`") else "is not one of the allowed values"
-    return ProblemError("request_invalid", detail, path=path.rstrip("`") or "$")
+    fault = FieldFault.of(error)
+    if fault.detail.startswith("Invalid enum value"):
+        allowed = f"must be one of: {', '.join(Role)}"
+        fault = fault._replace(detail=allowed if fault.path.endswith("role") else "is not one of the allowed values")
+    return fault.problem()

@@ -188,7 +188,7 @@ class FastLaneConnection(asyncio.Protocol):
         self._write(self._context.responses.ok(body, self._last_header()))
 
     def _send_error(self, error: Exception, route: str) -> None:
-        self._write(error_response(error, route, self._last_header()))
+        self._write(error_response(error, route, closing=self._context.drain_state.draining))
 
     def _last_header(self) -> bytes:
         """``Connection: close`` while draining."""

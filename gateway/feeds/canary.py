@@ -1,9 +1,10 @@
-"""The canary: an invented subject, listed and taken off again through the whole feed road, every few seconds.
+"""The canary: an invented subject, listed and removed through the whole feed road at each interval.
 
-accepted at the door ─▶ broker ─▶ worker ─▶ ledger ─▶ register ─▶ this process's replica: in force; and free again
+    record published ─▶ broker ─▶ worker ─▶ ledger ─▶ register ─▶ this process's replica
 
-It says how fresh this process's answers are by what really happened. Its subjects are of a region that does not exist,
-filed by an authority of its own for government eyes only: no check of anybody else ever meets them.
+Each round measures two steps: ``in_force``, until this process finds the subject listed, and ``free``, until it finds
+it removed. So a round proves how fresh this process's answers are. The canaries' subjects are of a region that does
+not exist and are filed by an authority of their own, for government use only: no check of a client ever meets them.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any
 import orjson
 import structlog
 
-from gateway.feeds.delivery import judge_delivery
+from gateway.feeds.delivery import ValidatedRecord, validate_delivery
 from gateway.feeds.publish import FeedPublisher
 from gateway.metrics import CANARY_FAILED, CANARY_FLOWN, CANARY_SECONDS
 from gateway.web.problems import ProblemError
@@ -37,51 +38,51 @@ AUTHORITY = "canary"
 _REGION = "91999900"
 """No county has that code (GB/T 2260)."""
 _SUBJECTS = 10_000
-"""One for each process that ever runs at the same time, drawn by chance."""
-_PATIENCE = 30.0
-_ALARM = 3
-"""Periods without a round after which it is late."""
+"""Each process draws one of these by chance, so that two processes rarely share one."""
+_ROUND_DEADLINE_S = 30.0
+_LATE_AFTER_INTERVALS = 3
+"""Without a finished round for so many intervals, ``/readyz`` says that the canary is late."""
 _log = structlog.get_logger("gateway.canary")
 
 
-class CanaryLostError(CreditGateError):
-    """The register shows other than what it must; ``args`` say at which step."""
+class CanaryStateError(CreditGateError):
+    """The register does not show the state that the round requires; ``args`` name the step."""
 
 
-def canary_number(place: int) -> str:
-    """The credit code of a canary."""
-    organisation = f"CGCA{place:04d}"
+def canary_number(subject: int) -> str:
+    """The credit code of the canary with that number (0 to 9999)."""
+    organisation = f"CGCA{subject:04d}"
     first_17 = f"{_REGION}{organisation}{org_check(organisation)}"
     return first_17 + uscc_check(first_17)
 
 
 @dataclass(slots=True)
 class Canary:
-    """The canary of one process. ``period`` is seconds from round to round; 0 keeps it from flying."""
+    """The canary of one process. ``interval_s`` is the pause between rounds; 0 turns the canary off."""
 
-    door: FeedPublisher
-    desk: RecordValidator
-    keys: SubjectKeys
+    feed_publisher: FeedPublisher
+    validator: RecordValidator
+    subject_keys: SubjectKeys
     replica: Replica
     reader: ReplicaReader
-    period: float
+    interval_s: float
     clock: Callable[[], datetime]
-    place: int = field(default_factory=lambda: random.SystemRandom().randrange(_SUBJECTS))
-    seen: dict[str, float] = field(default_factory=dict)
-    """Seconds that the last round took, by step."""
-    _flown_at: float = field(default_factory=monotonic)
+    subject: int = field(default_factory=lambda: random.SystemRandom().randrange(_SUBJECTS))
+    durations: dict[str, float] = field(default_factory=dict)
+    """Seconds that each step of the last round took."""
+    _finished_at: float = field(default_factory=monotonic)
 
-    async def keep_flying(self) -> None:
-        """Fly for as long as the process runs."""
-        if not self.period or self.desk.departments.find(AUTHORITY) is None:
+    async def keep_running(self) -> None:
+        """Run a round at each interval, for as long as the process runs."""
+        if not self.interval_s or self.validator.departments.find(AUTHORITY) is None:
             return
         while True:
-            await asyncio.sleep(self.period)
+            await asyncio.sleep(self.interval_s)
             try:
-                await self.fly()
+                await self.run_round()
             except (
                 TimeoutError,
-                CanaryLostError,
+                CanaryStateError,
                 BrokerUnavailableError,
                 RegisterUnavailableError,
                 ProblemError,
@@ -90,48 +91,52 @@ class Canary:
                 CANARY_FAILED.inc()
                 _log.warning("canary_failed", error=type(error).__name__)
 
-    async def fly(self) -> None:
-        """One round. Raises ``TimeoutError``, ``CanaryLostError`` and what the road raises."""
-        async with asyncio.timeout(_PATIENCE):
+    async def run_round(self) -> None:
+        """List and remove the subject. Raises ``TimeoutError``, ``CanaryStateError``, or an error of the feed road."""
+        async with asyncio.timeout(_ROUND_DEADLINE_S):
             for step, operation, listed in (("in_force", "list", True), ("free", "remove", False)):
-                self.seen[step] = await self._step(step, operation, listed)
-                CANARY_SECONDS.labels(step).observe(self.seen[step])
+                self.durations[step] = await self._run_step(step, operation, listed)
+                CANARY_SECONDS.labels(step).observe(self.durations[step])
                 CANARY_FLOWN.labels(step).set(self.clock().timestamp())
-        self._flown_at = monotonic()
+        self._finished_at = monotonic()
 
     @property
     def state(self) -> str:
-        """A line for ``/readyz``."""
-        if not self.period:
+        """The canary's component line in ``/readyz``."""
+        if not self.interval_s:
             return "off"
-        since = monotonic() - self._flown_at
-        took = ", ".join(f"{step} {seconds * 1000:.0f} ms" for step, seconds in self.seen.items())
-        return f"late: {since:.0f} s" if since > _ALARM * self.period else took or "waiting"
+        since = monotonic() - self._finished_at
+        took = ", ".join(f"{step} {seconds * 1000:.0f} ms" for step, seconds in self.durations.items())
+        return f"late: {since:.0f} s" if since > _LATE_AFTER_INTERVALS * self.interval_s else took or "waiting"
 
-    async def _step(self, step: str, operation: str, listed: bool) -> float:
-        claim = self._claim(operation)
-        change = self.replica.next_change(claim[0].judged.key)
-        accepted = await self.door.let_in(AUTHORITY, AUTHORITY, claim)
-        let_in = monotonic()
-        if accepted.receipt is None:
-            raise CanaryLostError(step)
+    async def _run_step(self, step: str, operation: str, listed: bool) -> float:
+        """Publish one record, wait until the replica has it, and look the subject up; the seconds until then."""
+        record = self._record(operation)
+        assert isinstance(record.verdict, FeedEvent)
+        change = self.replica.next_change(record.verdict.key)
+        published = await self.feed_publisher.publish(AUTHORITY, AUTHORITY, [record])
+        published_at = monotonic()
+        if published.receipt is None:
+            raise CanaryStateError(step)
         await change
-        took = monotonic() - let_in
-        number = parse_identifier(canary_number(self.place), today=civil_day(self.clock()))
+        took = monotonic() - published_at
+        number = parse_identifier(canary_number(self.subject), today=civil_day(self.clock()))
         assert isinstance(number, Identifier)
-        key = self.keys.subject(number.canonical)
+        key = self.subject_keys.subject(number.canonical)
         if bool((await self.reader.look_up([key])).listings.get(key)) is not listed:
-            raise CanaryLostError(step)
+            raise CanaryStateError(step)
         return max(0.0, took)
 
-    def _claim(self, operation: str) -> list[Any]:
+    def _record(self, operation: str) -> ValidatedRecord:
+        """A record of the canary's subject, validated like any delivery."""
         now = self.clock()
+        today, milliseconds = civil_day(now), to_milliseconds(now)
         record: dict[str, Any] = {
             "operation": operation,
-            "record_no": f"CANARY-{self.place}",
-            "version": to_milliseconds(now),
+            "record_no": f"CANARY-{self.subject}",
+            "version": milliseconds,
             "document_no": "自检",
-            "determined_on": civil_day(now).isoformat(),
+            "determined_on": today.isoformat(),
         }
         if operation == "list":
             record |= {
@@ -139,15 +144,15 @@ class Canary:
                 "category": "C12",
                 "severity": "severe",
                 "data_class": "government",
-                "subject": {"kind": "organisation", "name": "信用闸门自检", "id": canary_number(self.place)},
+                "subject": {"kind": "organisation", "name": "信用闸门自检", "id": canary_number(self.subject)},
                 "facts": "系统自检，非真实主体",
                 "basis": "系统自检",
-                "valid_until": civil_day(now).isoformat(),
+                "valid_until": today.isoformat(),
             }
-        today, milliseconds = civil_day(now), to_milliseconds(now)
-        judged = judge_delivery(
-            orjson.dumps(record), "application/json", AUTHORITY, self.desk, today=today, now=milliseconds
+        body = orjson.dumps(record)
+        (validated,) = validate_delivery(
+            body, "application/json", AUTHORITY, self.validator, today=today, now=milliseconds
         )
-        if not isinstance(judged[0].judged, FeedEvent):
-            raise CanaryLostError(str(judged[0].judged))
-        return judged
+        if not isinstance(validated.verdict, FeedEvent):
+            raise CanaryStateError(str(validated.verdict))
+        return validated

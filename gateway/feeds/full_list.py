@@ -1,16 +1,23 @@
-"""A full list: taken whole or not at all, compared with what stands, and held when it cannot be true."""
+"""A full list of an authority: accepted as a whole or not at all, and compared with what is in force.
+
+rows ─▶ all valid? ─no─▶ 422 with the rejected rows
+          │yes
+          ▼
+compare with the ledger ─▶ over the authority's bounds? quarantine its feed
+          └▶ publish new and changed rows, then removals of what the list leaves out
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from gateway.feeds.delivery import Judged
-from gateway.feeds.publish import FeedPublisher
-from gateway.feeds.upload_rows import CHUNK, UploadRows
+from gateway.feeds.delivery import ValidatedRecord
+from gateway.feeds.publish import FeedPublisher, PublishedDelivery
+from gateway.feeds.upload_rows import BATCH_ROWS, UploadRows
 from gateway.metrics import SNAPSHOTS_HELD
 from gateway.web.problems import ProblemError
 from rules.admission.feed_event import FeedEvent
@@ -23,107 +30,126 @@ from rules.vocabulary import ListColour
 from store.feeds.quarantine import Quarantine
 from store.ledger.snapshots import SnapshotStore
 
-_MOST_TOLD = 1000
+_MAX_REPORTED_FAULTS = 1000
 _log = structlog.get_logger("gateway.snapshots")
-Told = Callable[[str | None, Sequence[dict[str, Any]]], None]
+OnPublished = Callable[[PublishedDelivery], None]
+"""Called for each batch that was published."""
+
+
+class FullListResult(NamedTuple):
+    """What a full list changed. ``hold`` and ``cause`` are set when it put the authority's feed in quarantine."""
+
+    rows: int
+    published: int
+    removed: int
+    hold: str | None
+    cause: QuarantineCause | None
+
+    def document(self) -> dict[str, Any]:
+        """Its part of the response."""
+        return {
+            "snapshot": {"news": self.published, "left_out": self.removed, "unchanged": self.rows - self.published},
+            "hold": {"id": self.hold, "cause": self.cause} if self.cause else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class FullListDelivery:
-    """Turns full lists into events."""
+    """Turns full lists into records of what changed."""
 
-    desk: RecordValidator
-    door: FeedPublisher
-    book: SnapshotStore
+    validator: RecordValidator
+    feed_publisher: FeedPublisher
+    snapshots: SnapshotStore
     quarantine: Quarantine
 
-    async def take(
-        self, client: str, reading: UploadRows, colour: ListColour, document_no: str, told: Told
-    ) -> dict[str, Any]:
-        """Send what a full list changes. Raises ``ProblemError`` when any of its rows fails.
+    async def deliver(
+        self, client: str, upload: UploadRows, colour: ListColour, document_no: str, on_published: OnPublished
+    ) -> FullListResult:
+        """Publish what a full list changes. Raises ``ProblemError`` when any of its rows is invalid.
 
-        Over the bounds the feed is held first, so that all of it waits for a person. An empty list sends
-        nothing at all: it is never "remove all".
+        Over the bounds the feed is quarantined before anything is published, so that an officer decides about all of
+        it. An empty list publishes nothing: it never means "remove all".
         """
-        listed = await _listed(reading)
-        standing = await self.book.in_force(reading.authority, colour)
-        absent = sorted(standing - listed)
-        department = self.desk.departments.find(reading.authority)
+        listed = await _record_numbers(upload)
+        in_force = await self.snapshots.in_force(upload.authority, colour)
+        absent = sorted(in_force - listed)
+        department = self.validator.departments.find(upload.authority)
         assert department is not None
-        cause = exceeded_snapshot_bound(len(standing), len(absent), len(listed), department.bounds)
-        hold = await self.quarantine.open(reading.authority, cause, reading.now) if cause else None
+        cause = exceeded_snapshot_bound(len(in_force), len(absent), len(listed), department.bounds)
+        hold = await self.quarantine.open(upload.authority, cause, upload.now) if cause else None
         if cause:
-            SNAPSHOTS_HELD.labels(reading.authority, cause.value).inc()
-            _log.error("feed_held", authority=reading.authority, cause=cause.value)
-        sent = await self._send_news(client, reading, told)
+            SNAPSHOTS_HELD.labels(upload.authority, cause.value).inc()
+            _log.error("feed_held", authority=upload.authority, cause=cause.value)
+        published = await self._publish_changes(client, upload, on_published)
         removed = 0
         if cause is not QuarantineCause.SNAPSHOT_EMPTY:
-            removed = await self._send_removals(client, reading, absent, document_no, told)
-        return {
-            "rows": len(listed),
-            "snapshot": {"news": sent, "left_out": removed, "unchanged": len(listed) - sent},
-            "hold": {"id": hold, "cause": cause} if cause else None,
-        }
+            removed = await self._publish_removals(client, upload, absent, document_no, on_published)
+        return FullListResult(len(listed), published, removed, hold, cause)
 
-    async def _send_news(self, client: str, reading: UploadRows, told: Told) -> int:
-        sent = 0
-        async with aclosing(reading.chunks()) as chunks:
-            async for chunk in chunks:
-                keys = [item.judged.key for item in chunk if isinstance(item.judged, FeedEvent)]
-                known = await self.book.recorded(keys)
-                news: list[Judged] = []
-                for item in chunk:
-                    assert isinstance(item.judged, FeedEvent)
-                    assert isinstance(item.judged.record, ListRecord)
-                    record = changed_record(item.judged.record, known.get(item.judged.key))
-                    if record is not None:
-                        claim = replace(item.judged, record=record)
-                        news.append(replace(item, index=len(news), judged=claim))
-                if news:
-                    told(*await self.door.let_in(client, reading.authority, news))
-                sent += len(news)
-        return sent
+    async def _publish_changes(self, client: str, upload: UploadRows, on_published: OnPublished) -> int:
+        """Publish the rows that say something new; how many they are."""
+        published = 0
+        async with aclosing(upload.batches()) as batches:
+            async for batch in batches:
+                changes = await self._changes_of(batch)
+                if changes:
+                    on_published(await self.feed_publisher.publish(client, upload.authority, changes))
+                published += len(changes)
+        return published
 
-    async def _send_removals(
-        self, client: str, reading: UploadRows, absent: Sequence[str], document_no: str, told: Told
+    async def _changes_of(self, batch: Sequence[ValidatedRecord]) -> list[ValidatedRecord]:
+        known = await self.snapshots.recorded([row.verdict.key for row in batch if isinstance(row.verdict, FeedEvent)])
+        changes: list[ValidatedRecord] = []
+        for row in batch:
+            assert isinstance(row.verdict, FeedEvent)
+            assert isinstance(row.verdict.record, ListRecord)
+            record = changed_record(row.verdict.record, known.get(row.verdict.key))
+            if record is not None:
+                changes.append(replace(row, index=len(changes), verdict=replace(row.verdict, record=record)))
+        return changes
+
+    async def _publish_removals(
+        self, client: str, upload: UploadRows, absent: Sequence[str], document_no: str, on_published: OnPublished
     ) -> int:
-        for numbers in _chunks(absent):
-            keys = {number: self.desk.keys.listing(reading.authority, number) for number in numbers}
-            known = await self.book.recorded(keys.values())
-            judged = []
+        """Publish the removal of the record numbers that the list leaves out; how many they are."""
+        for numbers in _batches(absent):
+            keys = {number: self.validator.keys.listing(upload.authority, number) for number in numbers}
+            known = await self.snapshots.recorded(keys.values())
+            removals = []
             for index, number in enumerate(numbers):
                 record = removal_of(
                     number,
-                    reading.authority,
+                    upload.authority,
                     known.get(keys[number]),
                     document_no=document_no,
-                    today=reading.today,
+                    today=upload.today,
                 )
-                judged.append(Judged(index, None, number, self.desk.event_of(record, reading.now)))
-            told(*await self.door.let_in(client, reading.authority, judged))
+                removals.append(ValidatedRecord(index, None, number, self.validator.event_of(record, upload.now)))
+            on_published(await self.feed_publisher.publish(client, upload.authority, removals))
         return len(absent)
 
 
-async def _listed(reading: UploadRows) -> set[str]:
-    """The record numbers of a file whose every row is good. Raises ``ProblemError`` with those that are not."""
-    listed: set[str] = set()
+async def _record_numbers(upload: UploadRows) -> set[str]:
+    """The record numbers of a file whose rows are all valid. Raises ``ProblemError`` with the rows that are not."""
+    numbers: set[str] = set()
     faults: list[dict[str, Any]] = []
     failed = 0
-    async with aclosing(reading.chunks()) as chunks:
-        async for chunk in chunks:
-            for item in chunk:
-                if isinstance(item.judged, InvalidRecordError):
+    async with aclosing(upload.batches()) as batches:
+        async for batch in batches:
+            for row in batch:
+                if isinstance(row.verdict, InvalidRecordError):
                     failed += 1
-                    faults += [item.judged.as_dict() | {"line": item.line}] if len(faults) < _MOST_TOLD else []
+                    if len(faults) < _MAX_REPORTED_FAULTS:
+                        faults.append(row.verdict.as_dict() | {"line": row.line})
                 else:
-                    listed.add(item.judged.record.record_no)
+                    numbers.add(row.verdict.record.record_no)
     if failed:
         raise ProblemError("snapshot_refused", f"{failed} rows fail", f"{failed} 行未通过", rejected=faults)
-    reading.notes.clear()
-    return listed
+    upload.notes.clear()  # the second reading counts them again
+    return numbers
 
 
-def _chunks(numbers: Sequence[str]) -> Iterator[list[str]]:
+def _batches(numbers: Sequence[str]) -> Iterator[list[str]]:
     rest = iter(numbers)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+    while batch := list(islice(rest, BATCH_ROWS)):
+        yield batch

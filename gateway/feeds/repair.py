@@ -1,4 +1,7 @@
-"""May this listing be repaired? Both measures answered and explained; nothing is granted here."""
+"""GET /v1/listings/{listing}/repair: may the listing be repaired, by both measures, with reasons.
+
+The answer is information; a repair is granted by the authority alone.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +14,9 @@ from aiohttp import web
 
 from gateway.audit.buffer import AuditBuffer
 from gateway.web.auth import Authenticator
+from gateway.web.json_body import FieldFault
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from rules.calendar import civil_day, to_milliseconds
 from rules.listings.listing import decode_listing
 from rules.repair.answer import repair_answer
@@ -23,49 +28,47 @@ from store.ledger.repair_cases import repair_case
 from store.platforms.clients import Client
 
 _SCENE = "repair.eligibility"
-_LONGEST = 256
+_MAX_STATED_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class RepairHandler:
     """Answers questions about repair."""
 
-    access: Authenticator
-    table: ListingQueries
+    authenticator: Authenticator
+    listings: ListingQueries
     working_days: WorkingDays
     regime: Regime
-    audit: AuditBuffer
+    audit_buffer: AuditBuffer
     clock: Callable[[], datetime]
 
     async def get(self, request: web.Request) -> web.Response:
-        """The answer for one listing today. What subject and authority state comes in the query."""
-        client = await self.access.client_of(request)
+        """The answer for one listing today. The query holds facts that subject and authority state."""
+        client = await self.authenticator.client_of(request)
         asked = dict(request.query)
-        operator = _said(asked.pop("operator", None) or client.grants.operator, "operator_missing")
-        purpose = _said(asked.pop("purpose", None) or client.grants.purpose, "purpose_missing")
+        operator = _stated(asked.pop("operator", None) or client.grants.operator, "operator_missing")
+        purpose = _stated(asked.pop("purpose", None) or client.grants.purpose, "purpose_missing")
         facts = _facts(asked)
-        row = await self.table.find(request.match_info["listing"])
+        row = await self.listings.find(request.match_info["listing"])
         if row is None:
             raise ProblemError("listing_unknown")
-        if not _may_see(client, row.authority, row.listing):
+        if not _is_visible(client, row.authority, row.listing):
             raise ProblemError("listing_not_granted")
-        case = await repair_case(self.table, self.working_days, row, facts)
+        case = await repair_case(self.listings, self.working_days, row, facts)
         if case is None:
             raise ProblemError("listing_unknown")
         now = self.clock()
         answer = repair_answer(case, regime=self.regime, today=civil_day(now))
-        self.audit.put(_entry(client, operator, purpose, row.key, answer, to_milliseconds(now)))
+        self.audit_buffer.put(_entry(client, operator, purpose, row.key, answer, to_milliseconds(now)))
         document = {"listing": row.key, "state": row.state} | answer.as_dict()
-        return web.Response(
-            body=orjson.dumps(document), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
-        )
+        return json_response(document)
 
 
-def _said(text: str | None, code: str) -> str:
+def _stated(text: str | None, code: str) -> str:
     text = (text or "").strip()
     if not text:
         raise ProblemError(code, path=code.removesuffix("_missing"))
-    if len(text) > _LONGEST or not text.isprintable():
+    if len(text) > _MAX_STATED_CHARS or not text.isprintable():
         raise ProblemError("request_invalid", path=code.removesuffix("_missing"))
     return text
 
@@ -78,18 +81,18 @@ def _facts(asked: dict[str, str]) -> StatedFacts:
     try:
         return msgspec.convert(asked, StatedFacts, strict=False)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$.")
-        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "query") from None
+        fault = FieldFault.of(error)
+        raise ProblemError("request_invalid", fault.detail, path=fault.path.removeprefix("$.") or "query") from None
 
 
-def _may_see(client: Client, authority: str, listing: bytes | None) -> bool:
+def _is_visible(client: Client, authority: str, listing: bytes | None) -> bool:
     if authority in client.grants.feeds:
         return True
     return listing is not None and decode_listing(listing).data_class in client.grants.classes
 
 
 def _entry(client: Client, operator: str, purpose: str, key: str, answer: RepairAnswer, now: int) -> DecisionEntry:
-    """Who asked what, why and when; the ledger keeps it beside the decisions."""
+    """The audit entry of the question: who asked, why and when."""
     return DecisionEntry(
         id=f"dec_{uuid4().hex}",
         decided_at=now,

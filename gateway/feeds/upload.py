@@ -1,4 +1,4 @@
-"""A department's file on its way in: held in memory only, so that what may not be kept never meets a disk."""
+"""An uploaded file, held in memory only: data that may not be stored must never reach a disk."""
 
 import os
 from collections.abc import AsyncIterator
@@ -8,12 +8,12 @@ from typing import BinaryIO, NamedTuple
 from aiohttp import BodyPartReader, StreamReader, web
 
 from gateway.web.problems import ProblemError
-from gateway.web.request_body import Patience, in_good_time
+from gateway.web.request_body import ReadDeadline, read_deadline
 from intake.files.tables import FileKind, FileUnreadableError, kind_of
 
-_PIECE = 256 * 1024
-_PACE = 1024 * 1024
-"""Bytes that must come within each deadline: a large file may take long, but not for ever."""
+_CHUNK_BYTES = 256 * 1024
+_BYTES_PER_DEADLINE = 1024 * 1024
+"""Each so many bytes restart the read deadline: a large file may take long, a slow client may not."""
 
 
 class UploadedFile(NamedTuple):
@@ -27,13 +27,13 @@ class UploadedFile(NamedTuple):
 async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[UploadedFile]:
     """The file of a request: a form's field ``file``, or the body with its name in Content-Disposition.
 
-    Raises ``ProblemError``: 408 for a slow body, 413 over ``limit`` bytes, 415 for a kind that is not read,
+    Raises ``ProblemError``: 408 for a slow body, 413 over ``limit`` bytes, 415 for a kind that is not supported,
     422 without a file.
     """
     name: str | None
     source: StreamReader | BodyPartReader
     if request.content_type == "multipart/form-data":
-        async with in_good_time(request):
+        async with read_deadline(request):
             source = await _file_field(request)
         name = source.filename
     else:
@@ -45,10 +45,10 @@ async def uploaded_file(request: web.Request, limit: int) -> AsyncIterator[Uploa
         kind = kind_of(name)
     except FileUnreadableError as error:
         raise ProblemError("file_kind_unsupported", error.text.en, error.text.zh) from None
-    # In memory, like the rest of this: no call that waits for a disk.
+    # A file in memory: writing to it does not wait for a disk.
     with open(os.memfd_create("feed"), "w+b") as file:  # noqa: ASYNC230
-        async with in_good_time(request) as patience:
-            await _fill(file, source, limit, patience)
+        async with read_deadline(request) as deadline:
+            await _copy(source, file, limit, deadline)
         file.seek(0)
         yield UploadedFile(file, kind)
 
@@ -66,15 +66,18 @@ def _name_of(disposition: str) -> str | None:
     return rest.split(";")[0].strip().strip('"') if found else None
 
 
-async def _fill(file: BinaryIO, source: StreamReader | BodyPartReader, limit: int, patience: Patience) -> None:
+async def _copy(source: StreamReader | BodyPartReader, file: BinaryIO, limit: int, deadline: ReadDeadline) -> None:
     size = 0
     while True:
-        piece = await (source.read_chunk(_PIECE) if isinstance(source, BodyPartReader) else source.read(_PIECE))
-        if not piece:
+        if isinstance(source, BodyPartReader):
+            chunk = await source.read_chunk(_CHUNK_BYTES)
+        else:
+            chunk = await source.read(_CHUNK_BYTES)
+        if not chunk:
             break
-        if size // _PACE < (size + len(piece)) // _PACE:
-            patience.renew()
-        size += len(piece)
+        if size // _BYTES_PER_DEADLINE < (size + len(chunk)) // _BYTES_PER_DEADLINE:
+            deadline.restart()
+        size += len(chunk)
         if size > limit:
             raise ProblemError("file_too_large", f"at most {limit} bytes", f"上限 {limit} 字节")
-        file.write(piece)
+        file.write(chunk)

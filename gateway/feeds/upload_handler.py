@@ -1,134 +1,157 @@
-"""A whole file from a department, in its own columns: as news, or as the full list that it has."""
+"""POST /v1/feeds/{authority}/files: a file in a department's own columns, as news or as its full list."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
 from aiohttp import web
 
+from gateway.feeds.format_store import FormatStore
 from gateway.feeds.full_list import FullListDelivery
 from gateway.feeds.handlers import fed_authority
-from gateway.feeds.publish import FeedPublisher
+from gateway.feeds.publish import FeedPublisher, PublishedDelivery
 from gateway.feeds.upload import uploaded_file
 from gateway.feeds.upload_rows import UploadRows
 from gateway.web.auth import Authenticator
 from gateway.web.problems import ProblemError
+from gateway.web.responses import json_response
 from intake.files.tables import FileUnreadableError
 from intake.formats.model import FEED_RECORD, Format
 from rules.admission.validator import RecordValidator
 from rules.calendar import civil_day, rfc3339, to_milliseconds
 from rules.vocabulary import ListColour
 
-_MOST_TOLD = 1000
+_MAX_REPORTED_REJECTIONS = 1000
 _MODES = ("incremental", "snapshot")
 
 
+@dataclass(frozen=True, slots=True)
+class UploadParameters:
+    """What the query says of a file. ``colour`` and ``document_no`` are set for a full list only."""
+
+    format: Format
+    mode: str
+    colour: ListColour | None
+    document_no: str
+
+
 @dataclass(slots=True)
-class UploadResponse:
-    """What became of a file at the door. The first 1,000 rejected rows are told, all are counted."""
+class UploadResult:
+    """What became of a file. All rejected rows are counted, the first 1,000 are reported."""
 
     rows: int = 0
     queued: int = 0
     rejected_count: int = 0
     receipts: list[str] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    full_list: dict[str, Any] = field(default_factory=dict)
+    """The members of the response that only a full list has."""
 
-    def add(self, receipt: str | None, results: Sequence[dict[str, Any]]) -> None:
-        """Count the answer for some rows in."""
-        refused = [result for result in results if result["status"] == "rejected"]
-        self.queued += len(results) - len(refused)
-        self.rejected_count += len(refused)
-        self.rejected += [_told(result) for result in refused[: _MOST_TOLD - len(self.rejected)]]
-        self.receipts += [receipt] if receipt else []
+    def add(self, published: PublishedDelivery) -> None:
+        """Count the results of a batch."""
+        rejected = [result for result in published.results if result["status"] == "rejected"]
+        self.queued += len(published.results) - len(rejected)
+        self.rejected_count += len(rejected)
+        self.rejected += [_reported(result) for result in rejected[: _MAX_REPORTED_REJECTIONS - len(self.rejected)]]
+        self.receipts += [published.receipt] if published.receipt else []
 
 
 @dataclass(frozen=True, slots=True)
-class UploadHandlers:
-    """Takes files in, one at a time; the next waits at the door. ``limit`` is in bytes."""
+class UploadHandler:
+    """Receives files, one at a time in this process; further ones wait. ``limit`` is in bytes."""
 
-    access: Authenticator
-    desk: RecordValidator
-    door: FeedPublisher
-    snapshots: FullListDelivery
-    formats: Mapping[str, Format]
+    authenticator: Authenticator
+    validator: RecordValidator
+    feed_publisher: FeedPublisher
+    full_lists: FullListDelivery
+    formats: FormatStore
     limit: int
     clock: Callable[[], datetime]
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post_file(self, request: web.Request) -> web.Response:
-        """Read a file and let its records in; 202 once the broker holds every accepted one durably."""
-        client = await self.access.client_of(request)
-        authority = fed_authority(request, client, self.desk)
-        fmt = self.formats.get(request.query.get("format", FEED_RECORD))
+        """Read a file and publish its records; 202 once the broker holds every accepted one durably."""
+        client = await self.authenticator.client_of(request)
+        authority = fed_authority(request, client, self.validator)
+        parameters = self._parameters(request)
+        now = self.clock()
+        async with self.one_at_a_time, uploaded_file(request, self.limit) as uploaded:
+            upload = UploadRows(
+                uploaded,
+                parameters.format,
+                authority,
+                self.validator,
+                today=civil_day(now),
+                now=to_milliseconds(now),
+                colour=parameters.colour,
+            )
+            result = UploadResult()
+            try:
+                await self._publish(client.id, upload, parameters, result)
+            except FileUnreadableError as error:
+                raise _file_problem(error, result) from None
+        if not result.receipts and parameters.colour is None:
+            raise ProblemError("records_refused" if result.rows else "body_empty", rejected=result.rejected)
+        return json_response(_document(result, upload, parameters.mode, now), status=202)
+
+    def _parameters(self, request: web.Request) -> UploadParameters:
+        formats = self.formats.current
+        fmt = formats.get(request.query.get("format", FEED_RECORD))
         if fmt is None:
-            raise ProblemError("format_unknown", f"there are {', '.join(self.formats)}")
+            raise ProblemError("format_unknown", f"there are {', '.join(formats)}")
         mode = request.query.get("mode", fmt.mode)
         if mode not in _MODES:
             raise ProblemError("request_invalid", "mode is incremental or snapshot", path="mode")
-        colour = _colour(request, fmt) if mode == "snapshot" else None
-        document_no = _document_no(request) if mode == "snapshot" else ""
-        now = self.clock()
-        async with self.turn, uploaded_file(request, self.limit) as uploaded:
-            reading = UploadRows(
-                uploaded, fmt, authority, self.desk, today=civil_day(now), now=to_milliseconds(now), colour=colour
+        if mode == "incremental":
+            return UploadParameters(fmt, mode, None, "")
+        return UploadParameters(fmt, mode, _colour(request, fmt), _document_no(request))
+
+    async def _publish(
+        self, client: str, upload: UploadRows, parameters: UploadParameters, result: UploadResult
+    ) -> None:
+        if parameters.colour is not None:
+            full_list = await self.full_lists.deliver(
+                client, upload, parameters.colour, parameters.document_no, result.add
             )
-            answer = UploadResponse()
-            more: dict[str, Any] = {}
-            try:
-                if colour is None:
-                    await self._take(client.id, reading, answer)
-                else:
-                    more = await self.snapshots.take(client.id, reading, colour, document_no, answer.add)
-                    answer.rows = more.pop("rows")
-            except FileUnreadableError as error:
-                line = {} if error.line is None else {"line": error.line}
-                raise ProblemError(
-                    "file_unreadable",
-                    error.text.en,
-                    error.text.zh,
-                    file_fault=error.code,
-                    receipts=answer.receipts,
-                    **line,
-                ) from None
-        document = _document(answer, reading, mode, now) | more
-        if not answer.receipts and mode == "incremental":
-            raise ProblemError("records_refused" if answer.rows else "body_empty", rejected=answer.rejected)
-        return web.Response(status=202, body=orjson.dumps(document), headers=_JSON)
-
-    async def _take(self, client: str, reading: UploadRows, answer: UploadResponse) -> None:
-        async with aclosing(reading.chunks()) as chunks:
-            async for chunk in chunks:
-                answer.rows += len(chunk)
-                answer.add(*await self.door.let_in(client, reading.authority, chunk))
+            result.rows, result.full_list = full_list.rows, full_list.document()
+            return
+        async with aclosing(upload.batches()) as batches:
+            async for batch in batches:
+                result.rows += len(batch)
+                result.add(await self.feed_publisher.publish(client, upload.authority, batch))
 
 
-_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+def _file_problem(error: FileUnreadableError, result: UploadResult) -> ProblemError:
+    """The problem of a file that cannot be read to its end, with the receipts of what was published before."""
+    line = {} if error.line is None else {"line": error.line}
+    return ProblemError(
+        "file_unreadable", error.text.en, error.text.zh, file_fault=error.code, receipts=result.receipts, **line
+    )
 
 
-def _document(answer: UploadResponse, reading: UploadRows, mode: str, now: datetime) -> dict[str, Any]:
+def _document(result: UploadResult, upload: UploadRows, mode: str, now: datetime) -> dict[str, Any]:
     return {
-        "authority": reading.authority,
-        "format": reading.format.name,
+        "authority": upload.authority,
+        "format": upload.format.name,
         "mode": mode,
         "created_at": rfc3339(now),
-        "counts": {"rows": answer.rows, "queued": answer.queued, "rejected": answer.rejected_count},
-        "receipts": answer.receipts,
-        "rejected": answer.rejected,
-        "dropped": list(reading.dropped),
-        "notes": reading.notes,
-    }
+        "counts": {"rows": result.rows, "queued": result.queued, "rejected": result.rejected_count},
+        "receipts": result.receipts,
+        "rejected": result.rejected,
+        "dropped": list(upload.dropped),
+        "notes": upload.notes,
+    } | result.full_list
 
 
-def _told(result: dict[str, Any]) -> dict[str, Any]:
+def _reported(result: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name not in ("index", "status")}
 
 
 def _colour(request: web.Request, fmt: Format) -> ListColour:
-    """Which list a snapshot is of: the format says, or the request must."""
+    """The list that a snapshot is of: the format says it, or the request must."""
     constant = fmt.record.list.constant if fmt.record is not None else None
     try:
         return ListColour(str(constant or request.query.get("list", "")))
@@ -137,7 +160,7 @@ def _colour(request: web.Request, fmt: Format) -> ListColour:
 
 
 def _document_no(request: web.Request) -> str:
-    """The document that covers what a snapshot takes off (办法一 Art. 20)."""
+    """The number of the document that covers the removals of a snapshot (办法一 Art. 20)."""
     found = request.query.get("document_no", "").strip()
     if not 1 <= len(found) <= 128 or not found.isprintable():
         raise ProblemError(

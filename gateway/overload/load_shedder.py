@@ -29,7 +29,7 @@ class LoadShedder:
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic, work: Callable[[], float] = thread_time) -> None:
-        self._clock, self._work = clock, work
+        self.clock, self.work = clock, work
         self._in_iteration = self._too_long = False
         self._began = self._ended = clock()
         self._work_before = 0.0
@@ -42,23 +42,23 @@ class LoadShedder:
         if not self._in_iteration:
             self._begin()
             return True
-        if self._work() - self._work_before <= (_ADMITTED_WORK_S if self._shedding else _LONG_ITERATION_S):
+        if self.work() - self._work_before <= (_ADMITTED_WORK_S if self._shedding else _LONG_ITERATION_S):
             return True
         self._too_long = True
         return not self._shedding
 
     def _begin(self) -> None:
-        now = self._clock()
+        now = self.clock()
         if self._shedding and now >= self._shed_until:
             # If the overload is not over, one more long iteration starts the next interval.
             self._shedding, self._excess, self._ended = False, _OVERLOAD_BUDGET_S, self._shed_until
         self._excess = max(0.0, self._excess - (now - self._ended))
         self._began, self._in_iteration, self._too_long = now, True, False
-        self._work_before = self._work()
+        self._work_before = self.work()
         asyncio.get_running_loop().call_soon(self._end)  # after every request that this iteration found
 
     def _end(self) -> None:
-        now = self._clock()
+        now = self.clock()
         took, self._ended, self._in_iteration = now - self._began, now, False
         if self._shedding:
             return

@@ -1,4 +1,4 @@
-"""Decisions given back, what was done about them, and those that still wait for a report."""
+"""/v1/decisions: read a decision, report what was done about it, list those whose feedback is overdue."""
 
 import asyncio
 import re
@@ -12,51 +12,53 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.web.auth import Authenticator
-from gateway.web.officer_reason import body_as, operator_of
+from gateway.web.json_body import parse_json_as
+from gateway.web.officer_reason import operator_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json, cursor_to, page_size, place_in
+from gateway.web.responses import cursor_position, json_response, next_cursor, page_size
 from rules.calendar import from_milliseconds, rfc3339, to_milliseconds
 from store.ledger.decisions import DecisionRow, DecisionStore
 from store.platforms.clients import Client
 from store.platforms.feedback import AwaitedDecision, FeedbackExistsError, FeedbackRow, FeedbackStore, Report
 
-_LOOKS = 4
-_PAUSE = 0.15
-_ID = re.compile(r"dec_[0-9a-f]{32}")
+_FIND_ATTEMPTS = 4
+_FIND_PAUSE_S = 0.15
+"""A decision that was just made reaches the ledger within about half a second."""
+_DECISION_ID = re.compile(r"dec_[0-9a-f]{32}")
 _Line = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Words = Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
+_Text = Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the platform did: measures carried out, or why not and who approved that."""
+    """What the platform did: the measures carried out, or why none were and who approved that."""
 
     carried_out: bool
     measures: Annotated[tuple[_Line, ...], Meta(max_length=50)] = ()
-    reason: _Words | None = None
+    reason: _Text | None = None
     approved_by: _Line | None = None
     document_no: _Line | None = None
     operator: _Line | None = None
     corrects: _Line | None = None
-    """Id of the feedback that this one corrects."""
+    """The id of the feedback that this one corrects."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionHandlers:
-    """Decisions of the client that asked, and feedback on them."""
+    """Decisions of the calling client, and feedback on them."""
 
-    access: Authenticator
+    authenticator: Authenticator
     decisions: DecisionStore
     feedback: FeedbackStore
     clock: Callable[[], datetime]
 
     async def get(self, request: web.Request) -> web.Response:
-        """One decision in full, to the client that asked it."""
-        client = await self.access.client_of(request)
+        """One decision in full, to the client that asked for it."""
+        client = await self.authenticator.client_of(request)
         row, detail = await self._own(request, client)
         given = await self.feedback.of(row.id)
         due = row.feedback_due
-        return answer_json(
+        return json_response(
             {
                 "decision": detail["answer"],
                 "client": row.client,
@@ -71,24 +73,24 @@ class DecisionHandlers:
 
     async def get_overdue(self, request: web.Request) -> web.Response:
         """Decisions whose feedback is overdue: the client's own, or all for one that may inspect."""
-        client = await self.access.client_of(request)
+        client = await self.authenticator.client_of(request)
         if request.query.get("feedback") != "overdue":
             raise ProblemError("request_invalid", "feedback: overdue", path="feedback")
-        limit, place = page_size(request.query), place_in(request.query, int, str)
+        limit, position = page_size(request.query), cursor_position(request.query, int, str)
         owner = None if client.grants.inspect else client.id
-        rows = await self.feedback.waiting(owner, to_milliseconds(self.clock()), place, limit)
-        following = cursor_to(rows, limit, rows[-1].feedback_due, rows[-1].id) if rows else None
-        return answer_json({"decisions": [_overdue(row) for row in rows], "next": following})
+        rows = await self.feedback.waiting(owner, to_milliseconds(self.clock()), position, limit)
+        following = next_cursor(rows, limit, rows[-1].feedback_due, rows[-1].id) if rows else None
+        return json_response({"decisions": [_overdue(row) for row in rows], "next": following})
 
     async def post_feedback(self, request: web.Request) -> web.Response:
-        """Report what was done, once or corrected; it stays in the ledger."""
-        client = await self.access.client_of(request)
-        asked = body_as(FeedbackRequest, await read_body(request))
+        """Report what was done, once, or correct an earlier report; the ledger keeps both."""
+        client = await self.authenticator.client_of(request)
+        asked = parse_json_as(FeedbackRequest, await read_body(request))
         row, detail = await self._own(request, client)
-        known = {measure["code"] for measure in detail["answer"]["measures"]}
-        unasked = sorted(set(asked.measures) - known)
-        if unasked:
-            raise ProblemError("measure_not_asked", ", ".join(unasked), path="$.measures")
+        required = {measure["code"] for measure in detail["answer"]["measures"]}
+        not_required = sorted(set(asked.measures) - required)
+        if not_required:
+            raise ProblemError("measure_not_asked", ", ".join(not_required), path="$.measures")
         if not asked.carried_out and not ((asked.reason or "").strip() and (asked.approved_by or "").strip()):
             raise ProblemError("feedback_incomplete", path="$.reason" if not asked.reason else "$.approved_by")
         operator = operator_of(asked.operator, client)
@@ -98,15 +100,18 @@ class DecisionHandlers:
             given = await self.feedback.give(row.id, report, to_milliseconds(self.clock()))
         except FeedbackExistsError as error:
             raise ProblemError("feedback_given", f"standing: {error.last_id or 'none'}") from None
-        return answer_json(_feedback(given), status=201)
+        return json_response(_feedback(given), status=201)
 
     async def _own(self, request: web.Request, client: Client) -> tuple[DecisionRow, dict[str, Any]]:
-        """The decision and its detail. One just made may still be on its way to the ledger."""
-        for look in range(_LOOKS):
+        """A decision of the client, and its detail. Waits a little for one that is not in the ledger yet.
+
+        Raises ``ProblemError`` (``decision_unknown``).
+        """
+        for attempt in range(_FIND_ATTEMPTS):
             row = await self.decisions.find(request.match_info["decision"])
-            if row is not None or not _ID.fullmatch(request.match_info["decision"]):
+            if row is not None or not _DECISION_ID.fullmatch(request.match_info["decision"]):
                 break
-            await asyncio.sleep(_PAUSE * (look < _LOOKS - 1))
+            await asyncio.sleep(_FIND_PAUSE_S * (attempt < _FIND_ATTEMPTS - 1))
         detail = orjson.loads(row.detail) if row is not None else {}
         if row is None or row.client != client.id or "answer" not in detail:
             raise ProblemError("decision_unknown")

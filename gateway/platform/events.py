@@ -1,4 +1,7 @@
-"""GET /v1/events: what a client is told, as Server-Sent Events that resume without loss."""
+"""GET /v1/events: a client's events as Server-Sent Events that resume without loss.
+
+ledger ─▶ EventHub: polls for new events, once for all streams ─▶ each EventStreamHandler reads its client's events
+"""
 
 import asyncio
 from contextlib import suppress
@@ -13,60 +16,60 @@ from gateway.web.auth import Authenticator
 from gateway.web.problems import ProblemError
 from store.platforms.outbox import ClientEvent, EventStore
 
-_PERIOD = 0.5
-_HEARTBEAT = 15.0
-_WRITE_DEADLINE = 10.0
+_POLL_INTERVAL_S = 0.5
+_HEARTBEAT_INTERVAL_S = 15.0
+_WRITE_DEADLINE_S = 10.0
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _log = structlog.get_logger("gateway.events")
 
 
 class EventHub:
-    """One look at the ledger for all streams of this process: tells them that there is something new."""
+    """Polls the ledger once for all event streams of this process, and wakes them when there are new events."""
 
-    def __init__(self, book: EventStore) -> None:
-        self._book = book
-        self._news = asyncio.Condition()
-        self.last = 0
+    def __init__(self, event_store: EventStore) -> None:
+        self._event_store = event_store
+        self._changed = asyncio.Condition()
+        self.last_id = 0
         self.closed = False
 
-    async def keep_looking(self) -> None:
-        """Look for as long as the process runs."""
+    async def keep_polling(self) -> None:
+        """Poll for as long as the process runs."""
         while True:
             try:
-                last = await self._book.last_id()
+                last_id = await self._event_store.last_id()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("events_not_read", error=type(error).__name__)
-                last = self.last
-            if last != self.last:
-                async with self._news:
-                    self.last = last
-                    self._news.notify_all()
-            await asyncio.sleep(_PERIOD)
+                last_id = self.last_id
+            if last_id != self.last_id:
+                async with self._changed:
+                    self.last_id = last_id
+                    self._changed.notify_all()
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def close(self) -> None:
-        """End all streams: their clients come back to another process."""
+        """End all streams; their clients reconnect to another process."""
         self.closed = True
-        async with self._news:
-            self._news.notify_all()
+        async with self._changed:
+            self._changed.notify_all()
 
     async def wait_beyond(self, event_id: int) -> None:
-        """Return when there is an event after that one, of whatever client; at the latest after a heartbeat."""
+        """Return when any client has an event after that one, or when a heartbeat is due."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_HEARTBEAT), self._news:
-                await self._news.wait_for(lambda: self.closed or self.last > event_id)
+            async with asyncio.timeout(_HEARTBEAT_INTERVAL_S), self._changed:
+                await self._changed.wait_for(lambda: self.closed or self.last_id > event_id)
 
 
 @dataclass(frozen=True, slots=True)
-class EventStream:
+class EventStreamHandler:
     """Streams a client's events."""
 
-    access: Authenticator
-    book: EventStore
+    authenticator: Authenticator
+    event_store: EventStore
     hub: EventHub
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """Events after ``Last-Event-ID``, or from now on; ``0`` for all there ever were."""
-        client = await self.access.client_of(request)
+        """Events after ``Last-Event-ID``, or from now on; ``0`` streams all events from the first."""
+        client = await self.authenticator.client_of(request)
         last = await self._start(request)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
@@ -79,35 +82,35 @@ class EventStream:
     async def _start(self, request: web.Request) -> int:
         given = request.headers.get("Last-Event-ID")
         if given is None:
-            return await self.book.last_id()
+            return await self.event_store.last_id()
         if not (given.isascii() and given.isdigit() and len(given) < 19):
             raise ProblemError("request_invalid", "Last-Event-ID: the id of an event", path="Last-Event-ID")
         return int(given)
 
     async def _follow(self, request: web.Request, response: web.StreamResponse, client: str, last: int) -> None:
-        looked = last
+        seen = last
         while not self.hub.closed:
-            newest = self.hub.last
+            newest = self.hub.last_id
             try:
-                events = await self.book.after(client, last)
+                events = await self.event_store.after(client, last)
             except (SQLAlchemyError, OSError):
-                return  # the client comes back with the id of the last event it has
+                return  # the client reconnects with the id of its last event
             for event in events:
-                await self._write(response, _form(event))
+                await self._write(response, _encode(event))
                 last = event.id
             if events:
                 continue
-            looked = max(looked, newest, last)
-            await self.hub.wait_beyond(looked)
-            if self.hub.last <= looked:
-                await self.access.client_of(request)  # ends the stream of a client that was revoked
+            seen = max(seen, newest, last)
+            await self.hub.wait_beyond(seen)
+            if self.hub.last_id <= seen:
+                await self.authenticator.client_of(request)  # raises for a revoked client, which ends its stream
                 await self._write(response, b": still here\n\n")
 
     async def _write(self, response: web.StreamResponse, data: bytes) -> None:
-        """Write, or give up on a reader that takes nothing."""
-        async with asyncio.timeout(_WRITE_DEADLINE):
+        """Write. Raises ``TimeoutError`` when the client does not read."""
+        async with asyncio.timeout(_WRITE_DEADLINE_S):
             await response.write(data)
 
 
-def _form(event: ClientEvent) -> bytes:
+def _encode(event: ClientEvent) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), event.body())

@@ -1,6 +1,6 @@
-"""How a gateway process leaves: it says so, still serves while balancers take notice, then closes and finishes.
+"""How a gateway process drains: it keeps serving while load balancers notice, then closes its sockets and finishes.
 
-SIGTERM ─▶ /readyz says draining ─▶ drain_seconds ─▶ nobody new ─▶ the last requests ─▶ what is in hand ─▶ end
+SIGTERM ─▶ /readyz: draining ─▶ drain_seconds ─▶ stop accepting ─▶ last requests ─▶ finish requests ─▶ exit
 """
 
 import asyncio
@@ -9,51 +9,51 @@ from collections.abc import Awaitable, Callable, Sequence
 from gateway.process.listener import Listener
 from gateway.web.drain_state import DrainState
 
-_WORD = 0.2
-"""Seconds that the parent may take to say whether the door is to be shut."""
-_QUEUE = 0.2
-"""Seconds in which connections that are being opened come to be, and those that wait are accepted."""
-_LAST_REQUESTS = 0.5
-"""Seconds that a connection, let in last, may take to send its request."""
-_TO_FINISH = 5.0
-"""Seconds for what is in hand, and then as many again once what has no end was told to end."""
-_LOOK = 0.02
+_PARENT_MESSAGE_S = 0.2
+"""For the parent to say that no successor comes."""
+_BACKLOG_S = 0.2
+"""For handshakes under way to complete, and for queued connections to be accepted."""
+_LAST_REQUEST_S = 0.5
+"""For a connection that was accepted last to send its request."""
+_FINISH_S = 5.0
+"""For requests to finish; then as long again for streams, once they are told to end."""
+_POLL_INTERVAL_S = 0.02
 
 
-async def leave(
+async def drain(
     drain_state: DrainState,
-    door: Listener,
+    listener: Listener,
     servers: Sequence[asyncio.AbstractServer],
-    open_now: Callable[[], int],
-    close_lanes: Callable[[float], Awaitable[None]],
+    open_connections: Callable[[], int],
+    close_fast_lane: Callable[[float], Awaitable[None]],
     drain_seconds: float,
 ) -> None:
-    """Drain, close the door, and finish what is in hand; ``close_lanes`` does so for connections of its own.
+    """Drain, close the sockets, and finish the requests; ``close_fast_lane`` does that for connections of its own.
 
-    Idle connections are the caller's to close.
+    Idle connections are left for the caller to close.
     """
     drain_state.draining = True
-    await asyncio.sleep(drain_seconds if door.line is None else max(drain_seconds, _WORD))
-    if door.is_to_be_shut():  # else connections in its queue are the successor's
-        door.let_nobody_new_in()
-        await asyncio.sleep(_QUEUE)
+    await asyncio.sleep(drain_seconds if listener.pipe is None else max(drain_seconds, _PARENT_MESSAGE_S))
+    if listener.has_no_successor():  # else connections in the backlog are the successor's
+        listener.stop_accepting()
+        await asyncio.sleep(_BACKLOG_S)
     for server in servers:
         server.close()
-    for end in drain_state.idlers:
-        await end()
-    await _until(lambda: not open_now(), _LAST_REQUESTS)
-    await asyncio.gather(_finish(drain_state), close_lanes(2 * _TO_FINISH))
+    for close_stream in drain_state.stream_closers:
+        await close_stream()
+    await _wait_until(lambda: not open_connections(), _LAST_REQUEST_S)
+    await asyncio.gather(_finish_requests(drain_state), close_fast_lane(2 * _FINISH_S))
 
 
-async def _finish(drain_state: DrainState) -> None:
-    """Not left to the server's own shutdown: that stops to read, and so cuts off whoever is still sending a body."""
-    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
-    drain_state.last_call = True
-    await _until(lambda: not drain_state.in_hand, _TO_FINISH)
+async def _finish_requests(drain_state: DrainState) -> None:
+    """Wait for requests in flight. aiohttp's own shutdown would stop reading, and so abort bodies still on the way."""
+    await _wait_until(lambda: not drain_state.in_flight, _FINISH_S)
+    drain_state.end_streams = True
+    await _wait_until(lambda: not drain_state.in_flight, _FINISH_S)
 
 
-async def _until(done: Callable[[], bool], seconds: float) -> None:
+async def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while not done() and loop.time() < deadline:  # noqa: ASYNC110 - a connection tells nobody that it ended
-        await asyncio.sleep(_LOOK)
+    while not condition() and loop.time() < deadline:  # noqa: ASYNC110 - a closed connection signals nothing
+        await asyncio.sleep(_POLL_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Serve the gateway: one process, or several that share a port."""
+"""One gateway process: it serves aiohttp and the fast lane on its sockets until it is told to end."""
 
 import asyncio
 import gc
@@ -17,101 +17,103 @@ from gateway.app import CHECKS, REPLICA, build_app
 from gateway.checks.direct_handler import DirectCheckHandler
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
-from gateway.process.drain import leave
-from gateway.process.listener import BACKLOG, ConnectionLimit, Listener, bound, listen, room_for_connections
+from gateway.process.connection_limit import ConnectionLimit, room_for_connections
+from gateway.process.drain import drain
+from gateway.process.listener import BACKLOG, Listener, listening_sockets
 from gateway.web.drain_state import DRAIN_STATE
 
-_TO_CLOSE = 2.0
-"""Seconds for answers that were made and not yet taken; what was in hand had its time before."""
-_TO_LOAD = 60.0
-_LINGER = 2.0
-"""Seconds in which what is left of a refused body is read, so that the refusal arrives."""
+_SHUTDOWN_S = 2.0
+"""For finished responses to be sent; the requests themselves had their time in the drain."""
+_REPLICA_LOAD_S = 60.0
+_LINGER_S = 2.0
+"""The rest of a refused body is read for so long: else the connection is reset and the client loses the answer."""
 _log = structlog.get_logger("gateway")
 
 
-def run_gateway(settings: Settings, door: Listener | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; drain, finish what is in hand, then return.
+def run_gateway(settings: Settings, listener: Listener | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; drain, finish the requests, then return.
 
-    ``door`` is lent by a parent that runs several gateways; without it this process opens its own.
+    ``listener`` is lent by a parent that runs several gateways; without it this process opens its own sockets.
     """
     set_up_logs(settings.log_format)
     settings.log_effective()
-    if door is None:
+    if listener is None:
         deadline = settings.body_deadline
-        door = Listener(listen(settings.host, settings.port, share_port=False, reading_deadline=deadline))
-    uvloop.run(_serve(settings, door))
+        listener = Listener(listening_sockets(settings.host, settings.port, share_port=False, write_deadline=deadline))
+    uvloop.run(_serve(settings, listener))
 
 
-async def _serve(settings: Settings, door: Listener) -> None:
+async def _serve(settings: Settings, listener: Listener) -> None:
     app = build_app(settings, lambda: datetime.now(UTC))
     runner = web.AppRunner(
         app,
         access_log=None,
-        shutdown_timeout=_TO_CLOSE,
+        shutdown_timeout=_SHUTDOWN_S,
         keepalive_timeout=settings.keep_alive,
-        lingering_time=_LINGER,
+        lingering_time=_LINGER_S,
     )
     await runner.setup()
-    server = runner.server
-    assert server is not None
-
+    aiohttp_server = runner.server
+    assert aiohttp_server is not None
     checks = app[CHECKS]
-    server.request_handler = DirectCheckHandler(
-        checks.service, checks.authenticator, app[DRAIN_STATE], settings.body_limit, server.request_handler
+    aiohttp_server.request_handler = DirectCheckHandler(
+        checks.service, checks.authenticator, app[DRAIN_STATE], settings.body_limit, aiohttp_server.request_handler
     )
-    lanes = FastLaneServer(
+    fast_lane = FastLaneServer(
         FastLaneContext(
             checks.service,
             checks.batches,
             checks.authenticator,
             app[DRAIN_STATE],
-            server,
+            aiohttp_server,
             settings.body_limit,
             settings.keep_alive,
             settings.body_deadline,
         )
     )
 
-    def open_now() -> int:
-        return len(server.connections) + lanes.open_connections
+    def open_connections() -> int:
+        return len(aiohttp_server.connections) + fast_lane.open_connections
 
-    bouncer = ConnectionLimit(room_for_connections(settings.max_connections), open_now)
-    protocol: Callable[[], asyncio.BaseProtocol] = lanes if settings.fast_lane else server
-    sweeping = asyncio.create_task(lanes.sweep())
-    loop = asyncio.get_running_loop()
-    # Whoever knocks meanwhile waits at the door; without a register it is opened too, and says so.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_TO_LOAD):
-            await app[REPLICA].wait_for_load_attempt()
-    # What was made so far stays: a collection that walks over it all would hold up those who ask meanwhile.
-    gc.collect()
-    gc.freeze()
+    limit = ConnectionLimit(room_for_connections(settings.max_connections), open_connections)
+    factory: Callable[[], asyncio.BaseProtocol] = fast_lane if settings.fast_lane else aiohttp_server
+    sweeping = asyncio.create_task(fast_lane.sweep())
+    await _load_replica(app)
     servers: list[asyncio.AbstractServer] = []
     try:
-        for listener in door.listeners:
-            servers.append(await loop.create_server(bouncer.guard(protocol), sock=listener, backlog=BACKLOG))
-        _log.info("serving", host=settings.host, port=settings.port, most_connections=bouncer.most)
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-        door.tell_serving()
+        for each in listener.sockets:
+            loop = asyncio.get_running_loop()
+            servers.append(await loop.create_server(limit.guard(factory), sock=each, backlog=BACKLOG))
+        _log.info("serving", host=settings.host, port=settings.port, most_connections=limit.most)
+        stopping = _stop_signal()
+        listener.report_serving()
         await stopping.wait()
         _log.info("draining")
-        await leave(app[DRAIN_STATE], door, servers, open_now, lanes.close, settings.drain_seconds)
+        await drain(app[DRAIN_STATE], listener, servers, open_connections, fast_lane.close, settings.drain_seconds)
     finally:
-        for each in servers:
-            each.close()
-        await lanes.close(0)
+        for server in servers:
+            server.close()
+        await fast_lane.close(0)
         sweeping.cancel()
         await runner.cleanup()
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether nobody else listens there; with SO_REUSEPORT a second gateway would otherwise join in silence."""
-    try:
-        probes = bound(host, port, share_port=False)
-    except OSError:
-        return False
-    for probe in probes:
-        probe.close()
-    return True
+async def _load_replica(app: web.Application) -> None:
+    """Wait until the replica is loaded, at most 60 s; connections queue in the backlog meanwhile.
+
+    Without a register the process serves too, and its answers say so.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_REPLICA_LOAD_S):
+            await app[REPLICA].wait_for_load_attempt()
+    # The replica stays in memory: a garbage collection that walks over all of it would block the event loop.
+    gc.collect()
+    gc.freeze()
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping

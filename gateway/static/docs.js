@@ -3,6 +3,10 @@
 /* Starts Swagger UI on the document of this very gateway. No address leaves this host: the badge that
    would send the document to an outside validator is off, and the key is never written to storage. */
 
+/* Absolute, since a page whose own address carries user and password may not fetch a relative one:
+   browsers refuse addresses with credentials. The origin has none; the browser sends the login it already has. */
+const DOCUMENT_URL = `${window.location.origin}/openapi.json`;
+
 /* Swagger UI takes every media type with "json" in its name for JSON and would put the lines of an
    NDJSON example in quotes; they are shown and sent as they stand. */
 const LinesAsTheyStand = () => ({
@@ -38,7 +42,7 @@ function keyOnly(request) {
 
 window.addEventListener("DOMContentLoaded", () => {
   window.ui = SwaggerUIBundle({
-    url: "/openapi.json",
+    url: DOCUMENT_URL,
     dom_id: "#api",
     deepLinking: true,
     docExpansion: "list",

@@ -17,10 +17,10 @@ from gateway.overload.admission_control import AdmissionControl
 from gateway.policy_store import PolicyStore
 from gateway.tickets.signer import Clearance, TicketSigner, party_snapshots, void_reason
 from gateway.web.auth import Authenticator
-from gateway.web.officer_reason import body_as
+from gateway.web.json_body import parse_json_as
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
-from gateway.web.responses import answer_json
+from gateway.web.responses import json_response
 from rules.calendar import civil_day, from_milliseconds, rfc3339, to_milliseconds
 from rules.identity.subject import SubjectKeys
 from rules.vocabulary import LockScope
@@ -64,7 +64,7 @@ class TicketHandler:
         body = await read_body(request)
         self.admission.take_tokens(client)
         with self.admission.concurrency_limit:
-            return await self._answer(client, body_as(VerifyRequest, body))
+            return await self._answer(client, parse_json_as(VerifyRequest, body))
 
     async def _answer(self, client: Client, request: VerifyRequest) -> web.Response:
         clearance = self.tickets.read(request.ticket)
@@ -77,7 +77,7 @@ class TicketHandler:
         reason = await self._reason(clearance, client, found, now)
         TICKETS_VERIFIED.labels(reason or "holds").inc()
         self.audit.put(_entry(clearance, request, reason, now))
-        return answer_json(
+        return json_response(
             {
                 "holds": reason is None,
                 "reason": reason,

@@ -1,4 +1,4 @@
-"""Who calls, and what the caller may do. No route but health is open."""
+"""Authentication by API key: which client calls. Every route but the health routes requires a key."""
 
 import asyncio
 import base64
@@ -13,93 +13,98 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.web.problems import ProblemError
 from store.platforms.clients import Client, ClientStore, hash_key
 
-_REFRESH = 2.0
-"""Seconds until a revoked key stops working in this process."""
-_SOONEST = 0.5
-"""Seconds between looks for a key that is not known yet, so that guessing keys costs the ledger nothing."""
-_ASK_BROWSER = 'Basic realm="CreditGate", charset="UTF-8"'
+_REFRESH_INTERVAL_S = 2.0
+"""A revoked key stops working in this process within this time."""
+_MIN_REFRESH_INTERVAL_S = 0.5
+"""Between refreshes that unknown keys cause, so that guessing keys does not load the ledger."""
+_BASIC_CHALLENGE = 'Basic realm="CreditGate", charset="UTF-8"'
 _log = structlog.get_logger("gateway.access")
 
 
 class Authenticator:
-    """The clients of this process, kept in memory and refreshed from the ledger."""
+    """The registered clients, kept in memory and refreshed from the ledger."""
 
-    def __init__(self, registry: ClientStore) -> None:
-        self._registry = registry
+    def __init__(self, client_store: ClientStore) -> None:
+        self._client_store = client_store
         self._clients: dict[str, tuple[str, Client]] = {}
-        self._looked = -_REFRESH
-        self._looking = asyncio.Lock()
+        """By the hash of their key, which the value repeats: the comparison must take constant time."""
+        self._refreshed_at = -_REFRESH_INTERVAL_S
+        self._refreshing = asyncio.Lock()
 
     async def keep_fresh(self) -> None:
-        """Refresh for as long as the process runs; the last known clients stay while the ledger is away."""
+        """Refresh for as long as the process runs; the last known clients stay while the ledger is unavailable."""
         while True:
             try:
-                await self._look()
+                await self._refresh()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("clients_not_refreshed", error=type(error).__name__)
-            await asyncio.sleep(_REFRESH)
+            await asyncio.sleep(_REFRESH_INTERVAL_S)
 
     async def client_of(self, request: web.Request) -> Client:
         """The calling client. Raises ``ProblemError`` 401."""
         return await self.client_with(request.headers.get("Authorization", ""))
 
     async def client_with(self, authorization: str) -> Client:
-        """The client that calls with that ``Authorization``. Raises ``ProblemError`` 401."""
-        key = _bearer(authorization)
+        """The client with that ``Authorization`` header. Raises ``ProblemError`` 401."""
+        key = _bearer_key(authorization)
         if key is None:
             raise ProblemError("key_missing")
-        return await self._by_key(key)
+        return await self._client_by_key(key)
 
     def known(self, authorization: str) -> Client | None:
-        """The client of that ``Authorization`` if its key is known here, without waiting."""
-        key = _bearer(authorization)
+        """The client with that ``Authorization`` header if its key is in memory, without waiting."""
+        key = _bearer_key(authorization)
         return None if key is None else self._find(hash_key(key))
 
-    async def reader_of(self, request: web.Request) -> Client:
-        """The calling client of a page, where a browser may give the key as the password of HTTP Basic."""
-        key = _bearer(request.headers.get("Authorization", "")) or _basic(request)
+    async def browser_client_of(self, request: web.Request) -> Client:
+        """The calling client of a page, where a browser may send the key as the password of HTTP Basic.
+
+        Raises ``ProblemError`` 401, with which a browser asks for name and password.
+        """
+        authorization = request.headers.get("Authorization", "")
+        key = _bearer_key(authorization) or _basic_key(authorization)
         try:
             if key is None:
                 raise ProblemError("key_missing")
-            return await self._by_key(key)
+            return await self._client_by_key(key)
         except ProblemError as problem:
-            problem.challenge = _ASK_BROWSER
+            problem.challenge = _BASIC_CHALLENGE
             raise
 
-    async def _by_key(self, key: str) -> Client:
+    async def _client_by_key(self, key: str) -> Client:
         key_hash = hash_key(key)
         if key_hash not in self._clients:
-            await self._look_again(monotonic())
+            await self._refresh_for_new_key(monotonic())
         client = self._find(key_hash)
         if client is None:
             raise ProblemError("key_unknown")
         return client
 
     def _find(self, key_hash: str) -> Client | None:
-        known, client = self._clients.get(key_hash, ("", None))
-        return client if client is not None and hmac.compare_digest(known, key_hash) else None
+        stored_hash, client = self._clients.get(key_hash, ("", None))
+        return client if client is not None and hmac.compare_digest(stored_hash, key_hash) else None
 
-    async def _look_again(self, asked: float) -> None:
-        """Look for a key that may be new; all who wait share one look, and looks keep their distance."""
-        async with self._looking:
-            if self._looked < asked:
-                await asyncio.sleep(self._looked + _SOONEST - asked)
-                await self._look()
+    async def _refresh_for_new_key(self, asked_at: float) -> None:
+        """Refresh for a key that may be new; all requests that wait share one refresh."""
+        async with self._refreshing:
+            if self._refreshed_at < asked_at:
+                await asyncio.sleep(self._refreshed_at + _MIN_REFRESH_INTERVAL_S - asked_at)
+                await self._refresh()
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         began = monotonic()
-        found = await self._registry.by_key_hash()
+        found = await self._client_store.by_key_hash()
         self._clients = {key_hash: (key_hash, client) for key_hash, client in found.items()}
-        self._looked = began
+        self._refreshed_at = began
 
 
-def _bearer(authorization: str) -> str | None:
+def _bearer_key(authorization: str) -> str | None:
     scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
-def _basic(request: web.Request) -> str | None:
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+def _basic_key(authorization: str) -> str | None:
+    scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -6,39 +6,39 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 SERVER = "CreditGate"
-"""The ``Server`` header: who serves, without versions."""
+"""The ``Server`` header, without a version."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
 class DrainState:
-    """Whether this process is about to leave. While it drains, each answer asks its connection to go elsewhere."""
+    """The drain of one process. While it drains, each response closes its connection."""
 
     draining: bool = False
-    last_call: bool = False
-    """Whether an answer without an end shall come to one."""
-    in_hand: int = 0
-    """Requests of which the head was read and the answer is not made."""
-    idlers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """What ends answers that only wait for news, once the door is closed."""
+    end_streams: bool = False
+    """Whether streamed responses must end now, with the position to resume from."""
+    in_flight: int = 0
+    """Requests whose head was read and whose response is not finished."""
+    stream_closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """Called once no connection is accepted any more: each ends responses that only wait for events."""
 
-    async def send_elsewhere(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """A hook for answers: who serves, without its versions; and ``Connection: close`` while draining."""
+    async def add_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """An ``on_response_prepare`` hook: ``Server``, and ``Connection: close`` while draining."""
         response.headers["Server"] = SERVER
         if self.draining:
             response.headers["Connection"] = "close"
             response.force_close()
 
 
-DRAIN_STATE = web.AppKey("departure", DrainState)
+DRAIN_STATE = web.AppKey("drain_state", DrainState)
 
 
 @web.middleware
-async def count_in_hand(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count what is to be finished before the process ends."""
+async def count_in_flight(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count the requests that must finish before the process ends."""
     drain_state = request.app[DRAIN_STATE]
-    drain_state.in_hand += 1
+    drain_state.in_flight += 1
     try:
         return await handler(request)
     finally:
-        drain_state.in_hand -= 1
+        drain_state.in_flight -= 1

@@ -1,15 +1,13 @@
-"""The body of a decision that a person takes: who, and why."""
+"""The body of a decision that an officer takes: who decides, why, and by which document."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import msgspec
-import orjson
 from msgspec import Meta, Struct
 
+from gateway.web.json_body import parse_json_as
 from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
-T = TypeVar("T")
 _Line = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -21,22 +19,22 @@ class ReasonRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReleaseRequest(ReasonRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Why, who, and by which document: nothing is taken off without one (办法一 Art. 20)."""
+    """Why, who, and by which document: no release without one (办法一 Art. 20)."""
 
     document_no: _Line
 
 
 class Reason(Struct, frozen=True):
-    """What goes into the ledger."""
+    """What the ledger records of a decision: operator, reason, and document number where one is required."""
 
     operator: str
     reason: str
     document_no: str | None = None
 
 
-def reason_of(body: bytes, client: Client, kind: type[ReasonRequest] = ReasonRequest) -> Reason:
-    """The reason and the person, and the document where the kind has one. Raises ``ProblemError``."""
-    asked = body_as(kind, body)
+def reason_of(body: bytes, client: Client, form: type[ReasonRequest] = ReasonRequest) -> Reason:
+    """The reason, the operator, and the document number where ``form`` has one. Raises ``ProblemError``."""
+    asked = parse_json_as(form, body)
     operator = operator_of(asked.operator, client)
     if not asked.reason.strip():
         raise ProblemError("request_invalid", "a reason is needed", "需要写明理由", path="$.reason")
@@ -47,19 +45,8 @@ def reason_of(body: bytes, client: Client, kind: type[ReasonRequest] = ReasonReq
 
 
 def operator_of(given: str | None, client: Client) -> str:
-    """Who acts: as given, or as the client's registration fixes. Raises ``ProblemError``."""
+    """The operator as given, or as the client's registration fixes. Raises ``ProblemError``."""
     operator = (given or client.grants.operator or "").strip()
     if not operator:
         raise ProblemError("operator_missing", path="$.operator")
     return operator
-
-
-def body_as(kind: type[T], body: bytes) -> T:
-    """A JSON body as one of our forms. Raises ``ProblemError`` saying what is wrong and where."""
-    try:
-        return msgspec.convert(orjson.loads(body), kind)
-    except orjson.JSONDecodeError as error:
-        raise ProblemError("json_invalid", f"line {error.lineno}, column {error.colno}") from None
-    except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `")
-        raise ProblemError("request_invalid", detail, path=path.rstrip("`") or "$") from None

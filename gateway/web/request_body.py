@@ -1,4 +1,4 @@
-"""Bodies that come in at a decent pace; one that trickles is cut off: nobody holds a place by sending nothing."""
+"""Request bodies under a read deadline: a client that sends too slowly is answered 408 and frees its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,37 +10,38 @@ from gateway.metrics import REFUSED
 from gateway.web.problems import ProblemError
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-DEADLINE = web.AppKey("body_deadline", float)
-"""Seconds for a body, or for the next piece of one that has no end."""
+"""Media types of newline-delimited JSON."""
+BODY_DEADLINE = web.AppKey("body_deadline", float)
+"""Seconds for a whole body, or for the next piece of a streamed one."""
 
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body. Raises ``ProblemError`` 408 when it takes longer than the deadline."""
     if request.content.is_eof():  # it came with the headers, as nearly all do: no timer
         return await request.read()
-    async with in_good_time(request):
+    async with read_deadline(request):
         return await request.read()
 
 
 @asynccontextmanager
-async def in_good_time(request: web.Request) -> AsyncIterator["Patience"]:
-    """Wait for a body. Raises ``ProblemError`` 408 when the deadline passes without news of progress."""
-    deadline = request.app[DEADLINE]
+async def read_deadline(request: web.Request) -> AsyncIterator["ReadDeadline"]:
+    """Limit the time for reading in the block. Raises ``ProblemError`` 408 when the deadline passes."""
+    seconds = request.app[BODY_DEADLINE]
     try:
-        async with asyncio.timeout(deadline) as timeout:
-            yield Patience(timeout, deadline)
+        async with asyncio.timeout(seconds) as timeout:
+            yield ReadDeadline(timeout, seconds)
     except TimeoutError:
         REFUSED.labels("body_too_slow").inc()
         raise ProblemError("body_too_slow") from None
 
 
-class Patience:
-    """What remains of it."""
+class ReadDeadline:
+    """A running deadline of ``seconds``."""
 
-    def __init__(self, timeout: asyncio.Timeout, deadline: float) -> None:
+    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
         self._timeout = timeout
-        self._deadline = deadline
+        self._seconds = seconds
 
-    def renew(self) -> None:
-        """Something came that was worth waiting for."""
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._deadline)
+    def restart(self) -> None:
+        """Enough was received: the deadline runs anew from now."""
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)

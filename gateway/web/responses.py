@@ -1,4 +1,4 @@
-"""JSON answers, and the pages of long lists."""
+"""JSON responses, and the pages of long lists."""
 
 import base64
 import binascii
@@ -10,48 +10,57 @@ from aiohttp import web
 
 from gateway.web.problems import ProblemError
 
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-_MOST = 200
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+"""Of every JSON response: no cache may keep it."""
+MAX_PAGE_ITEMS = 200
+_DEFAULT_PAGE_ITEMS = "50"
+_MAX_INTEGER = 1 << 63
+"""One more than a BIGINT column holds."""
 T = TypeVar("T")
 
 
-def answer_json(document: Mapping[str, Any], status: int = 200) -> web.Response:
-    """A document as JSON, which nobody may keep."""
-    return web.Response(body=orjson.dumps(document), status=status, headers=_HEADERS)
+def json_response(
+    document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A document as JSON, with ``headers`` besides those of every JSON response."""
+    return web.Response(body=orjson.dumps(document), status=status, headers={**JSON_HEADERS, **(headers or {})})
 
 
 def page_size(query: Mapping[str, str]) -> int:
-    """How many items are asked for. Raises ``ProblemError``."""
-    text = query.get("limit", "50")
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= _MOST):
-        raise ProblemError("request_invalid", f"limit: 1 to {_MOST}", path="limit")
+    """The query's ``limit``: how many items a page holds at most. Raises ``ProblemError``."""
+    text = query.get("limit", _DEFAULT_PAGE_ITEMS)
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_PAGE_ITEMS):
+        raise ProblemError("request_invalid", f"limit: 1 to {MAX_PAGE_ITEMS}", path="limit")
     return int(text)
 
 
-def place_in(query: Mapping[str, str], *kinds: type) -> tuple[Any, ...] | None:
-    """Where the page before ended, from the cursor it gave out; None for the first. Raises ``ProblemError``."""
+def cursor_position(query: Mapping[str, str], *kinds: type) -> tuple[Any, ...] | None:
+    """The sort key of the last item of the page before, from the query's ``cursor``; None for the first page.
+
+    ``kinds`` are the types of the key's parts. Raises ``ProblemError`` for a cursor that this service did not issue.
+    """
     cursor = query.get("cursor")
     if cursor is None:
         return None
     try:
-        place = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        position = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         raise ProblemError("request_invalid", "no cursor of ours", path="cursor") from None
-    fits = isinstance(place, list) and len(place) == len(kinds)
-    if not fits or not all(_is_step(step, kind) for step, kind in zip(place, kinds, strict=True)):
+    fits = isinstance(position, list) and len(position) == len(kinds)
+    if not fits or not all(_is_key_part(part, kind) for part, kind in zip(position, kinds, strict=True)):
         raise ProblemError("request_invalid", "no cursor of ours", path="cursor")
-    return tuple(place)
+    return tuple(position)
 
 
-def _is_step(step: object, kind: type) -> bool:
-    """Whether a cursor of ours could hold it: what no column holds must not reach a database."""
-    if isinstance(step, str):
-        return kind is str and "\x00" not in step
-    return type(step) is kind and isinstance(step, int) and abs(step) < 1 << 63
+def _is_key_part(part: object, kind: type) -> bool:
+    """Whether a column can hold it: a value that none can hold must not reach the database."""
+    if isinstance(part, str):
+        return kind is str and "\x00" not in part
+    return type(part) is kind and isinstance(part, int) and abs(part) < _MAX_INTEGER
 
 
-def cursor_to(items: Sequence[T], limit: int, *place: Any) -> str | None:  # noqa: ANN401
-    """The cursor to the next page, from the place of the last item; None when this page was the last."""
+def next_cursor(items: Sequence[T], limit: int, *last_key: Any) -> str | None:  # noqa: ANN401
+    """The cursor to the next page, from the sort key of this page's last item; None when this page is the last."""
     if len(items) < limit:
         return None
-    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps(last_key)).decode().rstrip("=")

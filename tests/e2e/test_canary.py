@@ -28,7 +28,7 @@ def flying(tmp_path: Path) -> Iterator[Program]:
     assert started.stop() == 0
 
 
-def test_it_flies_round_after_round_and_tells_when_it_no_longer_can(flying: Program) -> None:
+def test_canary_repeats_and_reports_a_broken_feed_road(flying: Program) -> None:
     """In force and free again, both counted; without a worker it is late, says so, and checks go on."""
     program = flying
     key = program.cli("clients", "add", "watcher", "--inspect", "--scene", "*").stdout.strip()

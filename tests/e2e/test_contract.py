@@ -63,7 +63,7 @@ def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
         (b"x" * (1024 * 1024 + 1), 413, "body_too_large", None),
     ],
 )
-def test_bad_checks_say_what_and_where(
+def test_bad_checks_name_fault_and_field(
     program: Program, sent: object, status: int, code: str, path: str | None
 ) -> None:
     """Every wrong question has its code and place; none is answered with allow."""
@@ -71,7 +71,7 @@ def test_bad_checks_say_what_and_where(
     assert document.get("path") == path
 
 
-def test_a_body_that_is_not_encoded_as_it_says_is_the_senders_fault(program: Program) -> None:
+def test_wrongly_encoded_body_is_a_client_error(program: Program) -> None:
     """Rubbish, cut off, or none at all: never a fault of ours, and nothing of it is repeated."""
     key = client(program, "gzip", "--feed", "court", "--scene", "*")
     encoded = {"Content-Encoding": "gzip"}
@@ -83,7 +83,7 @@ def test_a_body_that_is_not_encoded_as_it_says_is_the_senders_fault(program: Pro
             assert http("POST", program.url + path, sent, key=key, headers=encoded).status in (400, 422)
 
 
-def test_no_route_but_health_is_open(program: Program) -> None:
+def test_every_route_but_health_needs_a_key(program: Program) -> None:
     """Without a key everything is 401, but /livez and /readyz."""
     for path in (
         "/metrics",
@@ -106,7 +106,7 @@ def test_no_route_but_health_is_open(program: Program) -> None:
     assert wrong.headers["Allow"] == "POST"
 
 
-def test_403_names_what_is_missing(program: Program) -> None:
+def test_403_names_the_missing_grant(program: Program) -> None:
     """A client may do what it was granted, and is told what it was not."""
     key = client(program, "narrow", "--scene", "finance.loan", "--feed", "taxation")
     missing = [
@@ -119,7 +119,7 @@ def test_403_names_what_is_missing(program: Program) -> None:
     problem(http("POST", f"{program.url}/v1/feeds/nobody/records", {}, key=key), 404, "authority_unknown")
 
 
-def test_a_revoked_key_stops(program: Program) -> None:
+def test_revoked_key_is_refused(program: Program) -> None:
     """Revoking works within seconds, on a running gateway, and shows in the list."""
     key = client(program, "short-lived", "--scene", "*")
     assert http("POST", f"{program.url}/v1/checks", body(), key=key).status == 200
@@ -130,7 +130,7 @@ def test_a_revoked_key_stops(program: Program) -> None:
     assert next(item for item in listed if item["id"] == "short-lived")["revoked_at"]
 
 
-def test_what_a_caller_may_not_see_looks_like_a_miss(program: Program) -> None:
+def test_listings_not_granted_look_like_no_listing(program: Program) -> None:
     """A shop that may use public data gets for a government-only listing the very answer of a miss."""
     hidden, unlisted = credit_code(8_000_001), credit_code(8_000_002)
     feeder = client(program, "feed-hidden", "--feed", "court")
@@ -158,7 +158,7 @@ def test_what_a_caller_may_not_see_looks_like_a_miss(program: Program) -> None:
     assert ask(hidden, public) == ask(unlisted, public)
 
 
-def test_a_lock_is_made_once_seen_and_released_with_a_reason(program: Program) -> None:
+def test_lock_is_released_once_with_a_reason(program: Program) -> None:
     """Two hundred checks at once hold one lock; a release needs the right and a reason, and is remembered."""
     clerk = client(program, "hall-clerk", "--scene", "*")
     officer = client(program, "hall-officer", "--release")
@@ -189,7 +189,7 @@ def test_a_lock_is_made_once_seen_and_released_with_a_reason(program: Program) -
     assert program.check("approval.licence", PERSON, key=clerk, transaction_id="LOCK-2").json["outcome"] == "lock"
 
 
-def test_a_locked_account_stays_locked_for_every_transaction(program: Program) -> None:
+def test_locked_account_locks_every_transaction(program: Program) -> None:
     """A lock is a standing state: the account's next transaction meets it, whoever takes part."""
     key = client(program, "trading", "--scene", "*")
     first = program.check("bidding.qualification", BIDDER, "bidder", key=key, account_id="acc-1").json
@@ -207,7 +207,7 @@ def test_a_locked_account_stays_locked_for_every_transaction(program: Program) -
     )
 
 
-def test_a_lock_that_changed_since_it_was_seen_is_not_released(program: Program) -> None:
+def test_release_of_a_changed_lock_is_refused(program: Program) -> None:
     """Another listing joins while an officer decides: with ``If-Match`` nothing is done until it was read again."""
     key, officer = client(program, "trading-3", "--scene", "*"), client(program, "lock-officer", "--release")
     feeder = client(program, "feed-joins", "--feed", "court")
@@ -237,14 +237,14 @@ def test_a_lock_that_changed_since_it_was_seen_is_not_released(program: Program)
     assert (ended.status, ended.json["state"]) == (200, "released")
 
 
-def test_an_unattended_system_has_operator_and_purpose_fixed(program: Program) -> None:
+def test_unattended_client_has_fixed_operator_and_purpose(program: Program) -> None:
     """A registration may fix who asks and what for; then the request need not say it."""
     key = client(program, "robot", "--scene", "*", "--operator", "onboarding-job", "--purpose", "商家入驻核验")
     answer = http("POST", f"{program.url}/v1/checks", body(operator=None, purpose=None), key=key)
     assert answer.json["outcome"] == "intercept"
 
 
-def test_every_delivery_refused_is_a_422(program: Program) -> None:
+def test_delivery_without_an_accepted_record_is_422(program: Program) -> None:
     """A delivery of which nothing could be accepted is no 202."""
     key = client(program, "feed-bad", "--feed", "court")
     url = f"{program.url}/v1/feeds/court/records"
@@ -254,7 +254,7 @@ def test_every_delivery_refused_is_a_422(program: Program) -> None:
     problem(http("POST", url, b"<x/>", key=key, headers={"Content-Type": "text/xml"}), 415, "media_type_unsupported")
 
 
-def test_metrics_and_documents(program: Program) -> None:
+def test_metrics_and_api_docs_are_served(program: Program) -> None:
     """Checks by scene and outcome, latency from 100 µs, feed results, register size; a valid description."""
     program.check("finance.loan", BIDDER, "borrower")
     metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
@@ -305,19 +305,19 @@ def test_decisions_reach_the_ledger(program: Program) -> None:
         (["nonsense"], 2),
     ],
 )
-def test_exit_codes(program: Program, arguments: list[str], code: int) -> None:
+def test_command_line_exit_codes(program: Program, arguments: list[str], code: int) -> None:
     """0 done, 1 refused or negative, 2 misuse."""
     done = program.cli(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
 
 
-def test_an_id_from_stdin_stays_out_of_the_history(program: Program) -> None:
+def test_identifier_is_read_from_stdin(program: Program) -> None:
     """``--id -`` reads the identifier from stdin."""
     done = program.cli("check", "--scene", "approval.licence", "--id", "-", "--json", stdin=PERSON + "\n")
     assert json.loads(done.stdout)["outcome"] == "lock"
 
 
-def test_feed_push_counts_and_names_lines(program: Program) -> None:
+def test_feed_push_reports_counts_and_lines(program: Program) -> None:
     """A CSV with a bad row: the good one is applied, the bad one named by line, code and reason."""
     file = program.data.parent / "push.csv"
     header = "operation,record_no,version,list,category,data_class,subject.kind,subject.name,subject.id"

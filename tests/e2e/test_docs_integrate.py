@@ -19,7 +19,7 @@ def commands(name: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("name", ["integrate.md", "integrate.zh-CN.md"])
-def test_the_commands_do_what_the_guide_says(program: Program, name: str) -> None:
+def test_guide_commands_do_what_it_says(program: Program, name: str) -> None:
     """Every body is valid JSON and is taken; the checks come out as the guide says; lock and decision are followed."""
     options = ("--scene", "*", "--release", "--data-class", "public", "--data-class", "government")
     key = client(program, f"guide-{name}", *options)

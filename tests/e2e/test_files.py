@@ -101,7 +101,7 @@ def workbook(*rows: list[Any]) -> bytes:
     ],
     ids=["utf-8", "gb18030", "utf-16", "xlsx"],
 )
-def test_a_file_in_its_own_columns_bites(centre: Program, key: str, number: int, name: str, make: Any) -> None:  # noqa: ANN401
+def test_file_in_department_columns_takes_effect(centre: Program, key: str, number: int, name: str, make: Any) -> None:  # noqa: ANN401
     """Uploaded as the department wrote it, the listing stops a bidder; the unused column is named."""
     answer = upload(centre, key, make(row(number, note="x")), name)
     assert settled(centre, key, answer) == {"applied": 1}
@@ -109,7 +109,7 @@ def test_a_file_in_its_own_columns_bites(centre: Program, key: str, number: int,
     assert eventually(lambda: stopped(centre, number))
 
 
-def test_bad_rows_are_named_by_line_and_column_and_harm_no_other(centre: Program, key: str) -> None:
+def test_bad_rows_are_named_by_line_and_column(centre: Program, key: str) -> None:
     """Of three rows the wrong two are told in the file's own words; the third bites."""
     answer = upload(centre, key, text_of(row(6110, code="913208"), row(6111, day="上周五"), row(6112)))
     told = [(fault["line"], fault["code"], fault["path"]) for fault in answer.json["rejected"]]
@@ -140,7 +140,7 @@ def test_bad_rows_are_named_by_line_and_column_and_harm_no_other(centre: Program
         ),
     ],
 )
-def test_what_cannot_be_taken_is_said(
+def test_unreadable_uploads_are_refused_with_a_reason(
     centre: Program, key: str, content: bytes, name: str, query: dict[str, str], expected: tuple[int, str]
 ) -> None:
     """Each wrong file or request has its status and its stable code, and nothing of it is applied."""
@@ -165,7 +165,7 @@ def test_prohibited_data_is_written_nowhere(centre: Program, key: str, tmp_path:
     assert secret.encode() not in answer.body + posted.body
 
 
-def test_a_full_list_takes_off_what_it_leaves_out_and_puts_it_back(centre: Program, key: str) -> None:
+def test_full_list_removes_and_restores_listings(centre: Program, key: str) -> None:
     """Snapshot by snapshot the register is what the list says; unchanged rows are not sent again."""
     query = {"authority": "court", "mode": "snapshot", "document_no": "SN-1"}
     three = text_of(*(row(number) for number in (6131, 6132, 6133)))
@@ -184,7 +184,7 @@ def test_a_full_list_takes_off_what_it_leaves_out_and_puts_it_back(centre: Progr
     assert eventually(lambda: stopped(centre, 6101))
 
 
-def test_an_empty_full_list_removes_nothing_and_holds_the_feed(centre: Program, key: str) -> None:
+def test_empty_full_list_quarantines_the_feed(centre: Program, key: str) -> None:
     """Quarantine: the feed is held, later records wait, and an entitled person lets them go their way."""
     authority = "environment"
     listed = court_record("E-1", credit_code(6141)) | {"category": "C05", "authority": authority}
@@ -212,7 +212,7 @@ def test_an_empty_full_list_removes_nothing_and_holds_the_feed(centre: Program, 
     assert centre.cli("feeds", "release", authority, "--reason", "再次", "--operator", "甲").returncode == 1
 
 
-def test_a_full_list_that_shrinks_is_held_whole_and_discarded(centre: Program, key: str) -> None:
+def test_shrinking_full_list_is_quarantined_and_discarded(centre: Program, key: str) -> None:
     """More than a hundred and a tenth missing: nothing is removed, and discarding leaves all as it was."""
     authority, rows = (
         "market-regulation",
@@ -235,7 +235,7 @@ def test_a_full_list_that_shrinks_is_held_whole_and_discarded(centre: Program, k
     assert status(centre, authority)["in_force"] == 130
 
 
-def test_an_objection_is_told_with_every_decision_and_clocked(centre: Program, key: str) -> None:
+def test_open_objection_is_noted_in_decisions(centre: Program, key: str) -> None:
     """While it is open the listing counts and says so; upheld, the listing is gone and never was."""
     authority = "taxation"
     url = f"{centre.url}/v1/feeds/{authority}/records"
@@ -259,7 +259,7 @@ def test_an_objection_is_told_with_every_decision_and_clocked(centre: Program, k
     assert eventually(lambda: not stopped(centre, 6151))
 
 
-def test_repair_is_answered_by_both_measures_and_granted_by_none(centre: Program, key: str) -> None:
+def test_repair_advice_covers_both_measures(centre: Program, key: str) -> None:
     """The answer names the conditions; asking needs a reason; the listing goes on counting."""
     url = f"{centre.url}/v1/feeds/human-resources/records"
     listed = court_record("H-1", credit_code(6161)) | {"category": "C04", "authority": "human-resources"}
@@ -282,7 +282,7 @@ def test_repair_is_answered_by_both_measures_and_granted_by_none(centre: Program
     assert eventually(lambda: stopped(centre, 6161))
 
 
-def test_a_red_list_yields_to_a_black_one_with_a_notice(centre: Program, key: str) -> None:
+def test_black_listing_excludes_red_with_a_notice(centre: Program, key: str) -> None:
     """办法一 Art. 4: newly black, the subject leaves the red list, and the red list's authority is told."""
     subject = court_record("", credit_code(6171))["subject"]
     red = court_record("R-1", credit_code(6171)) | {"list": "red", "category": "R01", "authority": "taxation"}
@@ -302,7 +302,7 @@ def test_a_red_list_yields_to_a_black_one_with_a_notice(centre: Program, key: st
     assert other.json["code"] == "feed_not_granted"
 
 
-def test_a_gateway_killed_in_mid_file_loses_nothing_that_it_answered(own_program: Program) -> None:
+def test_gateway_killed_mid_upload_loses_no_accepted_row(own_program: Program) -> None:
     """kill -9 of the worker while a file comes in: sent again, every row is in force, once."""
     own_program.start()
     key = own_program.cli("clients", "add", "d", "--feed", "court").stdout.strip()

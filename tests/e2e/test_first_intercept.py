@@ -36,7 +36,7 @@ def test_the_printed_curl_is_intercepted(program: Program) -> None:
         ("funds.grant", "applicant", TRUSTED, "fast_track", "I03", "第十三条（三）"),
     ],
 )
-def test_a_listed_party_is_stopped_with_the_law_behind_it(
+def test_intercept_cites_its_legal_basis(
     program: Program, scene: str, role: str, who: str, outcome: str, measure: str, article: str
 ) -> None:
     """Bidder, seller and applicant are stopped, the trustworthy go faster; each answer names its article."""
@@ -53,14 +53,14 @@ def test_a_listed_party_is_stopped_with_the_law_behind_it(
         assert answer["remedy"]["where"]
 
 
-def test_a_persons_number_is_never_given_back(program: Program) -> None:
+def test_person_number_is_never_returned(program: Program) -> None:
     """The answer shows a masked number, and the name of nobody."""
     body = program.check("approval.licence", APPLICANT).body.decode()
     assert APPLICANT not in body
     assert "*" in body
 
 
-def test_fed_then_stopped_then_freed(program: Program) -> None:
+def test_listing_then_removal_changes_the_outcome(program: Program) -> None:
     """A record is in force a moment after its receipt, and out of force a moment after its removal."""
     who, feeder = credit_code(9_000_001), feeder_key(program)
     assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "allow"
@@ -84,7 +84,7 @@ def test_fed_then_stopped_then_freed(program: Program) -> None:
     assert program.check("bidding.qualification", who, "bidder").json["outcome"] == "allow"
 
 
-def test_two_authorities_one_subject(program: Program) -> None:
+def test_removal_by_one_authority_leaves_the_other_listing(program: Program) -> None:
     """One department's removal never frees what another holds."""
     who, feeder = credit_code(9_000_002), feeder_key(program)
     for authority, category in (("court", "C07"), ("taxation", "C04")):
@@ -162,7 +162,7 @@ def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
     assert Path(program.data / "ledger.sqlite3").exists()
 
 
-def test_a_request_that_cannot_be_read_leaves_nothing_of_it_in_the_log(program: Program) -> None:
+def test_unreadable_request_is_not_logged(program: Program) -> None:
     """Neither its key nor a number in its address: only that there was one, and what kind of fault it had."""
     sound = f"GET /livez HTTP/1.1\r\nHost: {program.url[7:]}\r\n\r\n".encode()
     for bad in (f"GET /{APPLICANT} HTTP/1.1\r\nAuthorization{APPLICANT}\r\n\r\n", f"{APPLICANT}\r\n\r\n"):

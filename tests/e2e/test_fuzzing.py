@@ -68,7 +68,7 @@ def test_no_fault_and_no_undocumented_answer(fuzzed: Program, key: str) -> None:
     run(fuzzed, key, "--checks", f"not_a_server_error,{CHECKS}", *phases, *skipped)
 
 
-def test_the_hot_operations_at_every_bound(fuzzed: Program, key: str) -> None:
+def test_hot_operations_at_their_bounds(fuzzed: Program, key: str) -> None:
     """Checks, tickets, feedback and locks at and beyond each bound of their schemas."""
     paths = ["--include-path-regex", "^/v1/(checks$|tickets|decisions|locks|watches|webhook)"]
     run(fuzzed, key, "--checks", f"not_a_server_error,{CHECKS}", "--phases", "coverage", *paths)

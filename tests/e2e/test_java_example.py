@@ -27,7 +27,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("who", "code", "says"),
     [("92320803MA1TE5T18U", 3, "intercept"), (credit_code(8_300_001), 0, "allow"), ("9132", 1, "identifier_invalid")],
 )
-def test_it_asks_and_says_what_came(program: Program, classes: Path, who: str, code: int, says: str) -> None:
+def test_java_example_prints_the_answer(program: Program, classes: Path, who: str, code: int, says: str) -> None:
     """A listed seller is stopped, an unlisted one goes on, a wrong number is a failure of the call."""
     command = ["java", "-cp", str(classes), "CreditGateExample", program.url, who]
     environment = os.environ | {"CREDITGATE_KEY": program.key}

@@ -131,7 +131,7 @@ def door(program: Program, key: str, application: Application, tmp_path: Path) -
         yield server
 
 
-def test_a_listed_seller_is_stopped_at_the_door(door: Nginx, application: Application) -> None:
+def test_listed_seller_is_stopped_by_nginx(door: Nginx, application: Application) -> None:
     """403 with the decision's id, in both languages; the application hears nothing of it."""
     refused = door.ask(SELLER)
     assert refused.status == 403
@@ -142,7 +142,7 @@ def test_a_listed_seller_is_stopped_at_the_door(door: Nginx, application: Applic
     assert application.reached == []
 
 
-def test_the_decision_is_on_record_under_the_doors_own_operator(program: Program, door: Nginx, key: str) -> None:
+def test_proxy_decision_is_recorded_under_its_operator(program: Program, door: Nginx, key: str) -> None:
     """Operator, purpose, scene and role of the registration and the file; a visitor's own headers change nothing."""
     made_up = {"Operator": "somebody", "Purpose": "none", "Scene": "finance.loan", "Role": "agent"}
     refused = door.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
@@ -152,7 +152,7 @@ def test_the_decision_is_on_record_under_the_doors_own_operator(program: Program
     assert (kept["decision"]["scene"], kept["decision"]["subjects"][0]["role"]) == ("ecommerce.onboarding", "seller")
 
 
-def test_an_unlisted_seller_reaches_the_application(door: Nginx, application: Application) -> None:
+def test_unlisted_seller_reaches_the_application(door: Nginx, application: Application) -> None:
     """With body and the decision that let it through, not one that the visitor made up, and without the number."""
     answer = door.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
     assert (answer.status, answer.body) == (200, b"the application")
@@ -168,21 +168,23 @@ def test_an_unlisted_seller_reaches_the_application(door: Nginx, application: Ap
     ("subject", "problem"),
     [("", "subject_unidentified"), ("9232", "identifier_invalid"), (SELLER[:-1] + "A", "identifier_invalid")],
 )
-def test_who_cannot_be_told_is_stopped(door: Nginx, application: Application, subject: str, problem: str) -> None:
+def test_missing_or_invalid_number_is_stopped(
+    door: Nginx, application: Application, subject: str, problem: str
+) -> None:
     """No number, or one that is none: 403 that says so, and never through."""
     answer = door.ask(subject)
     assert (answer.status, answer.json["problem"], answer.json["decision_id"]) == (403, problem, "")
     assert application.reached == []
 
 
-def test_another_name_is_for_a_person_to_look_at(door: Nginx, application: Application) -> None:
+def test_review_is_stopped_by_the_proxy(door: Nginx, application: Application) -> None:
     """A review cannot be carried by a proxy: stopped, and the outcome says why."""
     answer = door.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
     assert (answer.status, answer.json["outcome"]) == (403, "review")
     assert application.reached == []
 
 
-def test_no_number_is_in_the_logs(door: Nginx) -> None:
+def test_nginx_logs_hold_no_number(door: Nginx) -> None:
     """Neither headers nor queries are written; the decision is."""
     refused = door.ask(SELLER, path=f"/sellers?id={SELLER}")
     assert door.ask(UNLISTED).status == 200
@@ -192,7 +194,7 @@ def test_no_number_is_in_the_logs(door: Nginx) -> None:
     assert UNLISTED not in logs
 
 
-def test_an_application_that_is_away_is_no_fault_of_the_check(program: Program, key: str, tmp_path: Path) -> None:
+def test_application_outage_is_not_a_check_failure(program: Program, key: str, tmp_path: Path) -> None:
     """Let through, and the application is away: 502 with the decision, and not "nothing was decided"."""
     with nginx(tmp_path / "nginx", program.port, free_port(), key) as door:
         answer = door.ask(UNLISTED)
@@ -202,9 +204,7 @@ def test_an_application_that_is_away_is_no_fault_of_the_check(program: Program, 
 
 
 @pytest.mark.parametrize("why", ["away", "wrong key", "no answer"])
-def test_without_an_answer_nothing_is_decided(
-    program: Program, application: Application, tmp_path: Path, why: str
-) -> None:
+def test_gateway_outage_answers_503(program: Program, application: Application, tmp_path: Path, why: str) -> None:
     """Whatever keeps the gateway from answering: 503 to be tried again for everybody, and never the application."""
     silent = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
     port = {"away": free_port(), "wrong key": program.port, "no answer": silent.getsockname()[1]}[why]

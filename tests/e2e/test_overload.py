@@ -42,7 +42,7 @@ def modest(narrow: Program) -> str:
     return narrow.cli("clients", "add", "modest", *grants).stdout.strip()
 
 
-def test_a_client_over_its_rate_is_told_when_to_come_back(narrow: Program, modest: str) -> None:
+def test_rate_limited_client_gets_retry_after(narrow: Program, modest: str) -> None:
     """429 with RateLimit headers, while others are served; after Retry-After it is served too. A batch is paid off."""
     refused = until_refused(narrow, modest)
     assert refused.json["code"] == "rate_limited"
@@ -59,7 +59,7 @@ def test_a_client_over_its_rate_is_told_when_to_come_back(narrow: Program, modes
     assert int(loan(narrow, modest).headers["Retry-After"]) > 30
 
 
-async def test_more_in_hand_than_allowed_is_refused_at_once(narrow: Program) -> None:
+async def test_checks_over_the_concurrency_limit_are_refused(narrow: Program) -> None:
     """Two checks wait for the ledger: a third is 503 `overloaded`, health answers, and the two are answered at last."""
     with ledger_held(narrow):
         waiting = [asyncio.create_task(alone(narrow, locked(narrow, account))) for account in ("o-1", "o-2")]
@@ -75,7 +75,7 @@ async def test_more_in_hand_than_allowed_is_refused_at_once(narrow: Program) -> 
     assert (await alone(narrow, question(narrow.key, BIDDER))).status == 200
 
 
-async def test_a_body_that_trickles_is_cut_off(narrow: Program, modest: str) -> None:
+async def test_slow_body_is_cut_off(narrow: Program, modest: str) -> None:
     """A byte now and then is no body: 408, and the connection is closed, at each door that takes bodies."""
     doors = {
         "/v1/checks": "application/json",
@@ -87,7 +87,7 @@ async def test_a_body_that_trickles_is_cut_off(narrow: Program, modest: str) -> 
     assert {answer.json["code"] for answer in answers} == {"body_too_slow"}
 
 
-async def test_a_reader_that_takes_nothing_is_cut_off(narrow: Program) -> None:
+async def test_slow_reader_is_cut_off(narrow: Program) -> None:
     """Who asks for pages and reads none of them loses the connection, and with it what it made the gateway keep."""
     with socket.socket() as greedy:
         greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -102,7 +102,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off(narrow: Program) -> None:
     assert (await alone(narrow, question(narrow.key, BIDDER))).status == 200
 
 
-async def test_thousands_of_idle_connections_harm_nobody(narrow: Program) -> None:
+async def test_idle_connections_do_not_block_others(narrow: Program) -> None:
     """One client fills the house: others are served; beyond the room it is 503 at once; who only sits is let go."""
     gateway = narrow.children()["creditgate serve"]
     kept = await asyncio.open_connection("127.0.0.1", narrow.port)

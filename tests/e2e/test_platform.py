@@ -65,7 +65,7 @@ def test_a_consortium_and_its_agent(program: Program) -> None:
         assert answer["subjects"][1]["counts_as"] == outcome
 
 
-def test_another_name_than_the_register_knows(program: Program) -> None:
+def test_name_mismatch_is_reviewed(program: Program) -> None:
     """The number says one company, the name another: a person looks, nothing is locked, nothing is silent."""
     subjects = [{"role": "bidder", "id": BIDDER, "name": "淮安另一家有限公司"}]
     answer = post(program, "/v1/checks", body(subjects=subjects, account_id="mismatch-1")).json
@@ -104,7 +104,7 @@ def test_lines_are_answered_as_they_come(program: Program) -> None:
     assert json.loads(refused.body)["problem"]["code"] == "body_too_large"
 
 
-def test_a_file_of_bidders_on_the_command_line(program: Program) -> None:
+def test_csv_file_is_checked_on_the_command_line(program: Program) -> None:
     """A clerk's list: the table names who is stopped, the result file has every line, the exit code says so."""
     path = program.data.parent / "bidders.csv"
     rows = ["名称,统一社会信用代码", f"淮安澄观测试有限公司,{credit_code(8_200_004)}", f",{BIDDER}", ",9132"]
@@ -119,7 +119,7 @@ def test_a_file_of_bidders_on_the_command_line(program: Program) -> None:
 # ---------------------------------------------------------------- tickets
 
 
-def test_a_ticket_holds_until_a_listing_arrives(program: Program, court: str) -> None:
+def test_ticket_is_valid_until_a_listing_arrives(program: Program, court: str) -> None:
     """Cleared today, listed tomorrow, awarded the day after: the ticket says no at the commit."""
     who = credit_code(8_200_005)
     asked = body(subjects=[{"role": "bidder", "id": who}], transaction_id="TICKET-1", ticket=True)
@@ -135,7 +135,7 @@ def test_a_ticket_holds_until_a_listing_arrives(program: Program, court: str) ->
     assert (void["holds"], void["reason"]) == (False, "listing_arrived")
 
 
-def test_no_ticket_for_who_is_stopped(program: Program) -> None:
+def test_intercepted_check_gets_no_ticket(program: Program) -> None:
     """Only an answer that lets the transaction go on carries one, and only when asked."""
     assert post(program, "/v1/checks", body(ticket=True)).json["ticket"] is None
     clean = body(subjects=[{"role": "bidder", "id": credit_code(8_200_006)}])
@@ -269,7 +269,7 @@ def test_an_unlisting_reaches_the_platform(program: Program, court: str, platfor
     assert platform.calls[3][0]["webhook-id"] == platform.calls[0][0]["webhook-id"]
 
 
-def test_a_stream_resumes_without_loss_and_without_more(program: Program, court: str) -> None:
+def test_event_stream_resumes_without_loss_or_repeats(program: Program, court: str) -> None:
     """From the last id that was seen, exactly what came after it; another client's events never."""
     key = client(program, "resuming-shop", "--operator", "o", "--purpose", "p")
     who = [credit_code(8_200_020 + n) for n in range(4)]
@@ -335,7 +335,7 @@ def test_the_python_client_against_the_program(program: Program) -> None:
         assert (found.outcome, found.from_policy_of_caller, found.decision_id) == (Outcome.REVIEW, True, None)
 
 
-def test_a_lock_without_an_account_still_holds_the_transaction(program: Program) -> None:
+def test_lock_without_account_locks_the_transaction(program: Program) -> None:
     """A listed applicant's case is locked, and found again by its own transaction."""
     first = program.check("approval.licence", PERSON, transaction_id="P-LOCK").json
     again = program.check("approval.licence", credit_code(8_200_040), transaction_id="P-LOCK").json

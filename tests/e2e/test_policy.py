@@ -48,7 +48,7 @@ def ask(program: Program, scene: str = "finance.loan", who: str = BIDDER, role: 
     return answer
 
 
-def test_a_policy_is_swapped_without_a_restart_and_a_broken_one_is_not(tried: Program) -> None:
+def test_valid_policy_is_reloaded_and_broken_kept_out(tried: Program) -> None:
     """The file is watched; a fault keeps the policy before it, and says so in readiness, metric and log."""
     assert ask(tried)["policy"]["version"] == "2018.10.30-2"
     pack(tried).write_text(SHIPPED.replace('version: "2018.10.30-2"', 'version: "x-1"'))
@@ -119,7 +119,7 @@ def test_the_command_line_tries_a_pack(tried: Program) -> None:
         assert says in (done.stdout + done.stderr).replace("\n", " ")
 
 
-def test_a_rule_is_explained_and_the_look_up_is_on_record(tried: Program) -> None:
+def test_policy_explanation_is_recorded(tried: Program) -> None:
     """Each rule of the scene fired or missed, and by which condition; the number comes by stdin."""
     done = tried.cli("policy", "explain", "--scene", "consumption.high", "--id", "-", "--json", stdin=BIDDER + "\n")
     assert done.returncode == 0, done.stderr
@@ -132,7 +132,7 @@ def test_a_rule_is_explained_and_the_look_up_is_on_record(tried: Program) -> Non
     assert tried.cli("policy", "explain", "--scene", "finance.loan", "--id", "12").returncode == 2
 
 
-def test_what_nobody_knows_is_said(tried: Program) -> None:
+def test_held_feed_and_lost_register_are_indeterminate(tried: Program) -> None:
     """A feed on hold, a register that nobody keeps up, a register that is gone: told, and the scene's own answer."""
     feeder = client(tried, "court-feeder", "--feed", "court")
     clean = credit_code(8_400_001)

@@ -110,7 +110,7 @@ async def test_a_refused_policy_keeps_the_old_gateways(pair: Program) -> None:
         assert "pack.yaml" in said[-1]
 
 
-async def test_a_killed_gateway_comes_back_and_the_other_goes_on(pair: Program) -> None:
+async def test_killed_gateway_restarts_while_others_serve(pair: Program) -> None:
     """kill -9 of one of two: the other serves its connections on, the place is filled, and new connections answer."""
     victim, other = workers(pair)
     connections = [await asyncio.open_connection("127.0.0.1", pair.port) for _ in range(40)]
@@ -125,7 +125,7 @@ async def test_a_killed_gateway_comes_back_and_the_other_goes_on(pair: Program) 
     assert all([(await fresh(pair, head("GET", "/livez", pair.key))).status == 200 for _ in range(40)])
 
 
-async def test_a_gateway_ended_by_itself_leaves_its_place_open(pair: Program) -> None:
+async def test_terminated_gateway_drains_and_is_replaced(pair: Program) -> None:
     """SIGTERM to one process, not to the parent: it drains, another takes the place, and nobody is shut out."""
     victim, served = workers(pair)[0], logged(pair, "serving")
     async with under_load(pair, BIDDER, kept=2, new=2) as metrics_batch:
@@ -137,7 +137,7 @@ async def test_a_gateway_ended_by_itself_leaves_its_place_open(pair: Program) ->
     assert all([(await fresh(pair, head("GET", "/livez", pair.key))).status == 200 for _ in range(40)])
 
 
-async def test_a_gateway_that_cannot_start_draws_nobody(pair: Program) -> None:
+async def test_failing_gateway_gets_no_connections(pair: Program) -> None:
     """Killed while the policy file is broken, one of two cannot come back: the other answers all, till it is mended."""
     ended, replaced = logged(pair, "cannot_serve"), logged(pair, "replaced")
     with broken(pair):

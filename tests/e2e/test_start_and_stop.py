@@ -12,7 +12,7 @@ from tests.e2e.program import CREDITGATE, Program, descendants, eventually, free
 BIDDER = "91320800MA1TE5T0XK"
 
 
-def test_ctrl_c_ends_everything_and_a_restart_has_everything(own_program: Program) -> None:
+def test_ctrl_c_stops_all_and_restart_keeps_data(own_program: Program) -> None:
     """After Ctrl-C nothing runs; started again, listings, keys and locks are as they were."""
     program = own_program.start("--seed")
     made = program.cli("clients", "add", "shop", "--scene", "*").stdout.strip()
@@ -85,7 +85,7 @@ def test_a_killed_part_comes_back(own_program: Program, victim: str) -> None:
     assert eventually(lambda: program.children().get(victim))
 
 
-def test_settings_that_cannot_be_are_refused(own_program: Program) -> None:
+def test_invalid_settings_are_refused(own_program: Program) -> None:
     """A wrong setting is named, with exit 2, before anything starts."""
     own_program.environment["CREDITGATE_PORT"] = "many"
     done = own_program.cli("up")

@@ -28,8 +28,8 @@ from streams.consumed_record import ConsumedRecord
 from streams.feed_agent import FeedProcessor
 from streams.recovery import RegisterRecovery
 from streams.validation import FeedRecordValidator
-from tests.unit.desk import DEPARTMENTS, KEYS, WORKING_DAYS
 from tests.unit.records import ORGANISATION
+from tests.unit.validator import DEPARTMENTS, KEYS, WORKING_DAYS
 
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 CHAIN = HashChain(KEYS)

@@ -118,7 +118,7 @@ async def on_topic(server: ValkeyServer) -> list[str]:
     return [made.id for message in messages for made in decode_entries(message) or []]
 
 
-async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp_path: Path) -> None:
     """While the broker is away nothing stays in memory; when it is back everything arrives, once the files are gone."""
     spool = Spool(tmp_path / "spool")
     async with sending_audit(server, spool) as audit:
@@ -130,16 +130,16 @@ async def test_an_outage_is_spooled_and_made_up_for(server: ValkeyServer, tmp_pa
         server.kill()
         for number in range(700, 900):
             audit.put(entry(number))
-        await until(lambda: bool(spool.waiting(9)))
-    await audit.keep()
+        await until(lambda: bool(spool.pending(9)))
+    await audit.spool_all()
     server.start()
     # Another process, after the first one ended: what was spooled is sent.
     async with sending_audit(server, spool):
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     assert set(await on_topic(server)) == {f"dec_{number}" for number in range(900)}
 
 
-async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: Path) -> None:
     """A decision that can be kept nowhere is not made."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
     audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
@@ -149,14 +149,14 @@ async def test_no_room_anywhere_is_a_503(server: ValkeyServer, tmp_path: Path) -
     with pytest.raises(ProblemError, match="audit_unavailable"):
         audit.put(entry(50_000))
     with pytest.raises(OSError, match="directory"):
-        await audit.keep()
+        await audit.spool_all()
     server.kill()
     with pytest.raises(BrokerUnavailableError):
         await audit.flush()
     await publisher.stop()
 
 
-async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(engine: AsyncEngine) -> None:
+async def test_ledger_gets_batches_and_single_entries(engine: AsyncEngine) -> None:
     """A batch, a decision in its older form, the same again, and bytes of nobody's: each decision once."""
     batch = encode_entries([entry(n) for n in range(5)])
     older = msgspec.json.encode(entry(9))
@@ -168,7 +168,7 @@ async def test_batches_single_ones_and_rubbish_reach_the_ledger_as_they_should(e
     assert decode_entries(batch) == [entry(n) for n in range(5)]
 
 
-async def test_what_is_too_much_for_one_message_is_sent_as_several(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path: Path) -> None:
     """By number and by size, from the buffer and from the spool: each message is below what a broker takes."""
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
@@ -176,11 +176,11 @@ async def test_what_is_too_much_for_one_message_is_sent_as_several(server: Valke
     audit = AuditBuffer(publisher, spool, Straight().record)
     for one in entries:
         audit.put(one)
-    await audit.keep()
-    assert len(spool.waiting(99)) == 1
+    await audit.spool_all()
+    assert len(spool.pending(99)) == 1
     await publisher.stop()
     async with sending_audit(server, spool):
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     log = StreamLog.connect(f"rstream://{server.socket}")
     found = await log.read({TopicPartition(topics.DECISIONS, 0): 0}, 1000, 0.2)
     await log.close()
@@ -189,41 +189,41 @@ async def test_what_is_too_much_for_one_message_is_sent_as_several(server: Valke
     assert [made.id for message in messages for made in decode_entries(message) or []] == [one.id for one in entries]
 
 
-async def test_new_decisions_do_not_wait_for_a_long_outages_files(server: ValkeyServer, tmp_path: Path) -> None:
+async def test_new_decisions_precede_spooled_files(server: ValkeyServer, tmp_path: Path) -> None:
     """Hundreds of spooled batches: what is decided now is on the topic before they are all sent."""
     spool = Spool(tmp_path / "spool")
     for number in range(300):
-        spool.keep(encode_entries([entry(number)]))
+        spool.write(encode_entries([entry(number)]))
     async with sending_audit(server, spool) as audit:
-        await until(lambda: len(spool.waiting(999)) < 300)
+        await until(lambda: len(spool.pending(999)) < 300)
         audit.put(entry(5000))
         async with asyncio.timeout(20):
             while "dec_5000" not in await on_topic(server):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
-        await until(lambda: not spool.waiting(9))
+        await until(lambda: not spool.pending(9))
     ids = await on_topic(server)
     assert ids.index("dec_5000") < 299
     assert sorted(ids) == sorted({f"dec_{n}" for n in [*range(300), 5000]})
 
 
-def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: Path) -> None:
+def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
     """Taken by one process, another passes it by; unreadable is kept aside; what failed or was abandoned is removed."""
     folder = tmp_path / "spool"
     spool, other = Spool(folder), Spool(folder)
-    spool.keep(b"a")
-    (path,) = other.waiting(9)
-    with spool.taken(path) as mine, other.taken(path) as theirs:
+    spool.write(b"a")
+    (path,) = other.pending(9)
+    with spool.locked(path) as mine, other.locked(path) as theirs:
         assert (mine, theirs) == (b"a", None)
         spool.set_aside(path)
     assert [item.suffix for item in folder.iterdir()] == [".unreadable"]
     assert path.with_suffix(".unreadable").stat().st_mode & 0o077 == 0
-    with spool.taken(path) as gone:
+    with spool.locked(path) as gone:
         assert gone is None
     abandoned, being_written = folder / "1.part", folder / "2.part"
     for part in (abandoned, being_written):
         part.write_bytes(b"half")
     os.utime(abandoned, (0, 0))
-    assert spool.next() is None
+    assert spool.next_file() is None
     assert not abandoned.exists()
     assert being_written.exists()
     being_written.unlink()
@@ -231,7 +231,7 @@ def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: P
     try:
         if os.geteuid() != 0:
             with pytest.raises(OSError, match="denied"):
-                spool.keep(b"c")
+                spool.write(b"c")
     finally:
         folder.chmod(0o700)
     assert not list(folder.glob("*.part"))
@@ -239,11 +239,11 @@ def test_the_spool_leaves_nothing_behind_and_gives_each_batch_to_one(tmp_path: P
 
 def spooled(spool: Spool) -> list[str]:
     """Ids on the disk."""
-    batches = [path.read_bytes() for path in spool.waiting()]
+    batches = [path.read_bytes() for path in spool.pending()]
     return [made.id for batch in batches for made in decode_entries(batch) or []]
 
 
-async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: Path) -> None:
+async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
     """No error, no answer: what waits, and what is being sent, is on the disk; then all is sent."""
     broker, spool = Broker(silent=True), Spool(tmp_path / "spool")
     ids = [f"dec_{number}" for number in range(600)]
@@ -252,11 +252,11 @@ async def test_nothing_stays_in_memory_while_the_broker_says_nothing(tmp_path: P
             audit.put(entry(number))
         await until(lambda: spooled(spool) == ids)
         broker.silent = False
-        await until(lambda: not spool.waiting())
+        await until(lambda: not spool.pending())
     assert set(broker.ids) == set(ids)
 
 
-async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path) -> None:
+async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> None:
     """The process may be killed while it still hopes: what it has is on the disk by then."""
     spool = Spool(tmp_path / "spool")
     audit = AuditBuffer(Broker(silent=True), spool, Straight().record)
@@ -267,10 +267,10 @@ async def test_closing_does_not_wait_for_a_silent_broker_to_keep(tmp_path: Path)
     await asyncio.gather(closing, return_exceptions=True)
 
 
-async def test_under_unbroken_load_what_was_spooled_is_sent_too(tmp_path: Path) -> None:
+async def test_spooled_files_are_sent_under_load(tmp_path: Path) -> None:
     """Each message that is sent finds another decision waiting."""
     spool = Spool(tmp_path / "spool")
-    spool.keep(encode_entries([entry(1)]))
+    spool.write(encode_entries([entry(1)]))
 
     class Busy(Broker):
         async def publish(
@@ -286,14 +286,14 @@ async def test_under_unbroken_load_what_was_spooled_is_sent_too(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("from_spool", [False, True])
-async def test_one_decision_that_no_message_holds_goes_into_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
+async def test_oversized_decision_is_written_to_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
     """The broker takes less than was thought: what can be cut is cut, the rest waits for nobody, and nothing for it."""
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     entries = [entry(number) for number in range(40)]
     entries[7] = large
     broker, straight, spool = Broker(largest=1_000), Straight(), Spool(tmp_path / "spool")
     if from_spool:
-        spool.keep(encode_entries(entries))
+        spool.write(encode_entries(entries))
     async with running(broker, spool, straight) as audit:
         for each in entries if not from_spool else []:
             audit.put(each)
@@ -302,7 +302,7 @@ async def test_one_decision_that_no_message_holds_goes_into_the_ledger(tmp_path:
     assert broker.ids == [each.id for each in entries if each is not large]
 
 
-async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
+async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
     """A file that gives an error, one of rubbish, one for which the ledger is away: the next is sent all the same."""
     folder = tmp_path / "spool"
     spool, broker, straight = Spool(folder), Broker(largest=500), Straight(away=True)
@@ -310,7 +310,7 @@ async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
     (folder / "1-rubbish.decisions").write_bytes(b"rubbish")
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     (folder / "2-large.decisions").write_bytes(encode_entries([large]))
-    spool.keep(encode_entries([entry(1)]))
+    spool.write(encode_entries([entry(1)]))
     before = REGISTRY.get_sample_value("creditgate_audit_unreadable_total") or 0.0
     async with running(broker, spool, straight) as audit:
         await until(lambda: broker.ids == ["dec_1"])
@@ -321,19 +321,19 @@ async def test_what_cannot_be_sent_holds_up_no_other(tmp_path: Path) -> None:
     assert (folder / "2-large.decisions").exists()
 
 
-async def test_very_many_files_are_found_once_and_not_for_each_turn(tmp_path: Path) -> None:
+async def test_spool_folder_is_read_once_per_backlog(tmp_path: Path) -> None:
     """Reading a folder of a day's files takes longer than sending twenty of them."""
     readings = 0
 
     class Counting(Spool):
-        def waiting(self, most: int | None = None) -> list[Path]:
+        def pending(self, most: int | None = None) -> list[Path]:
             nonlocal readings
             readings += 1
-            return super().waiting(most)
+            return super().pending(most)
 
     spool, broker = Counting(tmp_path / "spool"), Broker()
     for number in range(400):
-        spool.keep(encode_entries([entry(number)]))
+        spool.write(encode_entries([entry(number)]))
     async with running(broker, spool):
         await until(lambda: len(broker.ids) == 400)
         assert readings < 5  # of twenty turns; the folder may be read again once all is sent
@@ -350,24 +350,21 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("gateway.audit.spool.os.fsync", full)
     for _ in range(3):
         with pytest.raises(OSError, match="No space"):
-            spool.keep(b"a")
+            spool.write(b"a")
     assert list(folder.iterdir()) == []
 
 
-def test_the_spool_has_an_end_whoever_filled_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
     """Two processes of one machine write into one folder: the bound is on both together."""
-    monkeypatch.setattr("gateway.audit.spool._MOST_BYTES", 10)
-    monkeypatch.setattr("gateway.audit.spool._UNCOUNTED_BYTES", 4)
-    folder = tmp_path / "spool"
-    spool = Spool(folder)
-    spool.keep(b"1234")
-    Spool(folder).keep(b"5678")
+    one, other = (Spool(tmp_path / "spool", max_bytes=10, measure_after_bytes=4) for _ in range(2))
+    one.write(b"1234")
+    other.write(b"5678")
     with pytest.raises(OSError, match="full"):
-        spool.keep(b"9abc")
+        one.write(b"9abc")
 
 
 @pytest.mark.kafka
-async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: Path) -> None:
+async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> None:
     """On a topic of 1 MiB: 1.5 MB in one go, a decision of 2 MB, then a killed broker, and the next process."""
     require(KafkaBroker.available())
     spool, straight = Spool(tmp_path / "spool"), Straight()
@@ -378,7 +375,7 @@ async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: P
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
             for each in padded:
                 audit.put(each)
-            await until(lambda: not audit._waiting and not spool.waiting())
+            await until(lambda: not audit.pending and not spool.pending())
             broker.kill()
             for number in range(500, 600):
                 audit.put(entry(number))
@@ -386,7 +383,7 @@ async def test_kafka_away_is_spooled_and_what_is_large_stops_nothing(tmp_path: P
         broker.start()
         async with running(KafkaPublisher([broker.bootstrap]), spool, straight):
             async with asyncio.timeout(60):
-                while spool.waiting():  # noqa: ASYNC110 - another process
+                while spool.pending():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.05)
         assert straight.ids == ["dec_3"]
         arrived = await on_kafka(broker, 599)

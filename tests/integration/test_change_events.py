@@ -90,7 +90,7 @@ def stopped(deployment: Deployment, key: str, number: int) -> bool:
 
 
 @pytest.mark.parametrize("schema", [False, True], ids=["plain", "with-schema"])
-def test_a_row_bites_while_it_stands(deployment: Deployment, key: str, schema: bool) -> None:
+def test_row_is_listed_until_deleted(deployment: Deployment, key: str, schema: bool) -> None:
     """Created, it stops a bidder; updated, it says the new thing; deleted, and its tombstone after it, it is free."""
     number = 3001 + schema
     row = table_row(number)
@@ -108,7 +108,7 @@ def test_a_row_bites_while_it_stands(deployment: Deployment, key: str, schema: b
     assert eventually(lambda: not stopped(deployment, key, number))
 
 
-def test_a_snapshot_read_again_and_late_events_change_nothing(deployment: Deployment, key: str) -> None:
+def test_repeated_snapshot_and_late_events_change_nothing(deployment: Deployment, key: str) -> None:
     """The connector may start over: old events, in any order and again, do not bring back what was deleted."""
     row = table_row(3011)
     events = [event("r", None, row, 1), event("u", row, row, 2), event("d", row, None, 9)]
@@ -118,7 +118,7 @@ def test_a_snapshot_read_again_and_late_events_change_nothing(deployment: Deploy
     assert not stopped(deployment, key, 3011)
 
 
-def test_what_is_no_change_of_a_row_is_kept_with_its_reason(deployment: Deployment, key: str) -> None:
+def test_invalid_change_events_become_dead_letters(deployment: Deployment, key: str) -> None:
     """A deletion of nothing said, a truncation, and rubbish go to the dead letters; the rest goes on."""
     bad = [event("d", None, None, 1), event("t", None, None, 1), b"{", event("c", None, table_row(3021, zjhm="1"), 1)]
     produce(deployment, *bad, event("c", None, table_row(3022), 1))
@@ -127,7 +127,7 @@ def test_what_is_no_change_of_a_row_is_kept_with_its_reason(deployment: Deployme
     assert {"change_without_before", "change_not_of_a_row", "json_invalid", "identifier_length"} <= codes
 
 
-def test_a_topic_without_a_format_is_refused_before_anything_starts(deployment: Deployment) -> None:
+def test_change_topic_without_format_is_refused(deployment: Deployment) -> None:
     """``config check`` names the authority and the topic."""
     departments = yaml.safe_load(Settings().departments.read_text())
     departments["departments"]["court"]["change_topics"] = {TOPIC: "red-list"}

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 import redis.asyncio as redis_client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,6 @@ from sqlalchemy import select
 from config.topics import ACCEPTED_HEADER, RECEIPT_HEADER
 from rules.calendar import civil_day, to_milliseconds
 from store.db.engine import connect
-from store.db.migrate import migrate
 from store.db.schema import listings
 from store.register.verify import Verification
 from streams.consumed_record import ConsumedRecord
@@ -125,21 +123,7 @@ def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
     return ConsumedRecord("credit.feeds", 0, number, NOON.timestamp(), None, orjson.dumps(value), headers)
 
 
-@pytest.fixture(scope="module")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated ledger to copy."""
-    path = tmp_path_factory.mktemp("template") / "ledger.sqlite3"
-
-    async def make() -> None:
-        engine = connect(f"sqlite+aiosqlite:///{path}")
-        await migrate(engine)
-        await engine.dispose()
-
-    asyncio.run(make())
-    return path
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
 def test_every_delivery_ends_in_the_same_register(
     valkey: ValkeyServer, empty_ledger: Path, tmp_path: Path, history: History

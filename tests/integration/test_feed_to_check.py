@@ -52,7 +52,7 @@ def outcome(deployment: Deployment, key: str, who: str) -> str | None:
     return answer.json["outcome"] if answer.status == 200 else None
 
 
-def test_fed_is_intercepted_and_removed_is_free(deployment: Deployment, key: str) -> None:
+def test_listing_intercepts_and_removal_allows(deployment: Deployment, key: str) -> None:
     """The thin line, both ways."""
     who = credit_code(1)
     assert feed(deployment, key, court_record("A-1", who)).status == 202
@@ -68,9 +68,7 @@ def test_fed_is_intercepted_and_removed_is_free(deployment: Deployment, key: str
     assert eventually(lambda: outcome(deployment, key, who) == "allow")
 
 
-async def test_the_topic_is_a_door_too_and_bad_records_are_kept_with_their_reason(
-    deployment: Deployment, key: str
-) -> None:
+async def test_topic_accepts_records_and_keeps_bad_ones(deployment: Deployment, key: str) -> None:
     """An authority's own producer writes to the topic; what can never be applied is in the dead letters."""
     who = credit_code(2)
     good = court_record("A-2", who) | {"authority": "court"}
@@ -119,7 +117,7 @@ def test_kill_9_of_the_worker_in_mid_feed(deployment: Deployment, key: str) -> N
         assert proven.returncode == 0, proven.stdout + proven.stderr
 
 
-def test_a_worker_that_is_away_delays_and_loses_nothing(deployment: Deployment, key: str) -> None:
+def test_absent_worker_delays_but_loses_nothing(deployment: Deployment, key: str) -> None:
     """With no worker the door still takes feeds, checks still answer, and later all of it is applied."""
     deployment.kill("worker")
     who = credit_code(5000)

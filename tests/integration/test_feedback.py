@@ -14,8 +14,8 @@ from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.feedback import FeedbackExistsError, FeedbackRow, FeedbackStore, Report
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import record
+from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
 NOW = to_milliseconds(NOON)
 DAY = 86_400_000
@@ -35,7 +35,7 @@ async def book(engine: AsyncEngine) -> FeedbackStore:
     return FeedbackStore(engine, CHAIN)
 
 
-async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackStore) -> None:
+async def test_feedback_is_given_once_unless_corrected(book: FeedbackStore) -> None:
     """A second report is refused with the id of the first; a correction names it, and only the last can be named."""
     first = await book.give("dec_1", DONE, NOW)
     with pytest.raises(FeedbackExistsError) as caught:
@@ -50,14 +50,14 @@ async def test_once_unless_it_corrects_the_one_that_stands(book: FeedbackStore) 
     assert [row.id for row in await book.of("dec_1")] == [first.id, second.id]
 
 
-async def test_ten_at_once_make_one(book: FeedbackStore) -> None:
+async def test_ten_concurrent_feedbacks_make_one(book: FeedbackStore) -> None:
     """However many report at the same moment, one stands."""
     found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(item, FeedbackRow) for item in found) == 1
     assert all(isinstance(item, FeedbackRow | FeedbackExistsError) for item in found)
 
 
-async def test_what_is_overdue_is_listed_until_it_is_reported(book: FeedbackStore) -> None:
+async def test_overdue_feedback_is_listed_until_reported(book: FeedbackStore) -> None:
     """Due and not reported, of this client; what had nothing to carry out is never overdue."""
 
     async def waiting(client: str | None, now: int) -> list[str]:
@@ -81,7 +81,7 @@ async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEn
         assert [fault async for fault in CHAIN.verify(engine, table)] == []
 
 
-async def test_feeds_in_doubt(redis: "Redis", engine: AsyncEngine) -> None:
+async def test_held_and_silent_feeds_are_unreliable(redis: "Redis", engine: AsyncEngine) -> None:
     """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
     road = Road(redis, engine)
     await road.recovery.ensure_loaded()

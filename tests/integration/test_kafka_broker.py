@@ -54,7 +54,7 @@ def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
 
 
 @pytest.mark.kafka
-async def test_a_broker_that_is_away_is_told_in_time(broker: KafkaBroker) -> None:
+async def test_absent_broker_is_reported_before_the_deadline(broker: KafkaBroker) -> None:
     """It was there and is killed: publishing ends with ``BrokerUnavailableError``, and stopping ends as well."""
     broker.create_topics(1, TOPIC)
     publisher = KafkaPublisher([broker.bootstrap])
@@ -68,7 +68,7 @@ async def test_a_broker_that_is_away_is_told_in_time(broker: KafkaBroker) -> Non
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("size", [2_000_000, 5_000_000])
-async def test_a_message_that_is_too_large_harms_no_other(broker: KafkaBroker, size: int) -> None:
+async def test_oversized_message_blocks_no_other(broker: KafkaBroker, size: int) -> None:
     """Refused by the broker (its topic takes 1 MiB) or by the producer: it alone fails, and what follows arrives."""
     broker.create_topics(1, TOPIC)
     publisher = KafkaPublisher([broker.bootstrap])
@@ -85,7 +85,7 @@ async def test_a_message_that_is_too_large_harms_no_other(broker: KafkaBroker, s
     assert arrived == [b"before", b"after-0", b"after-1", b"after-2"]
 
 
-async def test_a_broker_that_takes_connections_and_says_nothing_is_told_in_time() -> None:
+async def test_silent_broker_is_reported_before_the_deadline() -> None:
     """Connecting has the deadline of publishing, and leaves no connection behind."""
     open_now = 0
 

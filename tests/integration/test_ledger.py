@@ -38,7 +38,7 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 ENTRY = DecisionEntry("dec_1", 1, "c", "o", "p", "s", "T", "allow", b"{}")
 
 
-async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
+async def test_ledger_rows_cannot_be_changed_or_deleted(ledger: AsyncEngine) -> None:
     """The database refuses to touch what the ledger holds, whoever asks."""
     await DecisionStore(ledger, CHAIN).record([ENTRY])
     for statement in ("UPDATE decisions SET outcome = 'intercept'", "DELETE FROM decisions"):
@@ -50,7 +50,7 @@ async def test_nothing_is_changed_or_deleted(ledger: AsyncEngine) -> None:
     assert found.outcome == "allow"
 
 
-async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine) -> None:
+async def test_migrations_match_the_schema(ledger: AsyncEngine) -> None:
     """A second migration is harmless, and no column of the code is missing from the schema."""
     await migrate(ledger)
     async with ledger.connect() as connection:
@@ -58,7 +58,7 @@ async def test_migrations_make_the_tables_that_the_code_uses(ledger: AsyncEngine
             await connection.execute(table.select().limit(1))
 
 
-async def test_a_client_is_kept_as_a_hash_and_named_once(ledger: AsyncEngine) -> None:
+async def test_client_key_is_stored_as_a_hash(ledger: AsyncEngine) -> None:
     """The key is nowhere in the table; a name is never used twice, not even after revoking."""
     registry = ClientStore(ledger)
     key = await registry.add("shop", Grants(scenes=frozenset({"*"})))

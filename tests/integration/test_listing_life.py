@@ -24,8 +24,8 @@ from store.ledger.feed_events import record_counts
 from store.ledger.feed_report import FeedReport
 from tests.e2e.program import credit_code
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import DEPARTMENTS, WORKING_DAYS
 from tests.unit.records import OTHER_ORGANISATION, PERSON, record, removal
+from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
 LISTED = {key: value for key, value in record().items() if key != "version"}
 
@@ -65,7 +65,7 @@ async def operations(road: Road) -> list[str]:
 # ---------------------------------------------------------------- validity
 
 
-async def test_it_ends_at_midnight_in_beijing_by_the_clock_and_is_swept_after(road: Road) -> None:
+async def test_listing_ends_at_midnight_in_beijing(road: Road) -> None:
     """(17) The last millisecond counts, the next does not, before any sweep; then Redis is rid of it."""
     await road.feed(listed(severity="general", determined_on="2025-12-01"))
     (shown,) = await road.shown()
@@ -94,14 +94,14 @@ async def test_it_ends_at_midnight_in_beijing_by_the_clock_and_is_swept_after(ro
         ({"severity": "severe", "determined_on": "2024-02-29"}, "2027-02-28"),
     ],
 )
-async def test_how_long_it_counts(road: Road, said: dict[str, Any], last: str | None) -> None:
+async def test_validity_by_measure_and_stated_end(road: Road, said: dict[str, Any], last: str | None) -> None:
     """(20, 22, 23) The legal period, the cap, removed-on, 29 February; what is over already never comes into force."""
     await road.feed(listed(**said))
     found = await road.shown()
     assert [str(listing.valid_until) for listing in found] == ([last] if last else [])
 
 
-async def test_serious_without_an_end_waits_for_one(road: Road) -> None:
+async def test_serious_listing_without_end_is_quarantined(road: Road) -> None:
     """(22) 较重 has no legal period: nothing is in force until the authority says when it ends."""
     await road.feed(listed(severity="serious"))
     assert (await road.listed(), await state(road)) == (0, State.HELD)
@@ -110,7 +110,7 @@ async def test_serious_without_an_end_waits_for_one(road: Road) -> None:
     assert (await road.listed(), await state(road)) == (1, State.IN_FORCE)
 
 
-async def test_late_is_counted_and_shortens_nothing(road: Road) -> None:
+async def test_late_record_counts_from_its_determination(road: Road) -> None:
     """(19) Pushed after the 7 working days of 办法一 Art. 9: it counts from its determination; the status tells."""
     await road.feed(listed(determined_on="2026-10-12"), listed(record_no="R-2", determined_on="2026-11-20"))
     overview = FeedReport(road.engine, DEPARTMENTS, WORKING_DAYS)
@@ -125,7 +125,7 @@ async def test_late_is_counted_and_shortens_nothing(road: Road) -> None:
 # ---------------------------------------------------------------- order, and who may speak
 
 
-async def test_a_removal_before_its_listing_holds(road: Road) -> None:
+async def test_removal_before_its_listing_wins(road: Road) -> None:
     """(24) And a listing determined after the removal stands."""
     await road.feed(act("remove", "2026-10-01", document_no="D"))
     assert await state(road) == State.REMOVED
@@ -135,7 +135,7 @@ async def test_a_removal_before_its_listing_holds(road: Road) -> None:
     assert await road.listed() == 1
 
 
-async def test_of_two_words_in_one_delivery_the_later_one_holds(road: Road) -> None:
+async def test_later_line_of_a_delivery_wins(road: Road) -> None:
     """Without versions, of the same day, in the same millisecond: the order of the file decides, both ways."""
     first, second = listed(document_no="一号"), listed(document_no="二号")
     await road.feed(first, second)
@@ -144,7 +144,7 @@ async def test_of_two_words_in_one_delivery_the_later_one_holds(road: Road) -> N
     assert sorted(listing.document_no for listing in await road.shown()) == ["一号", "二号"]
 
 
-async def test_everything_again_changes_nothing(road: Road) -> None:
+async def test_repeated_deliveries_change_nothing(road: Road) -> None:
     """(15, 25) The same events in new messages: same register, and no second listing."""
     for _ in range(3):
         await road.feed(record(), removal(), record())
@@ -170,7 +170,7 @@ async def test_only_the_determining_authority_changes_its_listing(road: Road) ->
 # ---------------------------------------------------------------- red, people
 
 
-async def test_a_red_listing_after_a_black_one_is_held_and_told(road: Road) -> None:
+async def test_red_listing_after_black_is_excluded(road: Road) -> None:
     """(34) It is not applied, its authority has a notice, and it does not come back when the black one goes."""
     await road.feed(listed())
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-09-01")
@@ -205,7 +205,7 @@ async def test_responsibility_follows_the_people_who_were_named(road: Road) -> N
 # ---------------------------------------------------------------- objection, repair
 
 
-async def test_an_objection_that_fails_leaves_the_listing_as_it_was(road: Road) -> None:
+async def test_rejected_objection_changes_nothing(road: Road) -> None:
     """(29) Told while it is open, gone when it is answered; its clocks run in working days (27)."""
     await road.feed(listed(), act("object", "2026-09-18", objection_no="O"))
     assert [listing.objection_open for listing in await road.shown()] == [True]
@@ -217,7 +217,7 @@ async def test_an_objection_that_fails_leaves_the_listing_as_it_was(road: Road) 
     assert [listing.objection_open for listing in await road.shown()] == [False]
 
 
-async def test_an_objection_upheld_annuls_all_that_followed(road: Road) -> None:
+async def test_upheld_objection_annuls_later_events(road: Road) -> None:
     """The listing, the person who answered for it, and the red listing that it had struck."""
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-07-01")
     people = [{"role": "principal", "name": "江云舟", "id": PERSON}]
@@ -295,7 +295,7 @@ async def many(road: Road, count: int, start: int = 0) -> None:
         ({}, [listed(version=to_milliseconds(NOON) + 3_600_000)], "clock_ahead"),
     ],
 )
-async def test_a_feed_that_goes_mad_is_held(
+async def test_anomalous_feed_is_quarantined(
     redis: "Redis", engine: AsyncEngine, bounds: dict[str, Any], mad: list[Any], cause: str
 ) -> None:
     """Over the bound nothing more is applied and nothing lost; others go on; released, it all goes its way."""
@@ -326,7 +326,7 @@ async def test_a_feed_that_goes_mad_is_held(
     ]
 
 
-async def test_what_was_discarded_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
+async def test_discarded_quarantine_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
     """The register is as before the madness, and the ledger still holds all that came."""
     road = Road(redis, engine, bounded(removed=2, removed_share=0.1))
     await road.recovery.ensure_loaded()

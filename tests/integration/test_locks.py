@@ -22,8 +22,8 @@ from store.locks.rows import Lock, LockRequest, LockSupportLostError, LockTerms
 from store.platforms.outbox import EventStore
 from store.register import keys as register_keys
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import KEYS
 from tests.unit.records import record, removal
+from tests.unit.validator import KEYS
 
 DAY = 86_400_000
 NOW = to_milliseconds(NOON)
@@ -76,7 +76,7 @@ async def told(road: Road, client: str = "shop") -> list[str]:
     return [event.type for event in await EventStore(road.engine).after(client, 0)]
 
 
-async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
+async def test_concurrent_requests_make_one_lock(road: Road) -> None:
     """One lock per client and target under any concurrency; every decision is in the ledger."""
     found = await asyncio.gather(*(held(road, request(), number=n) for n in range(200)))
     assert len({lock.id for (lock,) in found}) == 1
@@ -88,7 +88,7 @@ async def test_two_hundred_at_once_make_one_lock(road: Road) -> None:
     assert counts == [1, 1, 200]
 
 
-async def test_release_once_with_its_reason(road: Road) -> None:
+async def test_lock_is_released_once(road: Road) -> None:
     """Five people releasing at once: one does, the others are told it is not held; reason and document are kept."""
     (lock,) = await held(road, request())
     assert await road.redis.get(register_keys.lock(lock.target_key)) == lock.id.encode()
@@ -104,7 +104,7 @@ async def test_release_once_with_its_reason(road: Road) -> None:
 
 
 @pytest.mark.parametrize("state", [LockState.CONFIRMED, LockState.LIFTED])
-async def test_only_a_release_is_remembered(road: Road, state: LockState) -> None:
+async def test_only_released_locks_are_remembered(road: Road, state: LockState) -> None:
     """A lock that did its work, or that rested on not knowing and was let go, makes room for another."""
     (lock,) = await held(road, request() if state is LockState.CONFIRMED else unfounded())
     assert await end(road, lock, state)
@@ -113,7 +113,7 @@ async def test_only_a_release_is_remembered(road: Road, state: LockState) -> Non
     assert again.id != lock.id
 
 
-async def test_it_is_lifted_with_its_last_listing(road: Road) -> None:
+async def test_lock_is_lifted_with_its_last_listing(road: Road) -> None:
     """Two listings hold one lock: it outlives the first, falls with the second, at once, and the platform is told."""
     (lock,) = await held(road, request("bidder-17", COURT))
     (same,) = await held(road, request("bidder-17", TAX), number=2)
@@ -165,7 +165,7 @@ UPHELD = {
         ),
     ],
 )
-async def test_whatever_takes_the_ground_away_lifts_it(road: Road, events: list[dict[str, Any]], state: str) -> None:
+async def test_each_end_of_a_listing_lifts_its_lock(road: Road, events: list[dict[str, Any]], state: str) -> None:
     """Repair, an upheld objection, and a correction to what may only warn: the lock falls with each."""
     (lock,) = await held(road, request())
     own = {"record_no": "R-1", "authority": "court", "version": 2}
@@ -178,7 +178,7 @@ async def test_whatever_takes_the_ground_away_lifts_it(road: Road, events: list[
     assert row.state == state
 
 
-async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
+async def test_expiry_of_a_listing_lifts_its_lock(road: Road) -> None:
     """Nobody need do anything: at the end of the last day the sweep ends the listing, and the lock with it."""
     await road.feed(record(record_no="R-3", determined_on="2023-11-23"))
     key = KEYS.listing("court", "R-3")
@@ -190,7 +190,7 @@ async def test_the_end_of_a_listing_lifts_it(road: Road) -> None:
     assert await told(road) == ["lock.lifted"]
 
 
-async def test_no_lock_rests_on_what_fell_meanwhile(road: Road) -> None:
+async def test_removed_listing_supports_no_new_lock(road: Road) -> None:
     """The register was read before the listing fell: the lock is not made, and nothing is written."""
     await road.feed(removal())
     with pytest.raises(LockSupportLostError) as caught:
@@ -199,7 +199,7 @@ async def test_no_lock_rests_on_what_fell_meanwhile(road: Road) -> None:
     assert await DecisionStore(road.engine, CHAIN).find("dec_1") is None
 
 
-async def test_locks_and_removals_side_by_side_leave_none_behind(road: Road) -> None:
+async def test_concurrent_removals_leave_no_lock(road: Road) -> None:
     """However the making of locks and the fall of their listing interleave, no lock outlives its ground."""
 
     async def lock(number: int) -> None:
@@ -214,7 +214,7 @@ async def test_locks_and_removals_side_by_side_leave_none_behind(road: Road) -> 
     assert states <= {"lifted"}
 
 
-async def test_its_term_ends_it(road: Road) -> None:
+async def test_lock_ends_with_its_term(road: Road) -> None:
     """Past its term it holds nothing, before any sweep; then it is expired, told, and may be made anew."""
     (lock,) = await held(road, request())
     over = lock.expires_at
@@ -230,7 +230,7 @@ async def test_its_term_ends_it(road: Road) -> None:
     assert await told(road) == ["lock.expired", "lock.expired"]
 
 
-async def test_shown_again_after_redis_lost_them(road: Road) -> None:
+async def test_locks_are_restored_to_an_empty_redis(road: Road) -> None:
     """The table is the truth: held locks come back to Redis, released ones do not."""
     kept, gone = await held(road, request(), request("other"))
     await end(road, gone)
@@ -239,7 +239,7 @@ async def test_shown_again_after_redis_lost_them(road: Road) -> None:
     assert await road.redis.get(register_keys.lock(kept.target_key)) == kept.id.encode()
 
 
-async def test_hiding_spares_a_newer_lock(road: Road) -> None:
+async def test_hiding_a_lock_spares_a_newer_one(road: Road) -> None:
     """A late word that one lock ended takes away only that lock's showing."""
     (first,) = await held(road, request())
     await end(road, first, LockState.CONFIRMED)
@@ -248,7 +248,7 @@ async def test_hiding_spares_a_newer_lock(road: Road) -> None:
     assert await road.redis.get(register_keys.lock(second.target_key)) == second.id.encode()
 
 
-async def test_pages_and_filters(road: Road) -> None:
+async def test_locks_are_paged_and_filtered(road: Road) -> None:
     """Every lock stands on exactly one page, newest first; overdue is held past its date."""
     found = [(await held(road, request(f"a-{n}"), number=n, now=NOW + n // 2))[0] for n in range(7)]
     await end(road, found[0])
@@ -280,7 +280,7 @@ async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
     assert found.operator == "o"
 
 
-async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Road) -> None:
+async def test_joined_listing_keeps_its_lock(road: Road) -> None:
     """Read while it rested on not knowing, joined by a listing, then let go by who read it: it stays."""
     (lock,) = await held(road, unfounded())
     (joined,) = await held(road, request(), number=2)
@@ -289,7 +289,7 @@ async def test_one_that_a_listing_joined_is_not_lifted_for_want_of_one(road: Roa
     assert [item.id for item in await road.locks.held_on([lock.target_key], NOW)] == [lock.id]
 
 
-async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: Road) -> None:
+async def test_listing_of_another_subject_supports_no_lock(road: Road) -> None:
     """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
     with pytest.raises(LockSupportLostError):
@@ -298,7 +298,7 @@ async def test_a_listing_that_is_another_subjects_by_now_supports_no_lock(road: 
         assert (await connection.execute(select(func.count()).select_from(locks))).scalar_one() == 0
 
 
-async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(road: Road) -> None:
+async def test_overwritten_lock_entry_is_repaired_on_read(road: Road) -> None:
     """The slow showing of a released lock comes after that of the next: the next check finds and shows the held one."""
     (first,) = await held(road, request())
     await end(road, first)
@@ -311,11 +311,11 @@ async def test_a_showing_overwritten_by_an_older_lock_is_mended_by_who_meets_it(
     assert await road.redis.get(place) == second.id.encode()
 
 
-async def test_a_showing_that_was_never_made_is_made_up_for(road: Road) -> None:
+async def test_missing_lock_entry_is_restored(road: Road) -> None:
     """A process killed between the ledger's word and the showing: another shows it within its period."""
     (lock,) = await held(road, request())
     await road.redis.delete(register_keys.lock(lock.target_key))
-    keeping = asyncio.create_task(keep_locks_shown(road.locks, period=0.1))
+    keeping = asyncio.create_task(keep_locks_shown(road.locks, interval_s=0.1))
     async with asyncio.timeout(10):
         while await road.redis.get(register_keys.lock(lock.target_key)) is None:  # noqa: ASYNC110 - another task's work
             await asyncio.sleep(0.05)
@@ -326,7 +326,7 @@ async def test_a_showing_that_was_never_made_is_made_up_for(road: Road) -> None:
     await asyncio.gather(keeping, return_exceptions=True)
 
 
-async def test_it_ends_with_its_listings_last_day_wherever_the_sweep_is(road: Road) -> None:
+async def test_lock_ends_with_listing_before_the_sweep(road: Road) -> None:
     """Held on its last day, not on the next, though nobody came to lift it."""
     last = "2026-11-23"
     await road.feed(record(record_no="R-3", valid_until=last))

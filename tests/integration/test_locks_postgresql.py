@@ -56,7 +56,7 @@ async def count(road: Road, table: object) -> int:
         return found
 
 
-async def test_one_lock_of_two_hundred_and_none_beside_a_removal(road: Road) -> None:
+async def test_postgresql_serialises_locks_and_removals(road: Road) -> None:
     """Two hundred at once make one; then forty are made while the listing falls: each is lifted, or never was."""
     found = await asyncio.gather(*(held(road, request(), number=n) for n in range(200)))
     assert len({lock.id for (lock,) in found}) == 1

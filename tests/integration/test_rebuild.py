@@ -52,7 +52,7 @@ async def verified(road: Road) -> RegisterDiff:
     return await Verification(road.engine, road.redis, road.book).run(civil_day(road.now), pause=0.05)
 
 
-async def test_it_is_clean_after_feeds_and_after_a_rebuild(road: Road) -> None:
+async def test_verify_finds_no_difference_after_rebuild(road: Road) -> None:
     """Counts and digests of ledger and register agree, before and after, and no key of the old one is left."""
     before = await verified(road)
     assert (before.clean, before.counts, before.ledger.count) == (True, {}, MANY - 1)
@@ -93,7 +93,7 @@ async def test_checks_and_feeds_go_on_meanwhile(road: Road) -> None:
     assert (result.clean, result.counts) == (True, {})
 
 
-async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
+async def test_next_rebuild_clears_an_interrupted_one(road: Road) -> None:
     """Keys and marker of a half-built generation do no harm and are gone afterwards; two at once are refused."""
     await road.redis.hset(register_keys.METADATA, mapping={"building": "dead", "building_listings": "3"})
     await road.feed(record_of(300))
@@ -106,7 +106,7 @@ async def test_a_rebuild_that_died_is_cleared_by_the_next(road: Road) -> None:
     assert (await verified(road)).clean
 
 
-async def test_beside_nothing_there_is_no_rebuild(redis: "Redis", engine: AsyncEngine) -> None:
+async def test_rebuild_needs_a_loaded_register(redis: "Redis", engine: AsyncEngine) -> None:
     """An empty Redis is filled by the worker, which is another thing; verifying it says so too."""
     road = Road(redis, engine)
     with pytest.raises(RegisterNotLoadedError):
@@ -115,7 +115,7 @@ async def test_beside_nothing_there_is_no_rebuild(redis: "Redis", engine: AsyncE
         await verified(road)
 
 
-async def test_what_was_tampered_with_is_named_and_put_right(road: Road) -> None:
+async def test_verify_names_and_repairs_tampering(road: Road) -> None:
     """Each way in which rows or register can go wrong is named by its listing, and a rebuild mends all of them."""
     rows = [change async for page in road.table.changes_since(0) for change in page if change.places]
     missing, other, moved, altered = rows[:4]
@@ -147,7 +147,7 @@ async def test_what_was_tampered_with_is_named_and_put_right(road: Road) -> None
     assert (await verified(road)).clean
 
 
-async def test_an_end_that_waits_for_the_sweep_is_no_difference(road: Road) -> None:
+async def test_pending_expiry_is_no_difference(road: Road) -> None:
     """After midnight the events say "over" before the sweep has written it; a decision goes by the day anyway."""
     assert (await verified(road)).clean
     road.now = road.now.replace(year=road.now.year + 4)

@@ -10,8 +10,8 @@ from rules.listings.listing import encode_listing
 from store.ledger.listing_row import RegisterChange
 from store.register.reader import RegisterReader, RegisterUnavailableError
 from store.register.writer import RegisterNotLoadedError, RegisterWriter
-from tests.unit.desk import filed
 from tests.unit.records import OTHER_ORGANISATION, record
+from tests.unit.validator import filed
 
 
 def change(version: int, value: dict[str, Any]) -> RegisterChange:

@@ -30,8 +30,8 @@ from tests.e2e.program import credit_code
 from tests.integration.feeding import NOON, Road
 from tests.integration.test_locks import held, request
 from tests.integration.valkey_server import ValkeyServer
-from tests.unit.desk import KEYS
 from tests.unit.records import record, removal
+from tests.unit.validator import KEYS
 
 
 def key(number: int) -> str:
@@ -48,7 +48,11 @@ class Followed:
     """A replica that follows, beside the road that feeds it."""
 
     def __init__(self, url: str) -> None:
+        self.reachable = True
+
         def connect() -> "Redis":
+            if not self.reachable:
+                return redis_client.from_url("unix:///nowhere", retry=Retry(NoBackoff(), 0))
             return redis_client.from_url(url, single_connection_client=True, retry=Retry(NoBackoff(), 0))
 
         self.replica = Replica()
@@ -70,6 +74,13 @@ class Followed:
         last: Any = await self.direct.xrevrange(register_keys.CHANGE_LOG, count=1)
         number = int(last[0][0].split(b"-")[1]) if last else 0
         await self.until(lambda: self.replica.sequence >= number)
+
+    async def cut_off(self) -> None:
+        """Break its connection, and let none of its attempts to connect again succeed while not ``reachable``."""
+        self.reachable = False
+        for client in await self.direct.client_list():
+            if client["cmd"] == "xread":
+                await self.direct.client_kill_filter(_id=client["id"])
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -106,7 +117,7 @@ async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
-def test_key_filter_holds_exactly_what_was_put_in(loaded: set[int], added: set[int]) -> None:
+def test_key_filter_holds_exactly_its_keys(loaded: set[int], added: set[int]) -> None:
     """Loaded or added, at any place of the number line: there; anything else: not there."""
     key_filter = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
     key_filter.add(f"{number:016x}{'0' * 16}" for number in added)
@@ -126,7 +137,7 @@ def test_keys_are_packed_by_their_first_eight_bytes() -> None:
 # ---------------------------------------------------------------- following
 
 
-async def test_what_is_not_listed_costs_no_round_trip(road: Road, followed: Followed) -> None:
+async def test_unlisted_keys_cost_no_round_trip(road: Road, followed: Followed) -> None:
     """A miss is answered from memory with the sequence it rests on; a hit is confirmed by the register itself."""
     found = None
 
@@ -152,7 +163,7 @@ async def test_listed_and_taken_off_while_it_follows(road: Road, followed: Follo
     assert (await followed.reader.look_up([key(3)])).listings[key(3)] == []
 
 
-async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed: Followed) -> None:
+async def test_listings_are_cached_until_they_change(road: Road, followed: Followed) -> None:
     """The second time costs no round trip, unless it is wanted anew; any change of it is seen in what follows."""
 
     async def numbers(*, bypass_cache: bool = False) -> list[str]:
@@ -171,7 +182,7 @@ async def test_what_was_read_is_remembered_until_it_changes(road: Road, followed
     assert await numbers() == ["（2026）苏0811执99号"]
 
 
-async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, followed: Followed) -> None:
+async def test_listings_changed_during_a_read_are_not_cached(road: Road, followed: Followed) -> None:
     """The change came to the replica before the answer did, and would never be told again."""
     direct = RegisterReader(followed.direct, 1)
 
@@ -188,7 +199,7 @@ async def test_what_changed_while_it_was_read_is_not_remembered(road: Road, foll
     assert (await followed.reader.look_up([key(1)])).listings[key(1)] == []
 
 
-async def test_what_was_read_before_a_load_is_not_remembered_after_it(road: Road, followed: Followed) -> None:
+async def test_cache_is_dropped_on_reload(road: Road, followed: Followed) -> None:
     """Another register may be in its place."""
     await followed.reader.look_up([key(1)])
     assert len(followed.replica.listing_cache) == 1
@@ -222,9 +233,7 @@ async def test_everything_there_before_the_load_is_known(road: Road, valkey: Val
     await late.stop()
 
 
-async def test_a_register_made_anew_is_loaded_anew(
-    road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_new_register_is_reloaded(road: Road, followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The swap stands in the log: from there on nothing is answered from the old knowledge."""
     monkeypatch.setattr(rebuild, "GRACE_S", 0.05)
     await Rebuild(road.engine, road.redis, road.book).run(to_milliseconds(road.now), civil_day(road.now))
@@ -243,7 +252,7 @@ async def test_a_register_made_anew_is_loaded_anew(
         (lambda redis: redis.delete(register_keys.CHANGE_LOG), "log_shorter"),
     ],
 )
-async def test_a_hole_is_noticed_and_answered_by_a_load(
+async def test_gap_in_the_change_log_causes_a_reload(
     road: Road, followed: Followed, harm: Callable[["Redis"], Awaitable[Any]], cause: str
 ) -> None:
     """A missing change, another epoch, a log that lost its end: lost, loaded aside, current again."""
@@ -267,7 +276,7 @@ async def test_a_register_that_lost_everything_is_unknown(road: Road, followed: 
     assert (await followed.reader.look_up([key(1)])).listings[key(1)]
 
 
-async def test_a_server_that_is_away_makes_it_stale_and_a_restart_makes_it_load(tmp_path: Path) -> None:
+async def test_outage_makes_stale_and_restart_reloads(tmp_path: Path) -> None:
     """Silence is stale within a second, and asked for; the server that comes back is another one: loaded anew."""
     server = ValkeyServer(tmp_path)
     server.start()
@@ -310,7 +319,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
     await followed.stop()
 
 
-async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) -> None:
+async def test_fresh_reads_bypass_the_replica(road: Road, followed: Followed) -> None:
     """A caller who wants it fresher than a replica can promise gets the register's own word."""
 
     async def miss() -> None:
@@ -322,7 +331,7 @@ async def test_fresh_is_asked_of_the_register(road: Road, followed: Followed) ->
 # ---------------------------------------------------------------- one round trip for many
 
 
-async def test_many_hits_share_round_trips_and_get_their_own_answers(road: Road) -> None:
+async def test_concurrent_reads_share_round_trips(road: Road) -> None:
     """A hundred look-ups at once take a few round trips; each gets exactly what it asked for."""
     await road.feed(*(listed(n) for n in range(10, 60)))
     reader = CoalescedReader(RegisterReader(road.redis, 1))
@@ -335,7 +344,7 @@ async def test_many_hits_share_round_trips_and_get_their_own_answers(road: Road)
         assert len(answer.listings[key(number)]) == (number < 60)
 
 
-async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
+async def test_broken_register_fails_every_reader(redis: "Redis") -> None:
     """Nobody waits for ever: each look-up of a round trip that failed is told so, and the next ones are asked anew."""
     reader = CoalescedReader(RegisterReader(redis, 1))
     found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(5)), return_exceptions=True)
@@ -347,19 +356,15 @@ async def test_a_broken_register_fails_each_of_them(redis: "Redis") -> None:
         await reader.look_up([key(2)], [])
 
 
-async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
-    road: Road, valkey: ValkeyServer
-) -> None:
+async def test_replica_is_current_only_after_catching_up(road: Road, valkey: ValkeyServer) -> None:
     """What was listed while it was away is known at the first moment at which it calls itself current again."""
     followed = Followed(valkey.url)
     await followed.current()
-    followed.task.cancel()
-    await asyncio.gather(followed.task, return_exceptions=True)
-    await followed.until(lambda: followed.replica.heard_ms > 1100)
-    followed.replica._complete = True  # as after a cut connection
+    await followed.cut_off()
+    await followed.until(lambda: followed.replica.state is ReplicaState.STALE)
     assert followed.replica.current_state() is None
     await road.feed(*(listed(number) for number in range(500, 560)))
-    followed.task = asyncio.create_task(followed.follower.run())
+    followed.reachable = True
     while followed.replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - at every moment of the loop
         await asyncio.sleep(0)
     assert all(followed.replica.may_have_listing(key(number)) for number in range(500, 560))
@@ -367,9 +372,7 @@ async def test_after_an_interruption_it_is_not_current_before_it_has_caught_up(
     await followed.stop()
 
 
-async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
-    road: Road, redis: "Redis", valkey: ValkeyServer
-) -> None:
+async def test_failover_causes_a_reload(road: Road, redis: "Redis", valkey: ValkeyServer) -> None:
     """The same process, epoch and a log that is not shorter: after a failover its history may be another's."""
     followed = Followed(valkey.url)
     await followed.current()
@@ -380,7 +383,7 @@ async def test_a_server_that_followed_another_meanwhile_is_loaded_anew(
     await followed.stop()
 
 
-async def test_whatever_a_round_trip_raises_nobody_is_left_waiting(road: Road) -> None:
+async def test_failed_round_trip_wakes_every_reader(road: Road) -> None:
     """A listing that cannot be read makes the register unavailable to all who asked with it, at once."""
 
     class Broken:

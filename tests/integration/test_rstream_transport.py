@@ -122,7 +122,7 @@ async def test_agents_get_records_as_they_were_published(log: StreamLog, running
     assert b"keyless" in collector.values
 
 
-async def test_what_agents_send_goes_where_kafka_would_put_it(log: StreamLog, running: Running) -> None:
+async def test_agents_partition_records_as_kafka_does(log: StreamLog, running: Running) -> None:
     """Sent in order, by Kafka's partitioner, with headers; the future tells the offset. Topics come into being."""
     async with running(Collector()) as app:
         topic = app.topic("sent", value_serializer="raw", key_serializer="raw")
@@ -154,7 +154,7 @@ async def test_worker_resumes_where_it_committed(log: StreamLog, running: Runnin
     assert len(first.events) + len(second.events) == 350
 
 
-async def test_what_was_not_acknowledged_comes_again(log: StreamLog, running: Running) -> None:
+async def test_unacknowledged_records_are_redelivered(log: StreamLog, running: Running) -> None:
     """An event in hand when the worker stops is not committed over."""
     await log.append(numbered(30))
     holding, second = Collector(acknowledge=False), Collector()
@@ -216,7 +216,7 @@ async def test_outage_is_survived(valkey: ValkeyServer, log: StreamLog, running:
         await until_committed(log, 100)
         valkey.kill()
         during = [await topic.send(key=b"k", value=b"%d" % number) for number in range(20)]
-        await asyncio.sleep(4)
+        await asyncio.sleep(2)  # longer than the lease
         assert not app.should_stop
         valkey.launch()
         await asyncio.to_thread(valkey.wait)
@@ -358,7 +358,7 @@ async def test_exactly_once_is_refused(valkey: ValkeyServer, tmp_path: Path) -> 
     await app.stop()
 
 
-def test_mistakes_in_the_url_come_to_light(tmp_path: Path) -> None:
+def test_invalid_broker_urls_are_refused(tmp_path: Path) -> None:
     """A misspelt option must not be a default in disguise; and there is one server only."""
     for broker in ("rstream:///a?lease=5", "rstream:///a?lease_seconds=soon", "rstream://a;rstream://b"):
         app = faust.App("x", broker=broker, datadir=str(tmp_path / "faust"))

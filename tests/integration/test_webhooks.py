@@ -18,7 +18,7 @@ from store.platforms.webhooks import BACKOFF_MS, CLAIM_MS, WebhookStore
 from streams.webhook_task import WebhookCaller
 from tests.e2e.program import free_port
 from tests.integration.feeding import CHAIN
-from tests.unit.desk import KEYS
+from tests.unit.validator import KEYS
 
 
 class Receiver:
@@ -78,7 +78,7 @@ def verified(call: tuple[dict[str, str], bytes], generation: int) -> Any:  # noq
     return Verifier(KEYS.webhook_secret("shop", generation)).verify(body, headers)
 
 
-async def test_a_call_is_signed_and_made_once(receiver: Receiver) -> None:
+async def test_webhook_is_signed_and_sent_once(receiver: Receiver) -> None:
     """The convention's own library verifies it; a body that was touched fails; a taken call is not made again."""
     await receiver.tell()
     assert await receiver.call() == 1
@@ -118,7 +118,7 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) 
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-async def test_what_is_not_taken_comes_again(receiver: Receiver, status: int) -> None:
+async def test_failed_webhook_is_retried(receiver: Receiver, status: int) -> None:
     """Anything but 2xx is no taking, a redirect least of all; the same id comes again after a while."""
     receiver.status = status
     await receiver.tell()
@@ -131,7 +131,7 @@ async def test_what_is_not_taken_comes_again(receiver: Receiver, status: int) ->
     assert await receiver.states() == [("delivered", 2, "204")]
 
 
-async def test_a_day_of_failing_parks_it_and_a_person_replays_it(receiver: Receiver) -> None:
+async def test_webhook_parks_after_a_day_and_is_replayed(receiver: Receiver) -> None:
     """Never silently dropped: parked with the last answer, in sight, and sent again when asked."""
     receiver.status = 503
     await receiver.tell()
@@ -149,7 +149,7 @@ async def test_a_day_of_failing_parks_it_and_a_person_replays_it(receiver: Recei
     assert (await receiver.states())[0][0] == "delivered"
 
 
-async def test_an_endpoint_that_is_away_is_waited_for(receiver: Receiver) -> None:
+async def test_absent_endpoint_is_retried(receiver: Receiver) -> None:
     """No connection is an answer like any other."""
     await receiver.book.put("shop", "http://127.0.0.1:1/away", receiver.milliseconds)
     await receiver.tell()
@@ -157,7 +157,7 @@ async def test_an_endpoint_that_is_away_is_waited_for(receiver: Receiver) -> Non
     assert (await receiver.states())[0][:2] == ("pending", 1)
 
 
-async def test_a_call_that_was_taken_up_is_left_alone_for_a_while(receiver: Receiver) -> None:
+async def test_webhook_in_delivery_is_not_sent_twice(receiver: Receiver) -> None:
     """Two workers make one call; when the one dies in it, the other makes it after the lease."""
     await receiver.tell()
     assert len(await receiver.book.claim_due(receiver.milliseconds)) == 1
@@ -165,7 +165,7 @@ async def test_a_call_that_was_taken_up_is_left_alone_for_a_while(receiver: Rece
     assert len(await receiver.book.claim_due(receiver.milliseconds + CLAIM_MS)) == 1
 
 
-async def test_without_a_webhook_nothing_waits(receiver: Receiver) -> None:
+async def test_no_webhook_queues_nothing(receiver: Receiver) -> None:
     """Who takes its webhook away is called no more; its events still stand in the stream."""
     await receiver.tell()
     assert await receiver.book.remove("shop")
@@ -174,7 +174,7 @@ async def test_without_a_webhook_nothing_waits(receiver: Receiver) -> None:
     assert await receiver.call() == 0
 
 
-async def test_no_secret_is_kept(receiver: Receiver) -> None:
+async def test_webhook_secret_is_not_stored(receiver: Receiver) -> None:
     """The table holds a number of the secret, never the secret: it is made from the pepper when needed."""
     async with receiver.engine.connect() as connection:
         row = (await connection.execute(text("SELECT * FROM webhooks"))).mappings().one()
@@ -204,18 +204,18 @@ async def test_no_secret_is_kept(receiver: Receiver) -> None:
         "",
     ],
 )
-def test_addresses_inside_the_walls_are_refused(url: str) -> None:
+def test_private_webhook_addresses_are_refused(url: str) -> None:
     """Plain http, private and link-local addresses in any spelling, passwords, and what is no URL."""
     assert refusal(url, private_allowed=False)
 
 
-def test_an_open_address_and_a_permitted_inner_one() -> None:
+def test_public_and_permitted_private_addresses_are_accepted() -> None:
     """https to a public host always; one's own network only where the operator says so."""
     assert refusal("https://shop.example/hook", private_allowed=False) is None
     assert refusal("http://10.1.2.3:8080/hook", private_allowed=True) is None
 
 
-async def test_a_name_that_leads_inside_is_found_out_at_the_call(receiver: Receiver) -> None:
+async def test_name_resolving_to_private_address_is_refused(receiver: Receiver) -> None:
     """A public name may point at a private address by the time of the call: then there is no call."""
     with pytest.raises(OSError, match="open Internet"):
         await OpenInternetResolver().resolve("localhost", 80)

@@ -24,8 +24,8 @@ from rules.listings.validity import in_force
 from rules.records.feed_record import ListRecord, NaturalPerson, RemoveRecord
 from rules.vocabulary import BLACK_CATEGORIES, RED_CATEGORIES, DataClass, Determination, ListColour, Severity
 from scripts.make_samples import SAMPLES, sample_files
-from tests.unit.desk import DESK, WORKING_DAYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON
+from tests.unit.validator import VALIDATOR, WORKING_DAYS
 
 TODAY = date(2026, 11, 23)
 FEED_RECORDS = load_formats(Settings().formats)[FEED_RECORD]
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
 
     @property
     def filed(self) -> IndexedListing:
-        return DESK.listing_indexer.index(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
+        return VALIDATOR.listing_indexer.index(self.claim.key, life_of([self.claim.record], WORKING_DAYS))[0]
 
 
 @cache
@@ -84,7 +84,7 @@ def test_every_authority_sends_enough() -> None:
     assert counts.total() >= 330
 
 
-def test_everything_that_a_record_can_say_is_said() -> None:
+def test_samples_cover_every_field_of_a_record() -> None:
     """Each category, colour, severity, class, kind of act and kind of subject occurs."""
     records = [sample.listed for sample in listed()]
     assert {r.category for r in records} == set(BLACK_CATEGORIES) | set(RED_CATEGORIES)
@@ -117,7 +117,7 @@ def test_numbers_are_marked_as_invented() -> None:
     assert all(number is None or number.startswith("320899") for number in answerable)
 
 
-def test_most_count_for_another_year_and_some_no_longer() -> None:
+def test_most_samples_are_valid_for_a_year() -> None:
     """The samples do not go stale soon, and the expired are there from the start."""
     ends = [sample.listing.valid_until for sample in listed()]
     assert sum(in_force(end, date(2027, 11, 23)) for end in ends) > 0.6 * len(ends)

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-import creditgate_client.time_budget
 from creditgate_client import (
     AnswerUnreadable,
     AsyncCreditGate,
@@ -22,12 +21,6 @@ from creditgate_client import (
 )
 from tests.unit.creditgate_client.client_samples import AWAY, DECISION, KEY, NUMBER, REFUSED, SELLER, answering
 from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE_S", 0.001)
-
 
 # Batches
 
@@ -70,13 +63,13 @@ def test_a_batch_keeps_order_and_each_answer_its_own() -> None:
     assert all(isinstance(a, Decision) and a.transaction_id == f"F-{i}" and a.raw for i, a in rest)
 
 
-def test_a_failed_item_is_raised_where_the_caller_said_so() -> None:
+def test_failed_item_is_raised_when_configured() -> None:
     """RAISE holds for one of many as for one."""
     with pytest.raises(GatewayUnavailable):
         answering(batch_answer).check_many(checks_of(3), on_failure=OnFailure.RAISE)
 
 
-def test_a_whole_batch_that_fails_is_what_the_caller_said_for_each() -> None:
+def test_failed_batch_applies_the_failure_policy() -> None:
     """Another thousand is asked all the same; a refused call is raised."""
     answers = [httpx.Response(500), httpx.Response(500), httpx.Response(500)]
 
@@ -93,7 +86,7 @@ def test_a_whole_batch_that_fails_is_what_the_caller_said_for_each() -> None:
 
 
 @pytest.mark.parametrize("indexes", [[0], [0, 0], [0, 1, 2], [1, 2]])
-def test_a_batch_with_results_of_other_checks_is_not_read(indexes: list[int]) -> None:
+def test_mismatched_batch_results_are_refused(indexes: list[int]) -> None:
     """No transaction gets the answer of another."""
     results = [{"index": index, "status": 200, "decision": DECISION} for index in indexes]
     client = answering(lambda request: httpx.Response(200, json={"results": results}))
@@ -124,7 +117,7 @@ def sent(request: httpx.Request) -> tuple[str, str, Any]:
     return request.method, request.url.raw_path.decode(), json.loads(request.content or b"null")
 
 
-def test_a_decision_is_read_again_and_answered_for() -> None:
+def test_decision_is_read_and_given_feedback() -> None:
     """Paths and bodies of the two calls; an id cannot lead anywhere else."""
     client, asked = recording(
         httpx.Response(200, json={"decision": DECISION}), httpx.Response(201, json={"feedback_id": "fb_1"})
@@ -195,7 +188,7 @@ def test_watches_are_set_by_the_thousand() -> None:
 # The awaiting client
 
 
-def test_the_two_clients_offer_the_same() -> None:
+def test_both_clients_have_the_same_methods() -> None:
     """The same methods with the same parameters, but for how they are closed."""
 
     def offers(kind: type) -> dict[str, list[inspect.Parameter]]:
@@ -210,7 +203,7 @@ def test_the_two_clients_offer_the_same() -> None:
     assert len(offers(CreditGate)) == 11
 
 
-async def test_the_awaiting_client_does_as_the_other() -> None:
+async def test_async_client_behaves_as_the_sync_client() -> None:
     """Retry, refusal, timeout, batch and paging, over real sockets."""
     page = {"locks": [LOCK], "next": "c2"}
     answers = [

@@ -9,7 +9,6 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-import creditgate_client.time_budget
 from creditgate_client import (
     AnswerUnreadable,
     Check,
@@ -21,6 +20,7 @@ from creditgate_client import (
     Subject,
     Watch,
 )
+from creditgate_client.connection import Connection
 from tests.unit.creditgate_client.client_samples import (
     AWAY,
     DECISION,
@@ -36,16 +36,10 @@ from tests.unit.creditgate_client.client_samples import (
 from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
 from tests.unit.test_import_rule import ROOMS, ROOT, imports_of
 
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.time_budget, "_FIRST_PAUSE_S", 0.001)
-
-
 # What is asked and answered
 
 
-def test_the_decision_is_read_and_what_is_new_is_ignored() -> None:
+def test_unknown_members_of_a_decision_are_ignored() -> None:
     """Every member is typed; members that this client does not know change nothing and stay in ``raw``."""
     with fake_gateway(Answer(body=DECISION)) as gateway, client_of(gateway) as client:
         decision = ask(client)
@@ -127,7 +121,7 @@ def test_a_review_neither_proceeds_nor_blocks(outcome: str, may_proceed: bool, b
         httpx.Response(302, headers={"Location": "http://elsewhere.test"}),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_never_the_policy_of_the_caller(answer: httpx.Response) -> None:
+def test_unreadable_answer_never_applies_the_failure_policy(answer: httpx.Response) -> None:
     """A wrong address or an outcome of tomorrow must not become "allow"."""
     with pytest.raises(AnswerUnreadable):
         ask(answering(lambda request: answer), OnFailure.ALLOW)
@@ -137,7 +131,7 @@ def test_an_answer_that_cannot_be_read_is_never_the_policy_of_the_caller(answer:
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REVIEW, OnFailure.ALLOW, OnFailure.INTERCEPT, OnFailure.LOCK])
-def test_a_caller_says_what_holds_without_the_gateway(on_failure: OnFailure) -> None:
+def test_failure_policy_applies_without_the_gateway(on_failure: OnFailure) -> None:
     """The outcome is the caller's, is marked so, names the cause, and claims no place in the ledger."""
     with fake_gateway(Answer(503, AWAY, PROBLEM_HEADERS)) as gateway, client_of(gateway, retries=0) as client:
         decision = ask(client, on_failure)
@@ -149,7 +143,7 @@ def test_a_caller_says_what_holds_without_the_gateway(on_failure: OnFailure) -> 
     assert (decision.scene, decision.transaction_id) == ("ecommerce.onboarding", "S-1")
 
 
-def test_a_failure_is_raised_where_the_caller_said_so() -> None:
+def test_failure_is_raised_when_configured() -> None:
     """RAISE gives the gateway's own code and status."""
     answer = Answer(503, AWAY, PROBLEM_HEADERS)
     with (
@@ -161,7 +155,7 @@ def test_a_failure_is_raised_where_the_caller_said_so() -> None:
     assert (caught.value.status, caught.value.code) == (503, "register_unreachable")
 
 
-def test_what_on_failure_means_is_checked_before_anything_is_asked() -> None:
+def test_on_failure_is_validated_before_the_request() -> None:
     """A slip in it is found on the first day, not in the first outage; and it cannot be left out."""
     client = answering(lambda request: pytest.fail("asked"))
     with pytest.raises(ValueError, match="permit"):
@@ -182,7 +176,7 @@ def test_a_refusal_is_always_raised_and_asked_once(on_failure: OnFailure) -> Non
     assert len(gateway.asked) == 1
 
 
-def test_a_refusal_of_something_between_has_a_code_too() -> None:
+def test_refusal_by_a_proxy_has_a_code() -> None:
     """A proxy answers in its own words; the status is the code then, for 4xx and 5xx."""
     with pytest.raises(ProblemError, match="http_404"):
         ask(answering(lambda request: httpx.Response(404, text="<html>")))
@@ -190,7 +184,7 @@ def test_a_refusal_of_something_between_has_a_code_too() -> None:
         ask(answering(lambda request: httpx.Response(502, text="<html>")))
 
 
-def test_a_gateway_that_is_not_there() -> None:
+def test_unreachable_gateway_is_unavailable() -> None:
     """No connection is a failure at once, without retries."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -202,7 +196,7 @@ def test_a_gateway_that_is_not_there() -> None:
 # Retries and time
 
 
-def test_a_5xx_is_asked_again_until_it_is_an_answer() -> None:
+def test_5xx_is_retried_until_answered() -> None:
     """Two failures and then the decision: the caller sees only the decision; the same was asked each time."""
     answers = [Answer(503, AWAY), Answer(500, b"?"), Answer(body=DECISION)]
     with fake_gateway(*answers) as gateway, client_of(gateway) as client:
@@ -211,7 +205,7 @@ def test_a_5xx_is_asked_again_until_it_is_an_answer() -> None:
     assert gateway.asked[0].body == gateway.asked[2].body
 
 
-def test_retries_end() -> None:
+def test_retries_are_limited() -> None:
     """As many as were allowed and no more."""
     with fake_gateway(Answer(500, b"?")) as gateway, client_of(gateway, retries=2) as client:
         assert ask(client, OnFailure.LOCK).cause == "http_500"
@@ -230,7 +224,7 @@ def test_retry_after_is_waited_for() -> None:
 @pytest.mark.parametrize(
     "value", ["30", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
 )
-def test_a_retry_after_beyond_the_time_left_ends_it_at_once(value: str) -> None:
+def test_retry_after_beyond_the_timeout_fails_at_once(value: str) -> None:
     """Nobody is kept waiting for an attempt that could not be made any more."""
     with fake_gateway(Answer(503, AWAY, {"Retry-After": value})) as gateway, client_of(gateway) as client:
         began = time.monotonic()
@@ -240,7 +234,7 @@ def test_a_retry_after_beyond_the_time_left_ends_it_at_once(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "٣", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00"])
-def test_a_retry_after_that_says_nothing_is_no_wait(value: str) -> None:
+def test_invalid_retry_after_is_no_wait(value: str) -> None:
     """A header that cannot be read, or that names a time gone by, does not stop the retry."""
     headers = {b"Retry-After": value.encode()}
     answers = [httpx.Response(503, headers=headers), httpx.Response(200, json=DECISION)]
@@ -287,7 +281,7 @@ def test_numbers_and_names_are_not_shown() -> None:
 def test_the_key_is_not_shown() -> None:
     """Neither by the client, nor by anything it raises, however deep the chain of causes."""
     client = CreditGate("http://127.0.0.1:1", KEY, transport=httpx.HTTPTransport())
-    assert KEY not in repr(client) + repr(client._connection)
+    assert KEY not in repr(client) + repr(Connection("http://127.0.0.1:1", KEY, 2.0, 0))
     with pytest.raises(GatewayUnavailable) as caught:
         ask(client)
     client.close()
@@ -296,7 +290,7 @@ def test_the_key_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "with space", "line\nbreak", "密钥", "key\x7f"])
-def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
+def test_invalid_key_is_refused_without_showing_it(key: str) -> None:
     """Further down it would be quoted in an exception."""
     with pytest.raises(ValueError, match="printable ASCII") as caught:
         CreditGate("http://gateway.test", key)
@@ -306,13 +300,13 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
 @pytest.mark.parametrize(
     "url", ["gateway.test", "ftp://gateway.test", "http://user:pass@gateway.test", "http://", "http://g/?a=b"]
 )
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_invalid_base_url_is_refused(url: str) -> None:
     """On the first day, not as "the gateway is away"."""
     with pytest.raises(ValueError, match="base_url"):
         CreditGate(url, KEY)
 
 
-def test_a_client_needs_time_and_no_negative_retries() -> None:
+def test_timeout_and_retries_are_validated() -> None:
     """Numbers that mean nothing are refused."""
     with pytest.raises(ValueError, match="timeout"):
         CreditGate("http://gateway.test", KEY, timeout=0)

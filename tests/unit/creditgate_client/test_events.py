@@ -28,7 +28,7 @@ from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creditgate_client.events, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(creditgate_client.events, "FIRST_PAUSE_S", 0.001)
 
 
 # Events
@@ -49,7 +49,7 @@ BROKEN = [
 ]
 
 
-def test_events_go_on_where_they_broke() -> None:
+def test_event_stream_resumes_after_a_break() -> None:
     """After an end, a 5xx and a cut, each event came once, and the gateway was told the last that came whole."""
     with fake_gateway(*BROKEN) as gateway, client_of(gateway) as client:
         events = list(islice(client.events("0"), 4))
@@ -82,7 +82,7 @@ def test_events_that_are_refused_or_none_are_raised(answer: Answer, fault: type[
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_the_stream_is_read_however_it_is_cut(size: int) -> None:
+def test_event_stream_is_read_in_any_chunks(size: int) -> None:
     """All three ends of line, several data lines, characters cut in half, U+2028 in a line, ids that stay, no data."""
     text = (
         "\ufeff: comment\r\n\r\nid: 7\r\nevent: note\r\ndata: 一\u2028二\r\ndata:  三\r\n\r\n"
@@ -102,7 +102,7 @@ def test_the_stream_is_read_however_it_is_cut(size: int) -> None:
     assert feed.pause_after_drop(None) <= 0.02
 
 
-def test_pauses_between_connections_grow_to_a_bound_and_start_anew() -> None:
+def test_reconnect_pauses_grow_and_reset() -> None:
     """A gateway that is away for a night is not stormed; after an event the next drop is taken up at once."""
     feed = EventFeed(None)
     list(feed.read(b"retry: 500\n"))
@@ -113,7 +113,7 @@ def test_pauses_between_connections_grow_to_a_bound_and_start_anew() -> None:
     assert feed.pause_after_drop(None) <= 0.5
 
 
-async def test_awaited_events_go_on_where_they_broke() -> None:
+async def test_async_event_stream_resumes_after_a_break() -> None:
     """As for the client that waits."""
     with fake_gateway(*BROKEN) as gateway:
         async with AsyncCreditGate(gateway.url, KEY, transport=httpx.AsyncHTTPTransport()) as client:
@@ -138,7 +138,7 @@ HEADERS = {
 BODY = b'{"test": 2432232314}'
 
 
-def test_the_published_webhook_is_believed() -> None:
+def test_published_webhook_example_verifies() -> None:
     """The example that libraries of Standard Webhooks test with; header names in any case."""
     headers = {name.title(): value for name, value in HEADERS.items()}
     event = verify_webhook(SECRET, headers, BODY, now=SIGNED_AT + 299)
@@ -178,9 +178,7 @@ def test_one_right_signature_of_several_is_enough() -> None:
         ({"webhook-timestamp": "9" * 5000}, BODY, SIGNED_AT, "timestamp_invalid"),
     ],
 )
-def test_a_webhook_that_was_touched_is_not_believed(
-    changed: dict[str, str], body: bytes, now: float, code: str
-) -> None:
+def test_altered_webhook_is_refused(changed: dict[str, str], body: bytes, now: float, code: str) -> None:
     """Body, id and time are signed; an old delivery is not taken again; nothing odd ends in another exception."""
     with pytest.raises(WebhookInvalid) as caught:
         verify_webhook(SECRET, HEADERS | changed, body, now=now)
@@ -188,14 +186,14 @@ def test_a_webhook_that_was_touched_is_not_believed(
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_webhook_without_its_headers_is_not_believed(name: str) -> None:
+def test_webhook_without_headers_is_refused(name: str) -> None:
     """Each of the three is needed."""
     with pytest.raises(WebhookInvalid, match="header_missing"):
         verify_webhook(SECRET, {k: v for k, v in HEADERS.items() if k != name}, BODY, now=SIGNED_AT)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!", "whsec_密"])
-def test_a_secret_that_is_none_is_no_fault_of_the_delivery(secret: str) -> None:
+def test_invalid_secret_is_a_configuration_error(secret: str) -> None:
     """An empty key would sign for anybody; the secret is not repeated."""
     with pytest.raises(ValueError, match="the secret must be"):
         verify_webhook(secret, HEADERS, BODY, now=SIGNED_AT)

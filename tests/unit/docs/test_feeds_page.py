@@ -11,8 +11,8 @@ import pytest
 from intake.files.tables import FileKind
 from intake.formats.loader import load_formats
 from intake.rows.pipeline import prepare
-from tests.unit.desk import DESK
 from tests.unit.intake.sample_files import csv_file
+from tests.unit.validator import VALIDATOR
 
 DOCS = Path(__file__).parents[3] / "docs"
 GUIDES = [(DOCS / name).read_text() for name in ("feeds.md", "feeds.zh-CN.md")]
@@ -33,7 +33,7 @@ def test_both_languages_show_the_same_examples() -> None:
 @pytest.mark.parametrize("example", blocks(GUIDES[0], "json"))
 def test_each_record_is_admitted(example: str) -> None:
     """Copied from the guide, it passes the door without a warning that something was dropped."""
-    claim = DESK.validate(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
+    claim = VALIDATOR.validate(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
     assert claim.dropped == ()
 
 
@@ -59,7 +59,7 @@ def test_the_format_reads_a_file(tmp_path: Path) -> None:
     rows = list(prepare(io.BytesIO(csv_file([header, row])), FileKind.CSV, fmt, "environment"))
     assert [prepared.fault for prepared in rows] == [None, None]
     claims = [
-        DESK.validate(prepared.record, today=date(2026, 11, 23), default_version=1, sender="environment")
+        VALIDATOR.validate(prepared.record, today=date(2026, 11, 23), default_version=1, sender="environment")
         for prepared in rows
     ]
     assert [claim.operation for claim in claims] == ["list", "remove"]

@@ -23,13 +23,14 @@ from gateway.app import build_app
 from gateway.checks.batch import BatchRequest
 from gateway.checks.request import CheckRequest, SubjectRequest, check_from, check_request_from
 from gateway.checks.response import DecisionContext, decision_body
-from gateway.feeds.delivery import judge_delivery
+from gateway.feeds.delivery import validate_delivery
 from gateway.platform.decisions import FeedbackRequest
 from gateway.platform.watches import WatchesRequest, WatchRequest
 from gateway.platform.webhooks import WebhookRequest
 from gateway.tickets.handler import VerifyRequest
 from gateway.web.officer_reason import ReasonRequest, ReleaseRequest
-from gateway.web.problems import PROBLEMS, ProblemError
+from gateway.web.problem_codes import PROBLEMS
+from gateway.web.problems import ProblemError, serialise
 from rules.admission.feed_event import FeedEvent
 from rules.admission.validator import RecordValidator
 from rules.faults import RECORD_FAULTS
@@ -46,14 +47,14 @@ from store.locks.rows import Lock
 from store.platforms.clients import Client, Grants
 from store.platforms.outbox import EventType
 from store.register.reader import CAUSES, RegisterState
-from tests.unit.desk import filed
 from tests.unit.records import record
+from tests.unit.validator import filed
 
 TODAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 SETTINGS = Settings.model_validate({"pepper": "0123456789abcdef"})
 POLICY, DEPARTMENTS = load_policy(SETTINGS.policy), load_departments(SETTINGS.departments)
-DESK = RecordValidator(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
+VALIDATOR = RecordValidator(DEPARTMENTS, SubjectKeys(SETTINGS.pepper_bytes()))
 CLIENT = Client("demo", Grants(scenes=frozenset({"*"}), classes=frozenset(DataClass)), 0)
 
 DOCUMENT: dict[str, Any] = orjson.loads(openapi_document())
@@ -155,7 +156,7 @@ def test_every_problem_code_is_in_the_enumeration() -> None:
     assert SCHEMAS["Problem"]["properties"]["code"]["enum"] == list(PROBLEMS)
 
 
-def test_each_problem_is_told_where_it_can_happen_with_its_status() -> None:
+def test_problems_are_documented_with_their_status() -> None:
     """An operation's answers name the codes of their own status; each code is told somewhere."""
     told: set[str] = set()
     for operation, body in operations():
@@ -212,7 +213,7 @@ def test_basic_is_for_pages_only() -> None:
         (SCHEMAS["ReleaseRequest"]["properties"].keys(), set(ReleaseRequest.__struct_fields__)),
     ],
 )
-def test_its_words_are_those_of_the_code(shown: set[str], meant: set[str]) -> None:
+def test_enumerations_match_the_code(shown: set[str], meant: set[str]) -> None:
     """The closed words and the members of requests are the ones that the code knows."""
     assert shown == meant
 
@@ -237,8 +238,8 @@ def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
 def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
     """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
-    judged = judge_delivery(body, media_type, "court", DESK, today=TODAY, now=1)
-    assert [item.judged for item in judged if not isinstance(item.judged, FeedEvent)] == []
+    judged = validate_delivery(body, media_type, "court", VALIDATOR, today=TODAY, now=1)
+    assert [item.verdict for item in judged if not isinstance(item.verdict, FeedEvent)] == []
     if isinstance(value, str):
         assert [faults(orjson.loads(line), named("FeedRecord")) for line in value.splitlines()] == [[]] * len(judged)
 
@@ -295,7 +296,7 @@ def test_a_decision_has_the_described_form() -> None:
 def test_results_of_a_delivery_have_the_described_form() -> None:
     """Queued and rejected records are told as RecordResult says."""
     lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
-    judged = judge_delivery(b"\n".join(lines), "application/x-ndjson", "court", DESK, today=TODAY, now=1)
+    judged = validate_delivery(b"\n".join(lines), "application/x-ndjson", "court", VALIDATOR, today=TODAY, now=1)
     results = [item.result() for item in judged]
     assert [result["status"] for result in results] == ["queued", *["rejected"] * 3]
     for result in results:
@@ -306,7 +307,7 @@ def test_results_of_a_delivery_have_the_described_form() -> None:
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_problem_has_the_described_form(code: str) -> None:
     """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
-    response = ProblemError(code, "detail", "说明", path="$").response("00000000-0000-0000-0000-000000000000")
+    response = serialise(ProblemError(code, "detail", "说明", path="$")).response()
     assert isinstance(response.body, bytes)
     assert faults(orjson.loads(response.body), named("Problem")) == []
     assert ("WWW-Authenticate" in response.headers) is (response.status == 401)
@@ -348,7 +349,7 @@ def test_the_page_names_no_other_host(name: str) -> None:
     assert re.findall(r"""(?:[a-z]+:)?//[\w.-]+\.\w+|["'(]//""", (STATIC / name).read_text()) == []
 
 
-def test_what_the_page_loads_and_links_to_is_here() -> None:
+def test_page_resources_and_links_exist() -> None:
     """Each file is in static/ and under its address, each link is a described GET; no script is inline (CSP)."""
     files = [address.removeprefix("/docs/") for address in PAGE.loads if address != "data:,"]
     assert sorted(files) == ["docs.js", "swagger-ui-bundle.js", "swagger-ui.css"]
@@ -367,7 +368,7 @@ def test_the_page_says_its_language_and_fits_a_phone() -> None:
     assert {"#api", "/v1/schemas/feed-record"} <= set(PAGE.links)
 
 
-def test_the_vendored_script_comes_with_its_licence_and_without_maps() -> None:
+def test_vendored_script_has_its_licence() -> None:
     """What is not ours is named, with its licence and notice."""
     licence = (STATIC / "LICENSE.swagger-ui.txt").read_text()
     assert "Apache License" in licence

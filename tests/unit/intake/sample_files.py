@@ -25,7 +25,7 @@ from rules.identity.subject import SubjectKeys
 
 FORMATS = load_formats(Settings().formats)
 TODAY = date(2026, 11, 23)
-DESK = RecordValidator(load_departments(Settings().departments), SubjectKeys(b"i" * 16))
+VALIDATOR = RecordValidator(load_departments(Settings().departments), SubjectKeys(b"i" * 16))
 
 COMPANY, SHOP, COOPERATIVE = "91320800MA1TE5T0XK", "92320803MA1TE5T18U", "N2320831MF0TE5T30D"
 PERSON, OLD_PERSON = "32082919880315006X", "320821650101001"
@@ -97,7 +97,7 @@ def faults(rows: list[PreparedRecord]) -> list[tuple[int, str, str]]:
 
 def admitted(record: dict[str, Any] | None, authority: str) -> FeedEvent:
     """The claim that the gateway would make of a record today."""
-    return DESK.validate(record, today=TODAY, default_version=1_790_000_000_000, sender=authority)
+    return VALIDATOR.validate(record, today=TODAY, default_version=1_790_000_000_000, sender=authority)
 
 
 def small_format(**changes: Any) -> Format:  # noqa: ANN401

@@ -36,7 +36,7 @@ def check(*parties: Party, ticket: bool = False) -> Check:
 
 
 @pytest.mark.parametrize("parties", [(party(ORGANISATION),), (party(ORGANISATION, "甲"), party(PERSON))])
-def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
+def test_fast_allow_body_matches_the_full_answer(parties: tuple[Party, ...]) -> None:
     """The answer and what the ledger keeps of it."""
     asked = check(*parties)
     verdict = decide(POLICY, asked.transaction, [(item.profile, []) for item in parties], TODAY)
@@ -53,7 +53,7 @@ def test_both_ways_make_the_same(parties: tuple[Party, ...]) -> None:
 
 
 @pytest.mark.parametrize("micro", [0, 1, 499, 500, 999, 1000, 123_456, 999_499, 999_500, 999_999])
-def test_a_moment_is_written_as_anywhere_else(micro: int) -> None:
+def test_moment_has_the_common_format(micro: int) -> None:
     """At every part of a second, and on both sides of midnight in Beijing."""
     moment = DecisionTime()
     for at in (NOON, datetime(2026, 11, 23, 15, 59, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, tzinfo=UTC)):
@@ -63,7 +63,7 @@ def test_a_moment_is_written_as_anywhere_else(micro: int) -> None:
         assert moment.today == civil_day(now)
 
 
-def test_ids_are_of_their_form_and_not_repeated() -> None:
+def test_decision_ids_are_unique_and_well_formed() -> None:
     """128 random bits."""
     ids = DecisionIds()
     assert len({ids.next() for _ in range(1000)}) == 1000

@@ -15,8 +15,8 @@ from rules.policy.matching import Match, Party
 from rules.policy.verdict import Verdict
 from rules.vocabulary import LockScope, Outcome, Role
 from store.locks.rows import Lock
-from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, record
+from tests.unit.validator import filed
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)

@@ -19,7 +19,7 @@ def shown(scene: str) -> dict[str, float]:
     return found
 
 
-def test_told_at_once_is_as_observed_one_by_one() -> None:
+def test_batched_metrics_equal_single_observations() -> None:
     """Sum, count and every bucket, edges included; and telling again adds nothing."""
     metrics_batch = MetricsBatch()
     for seconds in SECONDS:

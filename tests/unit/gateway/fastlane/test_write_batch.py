@@ -23,7 +23,7 @@ def transport(written: list[bytes], *, closing: bool = False) -> asyncio.Transpo
     return cast(asyncio.Transport, Wire(written, closing=closing))
 
 
-async def test_answers_leave_at_the_end_of_the_turn_in_their_order() -> None:
+async def test_answers_are_written_in_order_each_iteration() -> None:
     """Each once, also in the turns after."""
     written = list[bytes]()
     write_batch = WriteBatch()
@@ -47,7 +47,7 @@ async def test_no_answer_waits_for_many() -> None:
     assert written == [b"%d" % number for number in range(100)]
 
 
-async def test_who_closes_sends_first_and_who_is_gone_harms_no_other() -> None:
+async def test_closed_connection_does_not_affect_others() -> None:
     """Sending early sends all; nothing is written to a connection that is closing."""
     written = list[bytes]()
     write_batch = WriteBatch()

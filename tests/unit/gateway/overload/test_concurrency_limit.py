@@ -1,4 +1,4 @@
-"""The bound on work in hand, bodies that come too slowly, and the door: how it listens and how many it lets in."""
+"""The bound on work in hand, bodies that come too slowly, listening sockets, and the bound on connections."""
 
 import asyncio
 import resource
@@ -11,12 +11,13 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.overload.concurrency_limit import ConcurrencyLimit
-from gateway.process.listener import ConnectionLimit, bound, listen, room_for_connections
-from gateway.web.problems import ProblemError, answer_problems
-from gateway.web.request_body import DEADLINE, in_good_time, read_body
+from gateway.process.connection_limit import ConnectionLimit, room_for_connections
+from gateway.process.listener import bound_sockets, listening_sockets
+from gateway.web.problems import ProblemError, problem_middleware
+from gateway.web.request_body import BODY_DEADLINE, read_body, read_deadline
 
 
-def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
+def test_full_concurrency_limit_refuses_until_released() -> None:
     """At most so many at once; what goes wrong inside gives its place back as well."""
     gate = ConcurrencyLimit("checks", 2)
     with gate, gate:
@@ -28,7 +29,7 @@ def test_a_full_gate_refuses_and_an_emptied_one_lets_in() -> None:
     assert gate.in_progress == 0
 
 
-async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
+async def test_waiting_streams_get_slots_one_by_one() -> None:
     """Many wait for one place: all come to their turn, never two at once."""
     gate, most, done = ConcurrencyLimit("checks", 1), 0, 0
 
@@ -51,21 +52,21 @@ async def test_who_waits_for_room_gets_it_and_nobody_else_with_them() -> None:
 
 @asynccontextmanager
 async def serving(deadline: float) -> AsyncIterator[str]:
-    """A server that says how long the body was; at /lines each line renews its patience."""
+    """A server that says how long the body was; at /lines each line restarts the deadline."""
 
     async def length(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await read_body(request))))
 
     async def lines(request: web.Request) -> web.Response:
         count = 0
-        async with in_good_time(request) as patience:
+        async with read_deadline(request) as reading:
             async for _ in request.content:
                 count += 1
-                patience.renew()
+                reading.restart()
         return web.Response(text=str(count))
 
-    app = web.Application(middlewares=[answer_problems])
-    app[DEADLINE] = deadline
+    app = web.Application(middlewares=[problem_middleware])
+    app[BODY_DEADLINE] = deadline
     app.add_routes([web.post("/", length), web.post("/lines", lines)])
     async with TestServer(app) as server:
         yield str(server.make_url("/"))
@@ -77,7 +78,7 @@ async def pieces(count: int, pause: float) -> AsyncIterator[bytes]:
         await asyncio.sleep(pause)
 
 
-async def test_a_body_has_its_time_and_no_more() -> None:
+async def test_body_has_a_read_deadline() -> None:
     """One that comes in pieces in good time is read; one that trickles is 408 and its connection is closed."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(url, data=pieces(4, 0.01)) as answer:
@@ -88,7 +89,7 @@ async def test_a_body_has_its_time_and_no_more() -> None:
             assert (await answer.json(content_type=None))["code"] == "body_too_slow"
 
 
-async def test_patience_is_renewed_by_progress() -> None:
+async def test_read_deadline_is_renewed_by_progress() -> None:
     """A body without an end may take longer than the deadline while its next piece comes within it."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(f"{url}lines", data=pieces(12, 0.1)) as answer:
@@ -99,20 +100,20 @@ async def test_patience_is_renewed_by_progress() -> None:
 
 def test_a_port_is_shared_only_when_asked_for() -> None:
     """With ``share_port`` another may listen there too; else it is refused, and the sockets are closed again."""
-    (first,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=7)
+    (first,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=7)
     port = first.getsockname()[1]
     with first:
         assert first.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
-        (second,) = listen("127.0.0.1", port, share_port=True, reading_deadline=7)
+        (second,) = listening_sockets("127.0.0.1", port, share_port=True, write_deadline=7)
         second.close()
         with pytest.raises(OSError, match="in use"):
-            listen("127.0.0.1", port, share_port=False, reading_deadline=7)
+            listening_sockets("127.0.0.1", port, share_port=False, write_deadline=7)
 
 
-def test_what_is_bound_draws_nobody_until_it_listens() -> None:
+def test_bound_socket_accepts_only_when_listening() -> None:
     """Of two sockets at one port, all connections go to the one that listens."""
-    (listener,) = listen("127.0.0.1", 0, share_port=True, reading_deadline=1)
-    (idle,) = bound("127.0.0.1", listener.getsockname()[1], share_port=True)
+    (listener,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=1)
+    (idle,) = bound_sockets("127.0.0.1", listener.getsockname()[1], share_port=True)
     with listener, idle:
         for _ in range(20):
             with socket.create_connection(listener.getsockname(), timeout=5):
@@ -145,7 +146,7 @@ def soft_limit() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("soft_limit")
-def test_room_is_what_files_allow() -> None:
+def test_connection_limit_follows_the_file_limit() -> None:
     """The soft limit is raised as needed, never lowered; beyond the hard one there is less room."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
@@ -158,11 +159,14 @@ def test_room_is_what_files_allow() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
 
 
-async def test_beyond_the_room_it_is_said_politely() -> None:
+async def test_connections_over_the_limit_get_503() -> None:
     """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
-    loop, (listener,) = asyncio.get_running_loop(), listen("127.0.0.1", 0, share_port=False, reading_deadline=1)
-    bouncer = ConnectionLimit(most=0, open_now=lambda: 0)
-    server = await loop.create_server(bouncer.guard(asyncio.Protocol), sock=listener)
+    loop, (listener,) = (
+        asyncio.get_running_loop(),
+        listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=1),
+    )
+    limit = ConnectionLimit(most=0, open_connections=lambda: 0)
+    server = await loop.create_server(limit.guard(asyncio.Protocol), sock=listener)
     async with server, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"POST /v1/checks HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000)

@@ -56,13 +56,13 @@ def shedder_of(seconds: Seconds) -> LoadShedder:
     return LoadShedder(clock=seconds, work=seconds)
 
 
-async def test_what_a_turn_has_capacity_for_is_never_refused() -> None:
+async def test_load_within_the_idle_budget_is_served() -> None:
     """However long it goes on: callers that each wait for their answer are no excess, unless they are very many."""
     shedder = shedder_of(seconds := Seconds())
     assert [await served(shedder, seconds, 45) for _ in range(500)] == [45] * 500
 
 
-async def test_a_short_rush_is_served_whole() -> None:
+async def test_short_burst_is_served() -> None:
     """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(20):
@@ -71,7 +71,7 @@ async def test_a_short_rush_is_served_whole() -> None:
         seconds.now += 0.1
 
 
-async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
+async def test_sustained_overload_is_shed() -> None:
     """Those few are answered at once, and the excess is not forgotten at a turn that happens to bring less."""
     shedder = shedder_of(seconds := Seconds())
     found = [await served(shedder, seconds, 100) for _ in range(30)]
@@ -81,7 +81,7 @@ async def test_a_lasting_excess_is_refused_but_for_a_few_at_each_turn() -> None:
     assert await served(shedder, seconds, 100) <= 6
 
 
-async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let_in() -> None:
+async def test_recurring_overload_is_detected_at_once() -> None:
     """A second later a turn or two are served whole, to see whether it is over: hardly anybody waits for that."""
     shedder, few = shedder_of(seconds := Seconds()), 0
     until = seconds.now + 10
@@ -93,7 +93,7 @@ async def test_a_lasting_excess_is_found_again_at_once_however_often_all_are_let
     assert found.count(100) >= 9
 
 
-async def test_callers_that_wait_for_their_answers_are_served_again_after_an_excess() -> None:
+async def test_closed_loop_callers_recover_after_overload() -> None:
     """Thirty-two that ask again at once, even when refused, keep no second of refusals going by it."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(100):
@@ -116,7 +116,7 @@ async def test_nobody_is_refused_after_a_pause() -> None:
         seconds.now += 0.1
 
 
-async def test_a_process_that_is_held_up_by_others_refuses_nobody() -> None:
+async def test_cpu_starvation_is_not_overload() -> None:
     """Time passes, and the thread does little in it: it is not asked too much."""
     seconds, work = Seconds(), Seconds()
     shedder = LoadShedder(clock=seconds, work=work)
@@ -146,7 +146,7 @@ def lane_that_answers(body: bytes, shedder: LoadShedder, drain_state: DrainState
     return FastLaneContext(checks, cast(Any, None), authenticator, drain_state, cast(Any, None), 1024, 75, 30)
 
 
-async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later() -> None:
+async def test_shed_connection_gets_503_and_is_served_later() -> None:
     """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
     shedder = shedder_of(Steps(0.001))
     lane = lane_that_answers(b"{}", shedder, DrainState())
@@ -172,7 +172,7 @@ async def test_a_connection_that_is_refused_is_told_so_in_full_and_served_later(
     assert wires[-1].written[-1].startswith(b"HTTP/1.1 200")
 
 
-async def test_who_drains_refuses_nobody_for_want_of_time() -> None:
+async def test_draining_process_sheds_nothing() -> None:
     """The last requests of a connection are answered: it is told to go elsewhere anyway."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(20):

@@ -63,9 +63,7 @@ def test_a_big_batch_is_paid_off(rate: float, burst: float, pauses: list[float],
 
 
 @given(RATES, BURSTS, PAUSES, st.data())
-def test_who_comes_back_when_told_is_let_in(
-    rate: float, burst: float, pauses: list[float], data: st.DataObject
-) -> None:
+def test_retry_after_is_long_enough(rate: float, burst: float, pauses: list[float], data: st.DataObject) -> None:
     """The seconds that a refusal names are enough, and a refusal costs nothing."""
     bucket = Bucket(rate, burst, 0.0)
     for now in accumulate(pauses):
@@ -113,7 +111,7 @@ def test_a_changed_rate_holds_at_once() -> None:
         limits.take(client(rate=100))
 
 
-def test_one_that_is_served_already_is_told_to_pause() -> None:
+def test_open_stream_is_told_to_pause() -> None:
     """A stream of lines is slowed down, not refused."""
     clock = Clock()
     limits = RateLimiter(rate=10, burst=10, clock=clock)

@@ -1,4 +1,4 @@
-"""Shutting a door without losing anybody, what parent and process tell each other, and room under a hard limit."""
+"""Closing sockets without losing a connection, the pipe between parent and process, and room under a hard limit."""
 
 import multiprocessing
 import socket
@@ -8,73 +8,74 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.process.listener import Listener, listen, says_serving, tell_closing
+from gateway.process.listener import Listener, listening_sockets
+from gateway.process.parent_pipe import announce_closing, reports_serving
 
 
 @pytest.fixture
-def door() -> Iterator[Listener]:
-    """A door of one's own on a free port."""
-    listeners = listen("127.0.0.1", 0, share_port=False, reading_deadline=7)
-    yield Listener(listeners)
-    for listener in listeners:
-        listener.close()
+def listener() -> Iterator[Listener]:
+    """A listener of one's own on a free port."""
+    sockets = listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=7)
+    yield Listener(sockets)
+    for each in sockets:
+        each.close()
 
 
-def address(door: Listener) -> tuple[str, int]:
-    host, port = door.listeners[0].getsockname()
+def address(listener: Listener) -> tuple[str, int]:
+    host, port = listener.sockets[0].getsockname()
     return host, port
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a packet filter of Linux")
-def test_nobody_new_comes_in_and_those_who_wait_are_kept(door: Listener) -> None:
+def test_stopped_listener_keeps_waiting_connections(listener: Listener) -> None:
     """After it, who is in the queue is accepted and can talk; who knocks gets no connection, then a plain refusal."""
-    listener = door.listeners[0]
-    with socket.create_connection(address(door), timeout=10) as waiting:
-        door.let_nobody_new_in()
+    own = listener.sockets[0]
+    with socket.create_connection(address(listener), timeout=10) as waiting:
+        listener.stop_accepting()
         with socket.socket() as late:
             late.settimeout(0.2)
             with pytest.raises(TimeoutError):
-                late.connect(address(door))
-        listener.setblocking(True)
-        inside, _ = listener.accept()
+                late.connect(address(listener))
+        own.setblocking(True)
+        inside, _ = own.accept()
         with inside:
             waiting.sendall(b"question")
             assert inside.recv(100) == b"question"
             inside.sendall(b"answer")
             assert waiting.recv(100) == b"answer"
-        where = address(door)
-        listener.close()
+        where = address(listener)
+        own.close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(where, timeout=10)
 
 
-def test_a_lent_door_is_shut_only_when_the_parent_says_so_or_is_gone() -> None:
+def test_lent_socket_closes_with_its_parent() -> None:
     """One's own may always be shut."""
-    assert Listener([]).is_to_be_shut()
+    assert Listener([]).has_no_successor()
     parents, ours = multiprocessing.Pipe()
-    door = Listener([], ours)
-    assert not door.is_to_be_shut()
-    tell_closing(parents)
-    assert door.is_to_be_shut()
+    lent = Listener([], ours)
+    assert not lent.has_no_successor()
+    announce_closing(parents)
+    assert lent.has_no_successor()
     parents.close()
-    assert door.is_to_be_shut()
+    assert lent.has_no_successor()
 
 
-def test_serving_is_told_once_and_never_by_silence_or_an_end() -> None:
+def test_readiness_is_reported_once() -> None:
     """A parent hears it also after the process has ended; an end alone says nothing."""
     parents, ours = multiprocessing.Pipe()
-    assert not says_serving(parents)
-    Listener([], ours).tell_serving()
+    assert not reports_serving(parents)
+    Listener([], ours).report_serving()
     ours.close()
-    assert says_serving(parents)
-    assert not says_serving(parents)
+    assert reports_serving(parents)
+    assert not reports_serving(parents)
     parents.close()
-    Listener([], ours).tell_serving()  # to nobody: no fault of this process
+    Listener([], ours).report_serving()  # to nobody: no fault of this process
 
 
-def test_where_the_limit_is_hard_fewer_are_let_in() -> None:
+def test_hard_file_limit_lowers_the_connection_limit() -> None:
     """The bound is what can be served, not what was wished for: running out of files would harm everybody."""
-    ask = "from gateway.process.listener import room_for_connections as room; print(room(10_000), room(100))"
+    ask = "from gateway.process.connection_limit import room_for_connections as room; print(room(10_000), room(100))"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 600));"
     done = subprocess.run([sys.executable, "-c", limit + ask], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == [str(600 - 256), "100"]

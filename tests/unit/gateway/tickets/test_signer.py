@@ -17,12 +17,12 @@ from rules.listings.listing import Listing
 from rules.policy.pack import Policy
 from rules.vocabulary import DataClass
 from store.register.reader import LookUp, RegisterState
-from tests.unit.desk import KEYS, filed
 from tests.unit.records import record
+from tests.unit.validator import KEYS, filed
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
-DESK = TicketSigner(KEYS)
+SIGNER = TicketSigner(KEYS)
 ALL = frozenset(DataClass)
 NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI)
 MINUTES = POLICY.pack.scenes["bidding.qualification"].ticket_minutes
@@ -60,32 +60,32 @@ def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **chang
     return void_reason(clearance(then, **changes), party_snapshots(PARTY, now, visible, TODAY), now, POLICY, TODAY)
 
 
-def test_a_ticket_says_what_it_said() -> None:
+def test_ticket_round_trips() -> None:
     """Read back whole, by the deployment that made it."""
     made = clearance(looked_up())
-    assert DESK.read(DESK.make(made)["token"]) == made
+    assert SIGNER.read(SIGNER.make(made)["token"]) == made
 
 
 @given(st.data())
-def test_no_bent_ticket_is_read(data: st.DataObject) -> None:
+def test_altered_ticket_is_refused(data: st.DataObject) -> None:
     """Any character changed, dropped or added, and any other deployment's: none is ours."""
-    token = DESK.make(clearance(looked_up()))["token"]
+    token = SIGNER.make(clearance(looked_up()))["token"]
     at = data.draw(st.integers(0, len(token) - 1))
     with_other = token[:at] + data.draw(st.sampled_from("AZaz09-_.=")) + token[at + 1 :]
     for bent in (with_other, token[:at] + token[at + 1 :], token[:at]):
         if bent != token:
-            found = DESK.read(bent)
+            found = SIGNER.read(bent)
             assert found is None or bent.rstrip("=") == token
     assert TicketSigner(SubjectKeys(b"q" * 32)).read(token) is None
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])
-def test_what_is_no_ticket_is_none(token: str) -> None:
+def test_invalid_ticket_is_none(token: str) -> None:
     """Nothing a stranger sends is an error of ours."""
-    assert DESK.read(token) is None
+    assert SIGNER.read(token) is None
 
 
-def test_it_holds_while_nothing_arrives() -> None:
+def test_ticket_is_valid_without_changes() -> None:
     """The same listings, fewer, or none: it holds."""
     warned = looked_up(listing(severity="general"))
     assert void(looked_up(), looked_up()) is None
@@ -102,7 +102,7 @@ def test_it_holds_while_nothing_arrives() -> None:
         (looked_up(locks=1), "lock_held"),
     ],
 )
-def test_what_came_in_between_voids_it(now: LookUp, reason: str) -> None:
+def test_later_listing_voids_the_ticket(now: LookUp, reason: str) -> None:
     """A listing under the number or possibly under the name, a register made anew, a lock."""
     assert void(looked_up(), now) == reason
 
@@ -112,7 +112,7 @@ def test_a_changed_listing_is_another_one() -> None:
     assert void(looked_up(listing(severity="general")), looked_up(listing())) == "listing_arrived"
 
 
-def test_a_namesake_with_a_number_of_its_own_voids_nothing() -> None:
+def test_numbered_namesake_voids_nothing() -> None:
     """Somebody else of that name was listed: not this party."""
     assert void(looked_up(), looked_up(by_name=(listing(),))) is None
 
@@ -131,7 +131,7 @@ def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
 
 
 @pytest.mark.parametrize(("begins", "reason"), [(22, None), (23, None), (24, "policy_changed"), (25, None)])
-def test_a_rule_that_begins_to_hold_voids_what_rested_on_a_listing(begins: int, reason: str | None) -> None:
+def test_newly_effective_rule_voids_a_ticket(begins: int, reason: str | None) -> None:
     """At midnight in Beijing, with no file changed: a ticket of the day before was given without that rule."""
     pack, (first, *others) = POLICY.pack, POLICY.rules_of("bidding.qualification")
     begun = msgspec.structs.replace(first, from_day=date(2026, 11, begins))

@@ -198,7 +198,7 @@ def test_what_was_written_is_read(rows: list[tuple[str, str]], encoding: str) ->
 
 
 @given(st.binary(max_size=300), st.sampled_from(["csv", "tsv", "json", "ndjson", "xlsx", "xls"]))
-def test_no_bytes_bring_it_down(data: bytes, kind: str) -> None:
+def test_arbitrary_bytes_raise_no_other_error(data: bytes, kind: str) -> None:
     """Any bytes are rows, or a file that cannot be read; nothing else is raised."""
     with suppress(FileUnreadableError):
         read(data, kind)

@@ -127,7 +127,7 @@ def test_declared_numbers(form: DateForm, cell: Any, day: date | None) -> None: 
 
 @pytest.mark.parametrize("form", list(DateForm))
 @given(number=st.integers() | st.floats(allow_nan=False, allow_infinity=False))
-def test_no_number_brings_it_down(form: DateForm, number: float) -> None:
+def test_arbitrary_numbers_raise_no_other_error(form: DateForm, number: float) -> None:
     """Any number is a day, no day, or refused with ``DateUnreadableError``; nothing else is raised."""
     try:
         read_end(number, form, date_1904=False)
@@ -155,7 +155,7 @@ def test_every_form_says_the_same(day: date) -> None:
 
 
 @given(st.text(max_size=30))
-def test_no_text_brings_it_down(text: str) -> None:
+def test_arbitrary_text_raises_no_other_error(text: str) -> None:
     """Any text is a day, no day, for ever, or refused with ``DateUnreadableError``."""
     try:
         read_end(text)

@@ -162,7 +162,7 @@ def test_every_shipped_format_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_departments_row_says_the_record_and_is_admitted(name: str) -> None:
+def test_shipped_formats_map_rows_to_valid_records(name: str) -> None:
     """Field by field; the gateway's door takes it, in the name of who sends it."""
     shipped = SHIPPED[name]
     (row,) = prepared(table(shipped.row), "csv", name, shipped.authority)
@@ -175,7 +175,7 @@ def test_a_departments_row_says_the_record_and_is_admitted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_spoilt_cell_is_named_in_the_departments_words(name: str) -> None:
+def test_bad_cell_is_named_by_its_column(name: str) -> None:
     """Line, the column as the file writes it, a stable code; the row below it is still read."""
     shipped = SHIPPED[name]
     column, cell, code = shipped.spoilt
@@ -191,7 +191,7 @@ def test_a_spoilt_cell_is_named_in_the_departments_words(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_prohibited_columns_refuse_the_row_and_unknown_ones_are_dropped(name: str) -> None:
+def test_prohibited_columns_refuse_the_row(name: str) -> None:
     """办法二 Art. 14: blood type under any name; a column of no use is named and goes no further."""
     shipped = SHIPPED[name]
     (refused,) = prepared(table(shipped.row | {"血型": "A"}), "csv", name, shipped.authority)
@@ -218,7 +218,7 @@ def test_a_row_with_a_day_of_removal_says_both() -> None:
     assert admitted(removed.record, "market-regulation").key == admitted(listed.record, "market-regulation").key
 
 
-def test_for_ever_is_left_out_and_noted() -> None:
+def test_permanent_end_is_dropped_with_a_note() -> None:
     """长期 is no end: the legal one applies, and the reader is told."""
     (row,) = prepared(table(SHIPPED["red-list"].row), "csv", "red-list", "taxation")
     assert row.notes == ("end_for_ever",)
@@ -226,7 +226,7 @@ def test_for_ever_is_left_out_and_noted() -> None:
     assert "valid_until" not in row.record
 
 
-def test_a_masked_number_is_a_person_and_a_number_cell_has_lost_its_digits() -> None:
+def test_masked_and_truncated_numbers_are_recognised() -> None:
     """The court masks; a spreadsheet rounds: the one leads to a review, the other is refused by its column."""
     shipped = SHIPPED["court-dishonest-persons"]
     column = "身份证号码/组织机构代码"

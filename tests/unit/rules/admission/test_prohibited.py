@@ -276,7 +276,7 @@ def test_refused_with_its_place(value: Any, path: str, kind: str) -> None:  # no
         *(None, 3, "血型为A型", []),
     ],
 )
-def test_passes(value: Any) -> None:  # noqa: ANN401
+def test_empty_columns_and_names_pass(value: Any) -> None:  # noqa: ANN401
     """Empty columns, and what authorities, documents and subjects are called, are not read."""
     refuse_prohibited(value)
 
@@ -293,7 +293,7 @@ def test_passes(value: Any) -> None:  # noqa: ANN401
         "hiv1234567",
     ],
 )
-def test_a_key_that_may_carry_a_value_is_not_repeated(key: str) -> None:
+def test_fault_omits_keys_that_may_be_values(key: str) -> None:
     """The fault travels into logs and receipts; the key of it must not smuggle the data there."""
     fault = refusal({key: "有"})
     assert fault.path == "$.?"
@@ -301,7 +301,7 @@ def test_a_key_that_may_carry_a_value_is_not_repeated(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["320829198803150066", "a" * 65, "沈知微 男", "tel.13800000000", "p4321"])
-def test_a_key_on_the_way_is_not_repeated_either(key: str) -> None:
+def test_fault_path_omits_unknown_keys(key: str) -> None:
     """Every step of the path is as safe as its end."""
     assert refusal({key: {"血型": "A"}}).path == "$.?.血型"
 

@@ -10,8 +10,8 @@ from rules.faults import InvalidRecordError
 from rules.listings.indexer import more_restrictive_class
 from rules.records.feed_record import feed_record_from, feed_record_from_json, feed_record_json
 from rules.vocabulary import DataClass
-from tests.unit.desk import DESK, TODAY, admit, filed
 from tests.unit.records import ORGANISATION, PERSON, person, record, removal
+from tests.unit.validator import TODAY, VALIDATOR, admit, filed
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_order_is_total_and_independent_of_arrival() -> None:
         assert sorted(admit(event).order for event in arrival) == expected
 
 
-def test_a_record_without_a_version_takes_the_time_of_arrival() -> None:
+def test_version_defaults_to_the_time_of_arrival() -> None:
     """An authority that keeps no versions is ordered by when its records came in."""
     bare = record(version=None)
-    early = DESK.validate(bare, today=TODAY, default_version=1, sender=None)
-    late = DESK.validate(bare, today=TODAY, default_version=2, sender=None)
+    early = VALIDATOR.validate(bare, today=TODAY, default_version=1, sender=None)
+    late = VALIDATOR.validate(bare, today=TODAY, default_version=2, sender=None)
     assert early.order < late.order
 
 

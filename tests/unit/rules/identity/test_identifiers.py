@@ -124,7 +124,7 @@ def test_spellings_of_one_number_are_one_subject(text: str, why: str) -> None:
     assert whole(text) == whole(RESIDENT), why
 
 
-def test_centenarians_of_the_15_digit_form_were_born_in_the_19th_century() -> None:
+def test_15_digit_centenarians_have_a_19th_century_birth() -> None:
     assert whole("320821990101996").value[6:14] == "18990101"
     assert whole("320821990101995").value[6:14] == "19990101"
 
@@ -142,7 +142,7 @@ WARNED = [
 
 
 @pytest.mark.parametrize(("text", "warnings", "why"), WARNED)
-def test_what_standards_leave_open_warns_and_does_not_refuse(text: str, warnings: tuple[str, ...], why: str) -> None:
+def test_oddities_that_standards_allow_only_warn(text: str, warnings: tuple[str, ...], why: str) -> None:
     assert whole(text).warnings == warnings, why
 
 
@@ -227,19 +227,19 @@ def test_a_resident_of_the_city_is_never_ambiguous() -> None:
     assert {whole(text).type for text in both} == {IdType.RESIDENT_ID}
 
 
-def test_a_number_from_no_province_is_rather_the_credit_code() -> None:
+def test_number_without_province_is_a_credit_code() -> None:
     both = valid_both_ways(f"1932081965{month:02}{rest:05}" for month in range(1, 10) for rest in range(1000, 29000))
     assert whole(both).type is IdType.USCC
 
 
-def test_an_all_digit_company_is_not_taken_for_a_foreigner() -> None:
+def test_all_digit_credit_code_is_not_a_residence_permit() -> None:
     # MOD 11-2 holds for one in eleven of them: refusing these would refuse every tenth old company.
     company = valid_both_ways(f"91320800{n:09}" for n in range(10**6))
     assert whole(company).type is IdType.USCC
     assert whole(company, "foreign_permanent_resident").type is IdType.FOREIGN_PERMANENT
 
 
-def test_a_slip_within_one_kind_warns() -> None:
+def test_near_miss_of_a_declared_type_warns() -> None:
     assert whole(USCC, "org_code").warnings == ("declared_type_differs",)
     permit = whole("810000199001010019", "resident_id")
     assert (permit.type, permit.warnings) == (IdType.RESIDENCE_PERMIT, ("declared_type_differs",))
@@ -361,7 +361,7 @@ def test_every_resident_number_parses(text: str) -> None:
 
 
 @given(credit_codes)
-def test_every_credit_code_parses_and_files_with_its_organisation_code(text: str) -> None:
+def test_every_credit_code_parses(text: str) -> None:
     number = whole(text, "uscc")
     assert (number.value, number.canonical) == (text, f"org:{text[8:17]}")
     if "organisation_check_digit" not in number.warnings:
@@ -409,7 +409,7 @@ def test_mod_11_finds_a_wrong_digit_for_a_digit(text: str, other: str) -> None:
 
 
 @given(old_residents)
-def test_15_digits_and_their_18_are_one_subject_for_ever(text: str) -> None:
+def test_15_and_18_digit_forms_are_one_subject(text: str) -> None:
     old = whole(text)
     assert old == Identifier(
         IdType.RESIDENT_ID, old.value, f"person:{to_18_digits(text)}", SubjectKind.PERSON, True, old.warnings
@@ -437,7 +437,7 @@ def test_a_number_with_characters_hidden_could_be_that_number(value: str, data: 
 
 
 @given(residents, residents)
-def test_a_display_form_is_a_pattern_of_its_number_alone(one: str, other: str) -> None:
+def test_display_form_matches_only_its_number(one: str, other: str) -> None:
     pattern = masked(whole(one, "resident_id").masked())
     assert pattern.could_be(one)
     assert pattern.could_be(other) is (one[:3] == other[:3] and one[-4:] == other[-4:])
@@ -447,7 +447,7 @@ def test_a_display_form_is_a_pattern_of_its_number_alone(one: str, other: str) -
     st.one_of(st.text(), st.text(string.digits + "X*…", max_size=20), residents.map(lambda r: r[:17] + "*X")),
     st.sampled_from([None, *IdType, "passport"]),
 )
-def test_a_refusal_says_only_its_own_words_and_nothing_else_escapes(text: str, id_type: str | None) -> None:
+def test_refusals_never_quote_the_number(text: str, id_type: str | None) -> None:
     error = refusal(text, id_type)
     if error is not None:
         said = ((error.message, error.message_zh), (error.hint, error.hint_zh))
@@ -462,7 +462,7 @@ def test_a_refusal_survives_pickling() -> None:
     assert (error.code, error.text) == ("identifier_empty", InvalidIdentifierError("identifier_empty").text)
 
 
-def test_the_right_check_character_is_not_told() -> None:
+def test_refusal_does_not_reveal_the_check_character() -> None:
     # Whoever tries numbers must not be helped to complete one.
     error = InvalidIdentifierError("identifier_check_digit")
     assert not any(c.isdigit() for c in error.text.en + error.text.zh)

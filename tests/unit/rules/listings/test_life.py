@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rules.admission.feed_event import FeedEvent
 from rules.listings.life import Life, State, life_of
-from tests.unit.desk import DESK, TODAY, WORKING_DAYS, life
 from tests.unit.records import OTHER_ORGANISATION, record, removal
+from tests.unit.validator import TODAY, VALIDATOR, WORKING_DAYS, life
 
 Event = dict[str, Any]
 
@@ -111,7 +111,7 @@ def test_state_of_a_life(events: list[Event], expected: State) -> None:
         assert state(*order) is expected
 
 
-def test_a_removal_ends_the_listing_on_its_day_and_says_by_which_document() -> None:
+def test_removal_ends_the_listing_and_names_its_document() -> None:
     """The day before is the last that counted; the listing's own end may come sooner."""
     found = life(LISTED, removed("2026-10-01"))
     assert (found.last_day, found.termination and found.termination.document_no) == (date(2026, 9, 30), "YC-1")
@@ -121,7 +121,7 @@ def test_a_removal_ends_the_listing_on_its_day_and_says_by_which_document() -> N
     assert sooner.last_day == date(2026, 9, 15)
 
 
-def test_a_listing_removed_on_the_day_of_its_determination_never_counted() -> None:
+def test_same_day_removal_voids_the_listing() -> None:
     """Nor one that an objection annulled: no day of it may stand against anybody, nor strike a red listing."""
     assert not life(LISTED, removed("2026-08-12")).applicable
     assert not life(LISTED, answered("2026-09-10", "upheld")).applicable
@@ -151,7 +151,7 @@ def test_open_objections_are_those_without_an_answer() -> None:
     assert [objection.determined_on for objection in told_twice.objections] == [date(2026, 9, 1)]
 
 
-def test_what_was_archived_is_marked_until_it_is_listed_anew() -> None:
+def test_archived_listing_is_marked_until_listed_again() -> None:
     """Archived after its repair it stays repaired (办法一 Art. 19)."""
     found = life(LISTED, repaired("2026-09-01"), archived("2026-10-12"))
     assert (found.state(TODAY), found.archived) == (State.REPAIRED, True)
@@ -206,7 +206,7 @@ def test_an_objection_during_publicity_stops_the_repair(said: list[Event], expec
         assert state(*order) is expected
 
 
-def test_a_repair_that_was_examined_takes_effect_with_the_answer() -> None:
+def test_examined_repair_takes_effect_with_the_answer() -> None:
     """Rejected after the publicity: from the day of the answer, not from before."""
     events = [
         LISTED,
@@ -279,7 +279,9 @@ ANY_EVENT: st.SearchStrategy[Event] = st.builds(
 
 def arrive(events: Sequence[Event]) -> list[FeedEvent]:
     """Each event as it was accepted: with the moment and the place that it keeps in every later delivery."""
-    return [DESK.validate(event, today=TODAY, default_version=n // 2, position=n) for n, event in enumerate(events)]
+    return [
+        VALIDATOR.validate(event, today=TODAY, default_version=n // 2, position=n) for n, event in enumerate(events)
+    ]
 
 
 def folded(claims: Sequence[FeedEvent]) -> Life:
@@ -302,7 +304,7 @@ def test_no_two_events_share_a_place(events: list[Event]) -> None:
 
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8))
-def test_it_is_in_force_just_up_to_its_last_day(events: list[Event]) -> None:
+def test_listing_is_in_force_through_its_last_day(events: list[Event]) -> None:
     """The last day and the state tell the same on every day; what does not apply is in force on none."""
     found = folded(arrive(events))
     start = found.record.determined_on if found.record else TODAY
@@ -314,7 +316,7 @@ def test_it_is_in_force_just_up_to_its_last_day(events: list[Event]) -> None:
 
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
-def test_the_last_word_of_removal_always_holds(events: list[Event], day: str) -> None:
+def test_latest_removal_always_wins(events: list[Event], day: str) -> None:
     """With the highest version it takes the listing off, whatever was said before."""
     found = folded(arrive([*events, removed(day, version=9)]))
     assert found.state(TODAY) is not State.IN_FORCE
@@ -322,7 +324,7 @@ def test_the_last_word_of_removal_always_holds(events: list[Event], day: str) ->
 
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
-def test_a_correction_puts_nothing_back(events: list[Event], day: str) -> None:
+def test_correction_restores_nothing(events: list[Event], day: str) -> None:
     """Whatever it says, and whenever: what had ended has ended, and on the same day (办法一 Art. 16)."""
     before = folded(arrive(events))
     after = folded(arrive([*events, corrected(day, determined_on=day, version=9)]))

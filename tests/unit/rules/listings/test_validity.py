@@ -79,7 +79,7 @@ def test_red_without_an_end_has_none() -> None:
     assert validity(**red, valid_until="2099-12-31").last_day is None
 
 
-def test_serious_without_an_end_is_held() -> None:
+def test_serious_listing_without_end_is_quarantined() -> None:
     """The law gives 较重 no period, so it is kept and not applied."""
     found = validity(severity="serious")
     assert found.held

@@ -17,8 +17,8 @@ from rules.policy.pack import Policy
 from rules.policy.unknown import apply_on_unknown
 from rules.policy.verdict import Verdict
 from rules.vocabulary import DataClass, LockScope, Outcome, Role
-from tests.unit.desk import filed
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, person, record
+from tests.unit.validator import filed
 
 TODAY = date(2026, 11, 23)
 POLICY = load_policy(Settings().policy)
@@ -129,7 +129,7 @@ def test_expired_never_counts_and_the_last_day_does() -> None:
     assert verdict("bidding.qualification", old, today=date(2026, 11, 24)) == verdict("bidding.qualification")
 
 
-def test_what_a_caller_may_not_see_does_not_move_its_answer() -> None:
+def test_listings_not_granted_do_not_change_the_outcome() -> None:
     """Filtered before the verdict: the answer equals that of a miss (办法二 Art. 18–21)."""
     hidden = listing(data_class="government")
     public = frozenset({DataClass.PUBLIC})
@@ -188,7 +188,7 @@ def test_a_namesake_is_not_the_subject() -> None:
     assert matches_of(Party(Role.BIDDER, number(OTHER_ORGANISATION), "淮安云岫建材有限公司"), [], [listing()]) == []
 
 
-def test_a_bid_also_locks_the_account_and_an_approval_the_transaction() -> None:
+def test_lock_scope_follows_the_scene() -> None:
     """Intercept and lock are different things: what stays held is said by the rule."""
     assert [s for s, _ in verdict("bidding.qualification", listing()).parties[0].lock_grounds] == [LockScope.ACCOUNT]
     assert [s for s, _ in verdict("approval.licence", listing()).parties[0].lock_grounds] == [LockScope.TRANSACTION]
@@ -221,7 +221,7 @@ def test_one_agreeing_name_is_enough() -> None:
     assert (got.outcome, got.parties[0].notes) == (Outcome.INTERCEPT, ())
 
 
-def test_what_a_caller_may_not_see_makes_no_mismatch() -> None:
+def test_listings_not_granted_cause_no_mismatch() -> None:
     """A hidden listing under another name moves nothing."""
     party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
     matches = matches_of(party, [listing(data_class="government")], [])
@@ -242,7 +242,7 @@ def test_a_role_weighs_what_the_scene_says() -> None:
     assert (found.outcome, found.measures) == (Outcome.REVIEW, ())
 
 
-def test_the_trustworthy_keep_the_fast_lane_when_somebody_comes_along() -> None:
+def test_unlisted_agent_keeps_fast_track() -> None:
     """An agent without any listing neither earns nor spoils the faster way; a listed one does spoil it."""
     red = (Party(Role.BIDDER, number(ORGANISATION)), [Match(listing(**RED), certain=True)])
     for more, outcome in (([], Outcome.FAST_TRACK), ([Match(listing(**PENALTY), certain=True)], Outcome.WARN)):
@@ -261,7 +261,7 @@ def test_the_trustworthy_keep_the_fast_lane_when_somebody_comes_along() -> None:
         ("finance.loan", RED, Outcome.ALLOW, ()),
     ],
 )
-def test_not_knowing_is_a_line_of_policy(
+def test_unknown_data_follows_the_policy(
     scene: str, changes: dict[str, Any] | None, outcome: Outcome, measures: tuple[str, ...]
 ) -> None:
     """What was found stands; what was not is the scene's own answer; nobody goes faster on doubt."""

@@ -51,13 +51,13 @@ def bent(change: Any) -> dict[str, Any]:  # noqa: ANN401
         (lambda p: p.update(surprise=1), "surprise"),
     ],
 )
-def test_a_broken_pack_is_refused_whole(change: Any, says: str) -> None:  # noqa: ANN401
+def test_broken_pack_is_refused(change: Any, says: str) -> None:  # noqa: ANN401
     """Each defect refuses the pack and is named."""
     with pytest.raises(PolicyInvalidError, match=says):
         policy_from(bent(change), b"")
 
 
-def test_the_shipped_pack_loads_with_six_scenes_and_a_digest() -> None:
+def test_shipped_pack_loads_with_a_digest() -> None:
     """The pack in config/ is usable, and its digest follows its bytes."""
     policy = load_policy(Settings().policy)
     assert len(policy.pack.scenes) >= 6
@@ -66,7 +66,7 @@ def test_the_shipped_pack_loads_with_six_scenes_and_a_digest() -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "", "pack: x"])
-def test_a_file_that_is_no_pack_says_which_file(tmp_path: Path, text: str) -> None:
+def test_invalid_pack_names_its_file(tmp_path: Path, text: str) -> None:
     """The operator is told the file and the place."""
     path = tmp_path / "pack.yaml"
     path.write_text(text)

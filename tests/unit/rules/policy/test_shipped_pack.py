@@ -60,7 +60,7 @@ def test_no_rule_is_idle_or_contradicts_another() -> None:
     assert review(POLICY, load_departments(Settings().departments), TODAY) == []
 
 
-def test_nobody_is_refused_a_loan_or_a_flight_without_ground() -> None:
+def test_loans_and_flights_are_denied_only_with_basis() -> None:
     """Finance is told, not forced; high consumption is stopped by the court's lists only (依法依规)."""
     for rule in PACK.rules:
         if "finance.loan" in rule.scenes:

@@ -69,7 +69,7 @@ def verdict(
 # ---------------------------------------------------------------- faults
 
 
-def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
+def test_every_fault_names_its_line(tmp_path: Path) -> None:
     """An editor is told all that is wrong at once, each with the line it stands on."""
     text = SOURCE.replace("measures: [P04]", "measures: [P99]").replace("outcome: intercept", "outcome: refuse", 1)
     path = tmp_path / "pack.yaml"
@@ -95,7 +95,7 @@ def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
             load_examples(path, "huaian-2018")
 
 
-def test_a_second_pack_with_a_regime_of_its_own_loads() -> None:
+def test_second_regime_loads_as_a_pack() -> None:
     """Today's national rules can be another pack; every decision names which one it was."""
     other = bent(lambda p: p.update(pack="national-2025", regime="NDRC36", version="1"))
     assert (other.pack.regime, other.reference["pack"]) == ("NDRC36", "national-2025")
@@ -170,7 +170,7 @@ def test_a_rule_holds_from_and_until(days: dict[str, str], holds: bool) -> None:
 # ---------------------------------------------------------------- shadow
 
 
-def test_a_shadow_rule_is_told_and_changes_nothing() -> None:
+def test_shadow_rule_is_reported_without_effect() -> None:
     """It fires beside the others: outcome, measures and rules stay as they were."""
     weak = ExampleListing(ListColour.BLACK, "C09", "market-regulation")
     shadow = bent(more("x", "bidder-refused", when={"categories": ["C09"]}, shadow=True))
@@ -192,7 +192,7 @@ def test_the_same_pack_does_not_differ() -> None:
     assert case_diffs(policy, policy, TODAY) == []
 
 
-def test_a_difference_is_told_in_parts_and_in_outcomes() -> None:
+def test_diff_lists_changed_parts_and_outcomes() -> None:
     """A category taken from a rule shows as the rule, and as the cases that come out otherwise."""
     before = load_policy(PATH)
     after = bent(lambda p: rule(p, "project-refused")["when"].update(categories=["C01", "C03", "C05", "C07"]))
@@ -202,7 +202,7 @@ def test_a_difference_is_told_in_parts_and_in_outcomes() -> None:
     assert "C06" in case.example
 
 
-def test_a_bound_on_an_amount_is_tried_on_both_sides() -> None:
+def test_amount_bounds_are_tested_on_both_sides() -> None:
     """A rule that begins at an amount differs for that amount and not below it."""
     after = bent(more("x", "bidder-refused", when={"categories": ["C09"], "amount_from": 1_000_000}))
     cases = case_diffs(load_policy(PATH), after, TODAY)
@@ -210,7 +210,7 @@ def test_a_bound_on_an_amount_is_tried_on_both_sides() -> None:
     assert all("amount 1e+06" in case.example for case in cases)
 
 
-def test_the_past_is_decided_again_as_it_was_found() -> None:
+def test_replay_decides_past_checks_again() -> None:
     """What the ledger keeps of a decision is enough: no number, no name, and the outcome of any pack."""
     match = BLACK.match(7)
     party = PastParty(Role.BIDDER, SubjectKind.ORGANISATION, True, "k", None, (PastMatch(match.listing, True, None),))
@@ -225,7 +225,7 @@ def test_the_past_is_decided_again_as_it_was_found() -> None:
     assert outcome_under(load_policy(PATH), doubtful, TODAY) is Outcome.REVIEW
 
 
-def test_what_was_found_of_a_person_names_nobody() -> None:
+def test_replay_input_names_no_person() -> None:
     """The listing that is kept holds a masked pattern at most."""
     assert Match(BLACK.match(1).listing, certain=True).listing.pattern == "*"
 
@@ -233,7 +233,7 @@ def test_what_was_found_of_a_person_names_nobody() -> None:
 # ---------------------------------------------------------------- the shelf
 
 
-def test_a_changed_file_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None:
+def test_changed_policy_file_is_loaded_and_broken_ignored(tmp_path: Path) -> None:
     """The pack in force is swapped whole; one that cannot be used leaves it, until it is mended."""
     path = tmp_path / "pack.yaml"
     path.write_text(SOURCE)
@@ -254,7 +254,7 @@ def test_a_changed_file_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> N
     assert (policy_store.refused, policy_store.current.digest) == (False, first.digest)
 
 
-def test_a_pack_that_is_no_mapping_is_refused() -> None:
+def test_pack_must_be_a_mapping() -> None:
     """Whatever YAML holds, the answer is a fault with its place."""
     value: Any
     for value in ([], 1, None, {"rules": 3}, {"rules": [3], "scenes": {"a": None}}):

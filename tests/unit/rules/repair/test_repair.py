@@ -186,7 +186,7 @@ def test_two_bars_are_for_organisations(fact: str) -> None:
     ("code", "fact"),
     [("J18_PERFORMED", "fulfilled_on"), ("J18_PERFORMED", "confirmed_on"), ("G31_A2", "corrected_on")],
 )
-def test_a_day_not_stated_is_unknown_and_one_to_come_is_waited_for(code: str, fact: str) -> None:
+def test_unstated_day_is_unknown_and_future_day_waits(code: str, fact: str) -> None:
     """What is promised for tomorrow is not done today."""
     assert found(case(**{fact: None}), code).holds is UNKNOWN
     tomorrow = TODAY + timedelta(days=1)
@@ -215,7 +215,7 @@ def test_30_first_listing_after_five_and_six_months() -> None:
 
 
 @pytest.mark.parametrize(("objects_on", "state"), [(date(2026, 11, 27), State.IN_FORCE), (None, State.REPAIRED)])
-def test_31_an_objection_on_the_fourth_day_of_publicity(objects_on: date | None, state: State) -> None:
+def test_31_objection_on_the_fourth_publicity_day(objects_on: date | None, state: State) -> None:
     """The repair does not take effect over an objection in its five working days."""
     act = {"record_no": "R-1", "authority": "court", "version": 2}
     events = [
@@ -232,7 +232,7 @@ def test_31_an_objection_on_the_fourth_day_of_publicity(objects_on: date | None,
     assert life_of(events, days).state(date(2026, 12, 1)) is state
 
 
-def test_32_a_new_offence_after_a_repair_waits_twelve_months() -> None:
+def test_32_new_offence_after_repair_waits_a_year() -> None:
     """The archived first listing makes this one a repeated one, whatever is stated."""
     first = other(date(2023, 1, 1), state=State.REPAIRED, ended_on=date(2024, 1, 1))
     told = measure(case(black(first_listing=True), first), J18)
@@ -244,7 +244,7 @@ def test_32_a_new_offence_after_a_repair_waits_twelve_months() -> None:
     assert measure(case(black(first_listing=True), fined), J18).eligible is YES
 
 
-def test_55_bankruptcy_bars_in_the_city_and_is_reviewed_by_the_nation() -> None:
+def test_55_bankruptcy_bars_locally_and_reviews_nationally() -> None:
     """Art. 31 (二) 2 bars; under the national order a reorganisation may suspend discipline, so a person looks."""
     asked = case(penalty(), bankruptcy_proceedings=True)
     assert repair_answer(asked, regime=Regime.HUAIAN2018, today=TODAY).eligible is NO
@@ -284,7 +284,7 @@ def test_one_black_listing_both_rules_agree_on() -> None:
         (False, date(2027, 5, 22), NO),
     ],
 )
-def test_not_knowing_whether_it_is_the_first(first: bool | None, today: date, holds: Assessment) -> None:
+def test_unknown_first_listing_is_unknown(first: bool | None, today: date, holds: Assessment) -> None:
     """Unknown only where it matters; and never an earliest day that rests on a guess."""
     asked = case(black(first_listing=first))
     assert found(asked, "J18_QUIET", today).holds is holds
@@ -313,7 +313,7 @@ def test_a_quiet_period_without_its_beginning(missing: str) -> None:
         (other(date(2026, 8, 1), state=State.ANNULLED), YES),
     ],
 )
-def test_what_disturbs_the_quiet(happened: Discredit, holds: Assessment) -> None:
+def test_events_that_break_the_quiet_period(happened: Discredit, holds: Assessment) -> None:
     """Severe discredit after the performance, within the period; time alone does not mend it."""
     told = found(case(black(), happened), "J18_QUIET", date(2026, 11, 23))
     assert (told.holds, told.from_when) == (holds, None)
@@ -373,7 +373,7 @@ def test_a_wait_that_outlasts_the_record() -> None:
     assert (told.eligible, told.earliest, told.too_late) == (NO, None, True)
 
 
-def test_the_last_day_of_the_record_is_still_in_time() -> None:
+def test_last_day_of_the_record_is_in_time() -> None:
     """The day from which the conditions are met may be the very last on which it counts."""
     asked = black(last_day=date(2026, 12, 23))
     told = measure(case(asked, **done(date(2026, 6, 22))), J18)
@@ -389,7 +389,7 @@ def test_the_last_day_of_the_record_is_still_in_time() -> None:
         ("G31_B1", case(black(), other(date(2026, 8, 1), severity=Severity.UNSPECIFIED, determination=PENALTY))),
     ],
 )
-def test_no_day_is_told_that_an_unrated_record_may_upset(code: str, asked: RepairCase) -> None:
+def test_unrated_record_gives_no_earliest_day(code: str, asked: RepairCase) -> None:
     """Time is missing, and so is a rating."""
     told = found(asked, code, date(2026, 11, 1))
     assert (told.holds, told.from_when) == (NO, None)

@@ -32,7 +32,7 @@ changed = st.tuples(st.just("forget"), st.sampled_from(LISTINGS), st.lists(st.sa
 
 
 @given(st.lists(kept | changed, max_size=40))
-def test_it_knows_no_more_than_what_was_kept_and_not_forgotten(steps: list[tuple[str, str, list[str]]]) -> None:
+def test_cache_returns_only_kept_listings(steps: list[tuple[str, str, list[str]]]) -> None:
     """Against plain rules: a change drops every key under which the listing was or is filed."""
     cache, model = ListingCache(), dict[str, list[str]]()
     for step, name, others in steps:
@@ -49,7 +49,7 @@ def test_it_knows_no_more_than_what_was_kept_and_not_forgotten(steps: list[tuple
     assert (cache.get(KEYS) is not None) == (len(model) == len(KEYS))
 
 
-def test_the_longest_unasked_gives_way() -> None:
+def test_least_recently_used_entry_is_evicted() -> None:
     """Bounded, whatever comes; what is asked for stays."""
     cache = ListingCache(max_keys=3)
     for key in ("k1", "k2", "k3"):

@@ -3,10 +3,9 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,12 +23,11 @@ from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
 from gateway.checks.request import CheckRequest, check_from, check_request_from
 from gateway.web.problems import ProblemError
 from rules.calendar import civil_day, to_milliseconds
-from rules.policy.unknown import Unknown
-from store.feeds.health import FeedHealthSnapshot
 from store.ledger.lock_states import LockState
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
+from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
 from tests.integration.feeding import NOON, Road
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import PERSON, record
@@ -42,6 +40,12 @@ def body(*subjects: dict[str, Any], **more: Any) -> bytes:  # noqa: ANN401
     parties = subjects or ({"role": "bidder", "id": CLEAR},)
     asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
     return json.dumps(asked | {"subjects": parties} | more).encode()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - another task's state
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -64,9 +68,7 @@ async def handler(
     await runner.setup()
     replica = runner.app[REPLICA]
     try:
-        async with asyncio.timeout(10):
-            while replica.state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - another task's state
-                await asyncio.sleep(0.01)
+        await until(lambda: replica.state is ReplicaState.CURRENT)
         yield runner.app[CHECKS]
     finally:
         await runner.cleanup()
@@ -96,7 +98,7 @@ async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandle
         answer["as_of"].pop("age_ms")
     assert first == second
     assert list(first) == list(second)
-    one, other = list(handler.service.fast_allow.audit._waiting)[-2:]
+    one, other = handler.service.fast_allow.audit.pending[-2:]
     assert (one.client, one.scene, one.outcome, one.transaction_id) == (
         other.client,
         other.scene,
@@ -118,10 +120,10 @@ async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandle
         body(max_staleness_ms=5),
     ],
 )
-async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes) -> None:
+async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked: bytes) -> None:
     """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
     assert isinstance(handler.service.try_allow(CLIENT, asked), LookupKeys)
-    assert not handler.service.fast_allow.audit._waiting
+    assert not handler.service.fast_allow.audit.pending
 
 
 @pytest.mark.parametrize(
@@ -134,15 +136,25 @@ async def test_anything_else_is_not_for_here(handler: CheckHandler, asked: bytes
         (b"", "json_invalid"),
     ],
 )
-async def test_what_is_wrong_is_told_and_not_put_on_record(handler: CheckHandler, asked: bytes, code: str) -> None:
+async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler, asked: bytes, code: str) -> None:
     """By the same codes as anywhere."""
     with pytest.raises(ProblemError) as told:
         handler.service.try_allow(CLIENT, asked)
     assert told.value.code == code
-    assert not handler.service.fast_allow.audit._waiting
+    assert not handler.service.fast_allow.audit.pending
 
 
-async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_from_it(handler: CheckHandler) -> None:
+async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
+    """Neither Redis nor the ledger is asked: the coroutine ends at its first step."""
+    with pytest.raises(StopIteration) as ended:
+        handler.service.check(CLIENT, body()).send(None)
+    assert json.loads(ended.value.value.body)["outcome"] == "allow"
+    listed = handler.service.check(CLIENT, body({"role": "bidder", "id": LISTED}))
+    assert listed.send(None) is not None
+    listed.close()
+
+
+async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckHandler, valkey: ValkeyServer) -> None:
     """What cannot be ruled out from memory is looked into."""
     with pytest.raises(ProblemError):
         handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
@@ -150,12 +162,15 @@ async def test_a_lock_a_missing_grant_and_a_replica_that_is_not_heard_keep_it_fr
     handler.service.fast_allow.replica.add_lock(target)
     assert isinstance(handler.service.try_allow(CLIENT, body(transaction_id="T-9")), LookupKeys)
     assert isinstance(handler.service.try_allow(CLIENT, body()), bytes)
-    handler.service.fast_allow.replica._heard_at -= 10
-    assert handler.service.fast_allow.replica.state is ReplicaState.STALE
-    assert isinstance(handler.service.try_allow(CLIENT, body()), LookupKeys)
+    valkey.pause()
+    try:
+        await until(lambda: handler.service.fast_allow.replica.state is ReplicaState.STALE)
+        assert isinstance(handler.service.try_allow(CLIENT, body()), LookupKeys)
+    finally:
+        valkey.resume()
 
 
-async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
+async def test_rate_limit_counts_fast_allows(handler: CheckHandler) -> None:
     """The bucket counts what is cleared at once too."""
     slow = Client("slow", Grants(scenes=frozenset("*"), rate=1.0), 0)
     asked, problems = body(), 0
@@ -167,7 +182,7 @@ async def test_who_asks_too_much_is_told_so(handler: CheckHandler) -> None:
     assert problems == 3
 
 
-async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: CheckHandler) -> None:
+async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) -> None:
     """Locked, released, then a warning with its note; while the court's feed is held, no less than anybody else."""
 
     async def answered(number: str) -> dict[str, Any]:
@@ -189,18 +204,14 @@ async def test_a_release_frees_from_its_listing_and_from_no_doubt(handler: Check
     assert ended is not None
     freed = await answered(LISTED)
     assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
-    freshness = handler.service.decision_service.freshness
-    freshness._known, freshness._looked = (
-        FeedHealthSnapshot({"court": Unknown("feed_held", "court", "")}, {}),
-        monotonic() + 60,
-    )
+    await set_feed_health(handler.service.decision_service.freshness, HELD_COURT_FEED)
     doubtful, clean = await answered(LISTED), await answered(CLEAR)
     assert clean["indeterminate"] is doubtful["indeterminate"] is True
     assert clean["outcome"] == doubtful["outcome"] == "review"
     assert "lock_released" in doubtful["subjects"][0]["notes"]
 
 
-async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHandler, redis: "Redis") -> None:
+async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -> None:
     """A warning may rest on what is remembered; a denial is made of what the register holds now."""
 
     async def outcome(scene: str, role: str, number: int) -> str:
@@ -216,7 +227,7 @@ async def test_nobody_is_stopped_by_what_was_read_a_while_ago(handler: CheckHand
     assert await outcome("bidding.qualification", "bidder", 4) == "allow"
 
 
-async def test_batches_that_come_together_take_turns(handler: CheckHandler) -> None:
+async def test_concurrent_batches_yield_to_the_event_loop(handler: CheckHandler) -> None:
     """Whoever else is due waits for a part of one of them at a time, however many there are."""
     turn, taken, own = 0, Counter[int](), handler.service.fast_allow.try_allow
 

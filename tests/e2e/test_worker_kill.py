@@ -47,7 +47,7 @@ class Department(threading.Thread):
 
 
 @pytest.mark.timeout(900)
-def test_nothing_accepted_is_lost_and_nothing_is_applied_twice(own_program: Program) -> None:
+def test_worker_kill_applies_each_record_once(own_program: Program) -> None:
     """Each round kills worker, Valkey and gateway in turn while a feed runs; then all is counted."""
     program = own_program.start()
     key = program.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()

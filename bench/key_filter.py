@@ -1,4 +1,4 @@
-"""What a gateway process keeps of the register, alone: memory, time to make, time to ask. ``python bench/presence.py``
+"""The key filter of a gateway process alone: memory, time to build, time of a look-up. ``python bench/key_filter.py``
 
 Keys are random, as MACs are; no Redis is asked. Each size is measured in a process of its own, so that its memory is.
 """
@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from store.replica.key_filter import KeyFilter, pack_keys
 
-_ASKED = 200_000
-_PAGE = 20_000
+LOOKUPS = 200_000
+PAGE_KEYS = 20_000
 
 
 def _resident() -> int:
@@ -32,8 +32,8 @@ def measure(count: int) -> None:
     gc.collect()
     before, began = _resident(), time.perf_counter()
     pages = []
-    for start in range(0, count, _PAGE):
-        raw = chance.bytes(8 * min(_PAGE, count - start)).hex()
+    for start in range(0, count, PAGE_KEYS):
+        raw = chance.bytes(8 * min(PAGE_KEYS, count - start)).hex()
         keys = [f"cg:0:subject:{raw[at : at + 16]}{'0' * 16}".encode() for at in range(0, len(raw), 16)]
         pages.append(pack_keys(keys, len("cg:0:subject:")))
     key_filter = KeyFilter(pages)
@@ -41,10 +41,10 @@ def measure(count: int) -> None:
     gc.collect()
     made, grown = time.perf_counter() - began, _resident() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    asked = [os.urandom(16).hex() for _ in range(_ASKED)]
+    asked = [os.urandom(16).hex() for _ in range(LOOKUPS)]
     began = time.perf_counter()
     found = sum(map(key_filter.may_contain, asked))
-    each = (time.perf_counter() - began) / _ASKED
+    each = (time.perf_counter() - began) / LOOKUPS
     print(
         f"{count:>10,} keys: {grown / count:6.1f} bytes a key, {grown / 2**20:7.1f} MiB, peak of the process"
         f" {peak / 2**20:7.1f} MiB; made in {made:5.2f} s; asked in {each * 1e9:5.0f} ns ({found} false)"

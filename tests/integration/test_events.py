@@ -15,8 +15,8 @@ from store.platforms.clients import ClientStore, Grants
 from store.platforms.outbox import ClientEvent, EventStore
 from store.platforms.watches import WatchStore
 from tests.integration.feeding import CHAIN, NOON, Road
-from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, record, removal
+from tests.unit.validator import KEYS
 
 NOW = to_milliseconds(NOON)
 COURT = KEYS.listing("court", "R-1")
@@ -79,7 +79,7 @@ async def test_listed_then_removed(road: Road) -> None:
     assert "云岫" not in everything
 
 
-async def test_repeated_and_late_deliveries_tell_nothing_new(road: Road) -> None:
+async def test_repeated_and_late_deliveries_emit_no_event(road: Road) -> None:
     """The same again, and the older word after the newer, change nothing and are not told."""
     await road.feed(record())
     await road.feed(record(), record())
@@ -88,14 +88,14 @@ async def test_repeated_and_late_deliveries_tell_nothing_new(road: Road) -> None
     assert await types(road, "shop") == ["listing.listed", "listing.removed"]
 
 
-async def test_who_may_not_see_is_not_told(road: Road) -> None:
+async def test_event_needs_a_grant(road: Road) -> None:
     """A government listing is told to the hall; the shop learns nothing, not even that there is something."""
     await road.feed(record(data_class="government"))
     assert await types(road, "hall") == ["listing.listed"]
     assert await types(road, "shop") == []
 
 
-async def test_a_revoked_client_is_not_told(road: Road) -> None:
+async def test_revoked_client_gets_no_event(road: Road) -> None:
     """Who may not ask any more is not told any more."""
     await ClientStore(road.engine).revoke("shop")
     await road.feed(record())
@@ -110,7 +110,7 @@ async def test_a_revoked_client_is_not_told(road: Road) -> None:
         ([record(severity="serious", version=3, valid_until="2027-08-12")], "listing.changed", "corrected"),
     ],
 )
-async def test_each_end_has_its_name(road: Road, events: list[dict[str, Any]], last: str, cause: str) -> None:
+async def test_each_end_has_its_type_and_cause(road: Road, events: list[dict[str, Any]], last: str, cause: str) -> None:
     """Repaired, annulled, changed: the type and the cause say which."""
     await road.feed(record())
     await road.feed(*events)
@@ -118,7 +118,7 @@ async def test_each_end_has_its_name(road: Road, events: list[dict[str, Any]], l
     assert (type_, data["cause"]) == (last, cause)
 
 
-async def test_the_end_of_its_time_is_told(road: Road) -> None:
+async def test_expiry_emits_an_event(road: Road) -> None:
     """A listing that ends by the clock frees its subject: told after the sweep, once."""
     await road.feed(record(determined_on="2023-11-23"))
     await road.advance(hours=13)
@@ -127,7 +127,7 @@ async def test_the_end_of_its_time_is_told(road: Road) -> None:
     assert (ended[0], ended[1]["cause"]) == ("listing.removed", "expired")
 
 
-async def test_a_correction_to_another_subject_tells_both(road: Road) -> None:
+async def test_correction_to_another_subject_notifies_both(road: Road) -> None:
     """It was the wrong company: who watches the one is told of its freeing, who watches the other of the listing."""
     await WatchStore(road.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
     await road.feed(record())
@@ -146,7 +146,7 @@ def decision(name: str, client: str = "bidding") -> DecisionEntry:
     )
 
 
-async def test_an_upheld_objection_reaches_every_answer_that_rested_on_it(road: Road) -> None:
+async def test_upheld_objection_notifies_every_affected_decision(road: Road) -> None:
     """Corrected wherever it was given: each client once, with its own decisions; others hear nothing."""
     log = DecisionStore(road.engine, CHAIN)
     await road.feed(record())
@@ -161,7 +161,7 @@ async def test_an_upheld_objection_reaches_every_answer_that_rested_on_it(road: 
     assert "decision.corrected" not in await types(road, "shop")
 
 
-async def test_a_decision_that_reaches_the_ledger_late_is_told_too(road: Road) -> None:
+async def test_late_recorded_decision_is_notified(road: Road) -> None:
     """The answer went out, then the objection was upheld, then the decision came to the ledger."""
     await road.feed(record(), OBJECTION, UPHELD)
     await DecisionStore(road.engine, CHAIN).record([decision("dec_9")])
@@ -169,7 +169,7 @@ async def test_a_decision_that_reaches_the_ledger_late_is_told_too(road: Road) -
     assert (type_, data["decisions"][0]["id"]) == ("decision.corrected", "dec_9")
 
 
-async def test_a_listing_that_simply_ends_makes_no_answer_wrong(road: Road) -> None:
+async def test_expired_listing_revises_no_decision(road: Road) -> None:
     """Removal and repair look forward: what was answered before was right."""
     await road.feed(record())
     await DecisionStore(road.engine, CHAIN).record([decision("dec_1")])
@@ -177,7 +177,7 @@ async def test_a_listing_that_simply_ends_makes_no_answer_wrong(road: Road) -> N
     assert await types(road, "bidding") == []
 
 
-async def test_a_red_listing_struck_by_a_black_one_is_told(road: Road) -> None:
+async def test_excluded_red_listing_emits_an_event(road: Road) -> None:
     """Who relied on the red list learns that it no longer counts (办法一 Art. 4)."""
     red = {"list": "red", "category": "R04", "severity": "unspecified", "authority": "taxation", "record_no": "R-5"}
     await road.feed(record(**red, determined_on="2026-01-05"))
@@ -199,7 +199,7 @@ async def test_events_come_in_one_order_and_resume(road: Road) -> None:
     assert orjson.loads(events[0].body())["type"] == "listing.listed"
 
 
-async def test_watches_are_set_by_reference_and_keep_no_number(road: Road) -> None:
+async def test_watches_store_no_number(road: Road) -> None:
     """A reference names one subject, may be pointed at another, and leaves no number in the table."""
     book = WatchStore(road.engine)
     counts = await book.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)

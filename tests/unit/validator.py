@@ -1,4 +1,4 @@
-"""One desk for tests: the shipped authorities and working days, and keys of no deployment."""
+"""The validator of records for tests: the shipped authorities and working days, and keys of no deployment."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,12 +15,12 @@ from rules.listings.life import Life, life_of
 TODAY = date(2026, 11, 23)
 KEYS = SubjectKeys(b"p" * 32)
 DEPARTMENTS = load_departments(Settings().departments)
-DESK = RecordValidator(DEPARTMENTS, KEYS)
+VALIDATOR = RecordValidator(DEPARTMENTS, KEYS)
 WORKING_DAYS = load_working_days(Settings().holidays)
 
 
 def admit(value: Any, sender: str | None = None, today: date = TODAY) -> FeedEvent:  # noqa: ANN401
-    return DESK.validate(value, today=today, default_version=1_700_000_000_000, sender=sender)
+    return VALIDATOR.validate(value, today=today, default_version=1_700_000_000_000, sender=sender)
 
 
 def life(*values: dict[str, Any], today: date = TODAY) -> Life:
@@ -31,4 +31,4 @@ def life(*values: dict[str, Any], today: date = TODAY) -> Life:
 
 def filed(*values: dict[str, Any]) -> Sequence[IndexedListing]:
     """What the register holds for these records about one listing: the listing first."""
-    return DESK.listing_indexer.index(admit(values[0]).key, life(*values))
+    return VALIDATOR.listing_indexer.index(admit(values[0]).key, life(*values))

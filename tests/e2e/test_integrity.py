@@ -31,7 +31,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     assert started.stop() == 0
 
 
-def test_a_listings_history_tells_who_did_what_and_what_it_changed(centre: Program) -> None:
+def test_listing_history_names_actors_and_changes(centre: Program) -> None:
     """Every event with client, document, before and after; and what followed from the listing."""
     done = centre.cli("listing", "history", "court/L-1", "--json")
     assert done.returncode == 0, done.stderr

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.ledger.feed_events import record_counts
 from tests.integration.feeding import Road
-from tests.unit.desk import KEYS
 from tests.unit.records import ORGANISATION, record, removal
+from tests.unit.validator import KEYS
 
 SUBJECT = KEYS.subject(f"org:{ORGANISATION[8:17]}")
 
@@ -22,7 +22,7 @@ async def road(redis: "Redis", engine: AsyncEngine) -> Road:
     return made
 
 
-async def test_applied_superseded_rejected(road: Road) -> None:
+async def test_records_are_applied_superseded_or_rejected(road: Road) -> None:
     """Each outcome stands in the ledger, and the receipt tells it record by record."""
     await road.receipts.open("rcp_1", "court", "c", 4, [{"index": 3, "status": "rejected", "code": "x"}], 0)
     batch = [
@@ -40,7 +40,7 @@ async def test_applied_superseded_rejected(road: Road) -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff\xfe", b"[1]", b"7", b"{}", b"x" * 70_000])
-async def test_poison_goes_to_the_dead_letters_and_the_stream_goes_on(road: Road, value: bytes | None) -> None:
+async def test_invalid_records_become_dead_letters(road: Road, value: bytes | None) -> None:
     """Whatever bytes arrive, the next record is applied."""
     await road.road.process([road.message(value), road.message(record())])
     assert len(road.dead.letters) == 1
@@ -56,7 +56,7 @@ async def test_delivered_twice_is_written_once(road: Road) -> None:
     assert await road.listed() == 0
 
 
-async def test_a_crash_between_ledger_and_register_is_made_good(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_crash_between_ledger_and_register_is_recovered(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker dies after the ledger and before the register: on redelivery the listing is applied."""
     message = road.message(record(), "rcp_3:0")
 
@@ -73,7 +73,7 @@ async def test_a_crash_between_ledger_and_register_is_made_good(road: Road, monk
     assert await record_counts(road.engine) == {"applied": 1}
 
 
-async def test_a_redis_that_lost_everything_is_filled_from_the_ledger(road: Road) -> None:
+async def test_empty_redis_is_filled_from_the_ledger(road: Road) -> None:
     """An emptied Redis is noticed by the guard, and by the next record, and is whole again after."""
     await road.road.process([road.message(record()), road.message(record(record_no="R-2"))])
     before = await road.reader.look_up([SUBJECT])
@@ -87,7 +87,7 @@ async def test_a_redis_that_lost_everything_is_filled_from_the_ledger(road: Road
     assert await road.listed() == 1
 
 
-async def test_a_tail_lost_by_redis_is_applied_again(redis: "Redis", engine: AsyncEngine) -> None:
+async def test_lost_redis_tail_is_applied_again(redis: "Redis", engine: AsyncEngine) -> None:
     """Redis comes back without its last second: a worker that starts brings the tail in again."""
     first = Road(redis, engine)
     await first.recovery.ensure_loaded()
@@ -104,7 +104,7 @@ async def test_a_tail_lost_by_redis_is_applied_again(redis: "Redis", engine: Asy
     assert await restarted.listed() == 0
 
 
-async def test_an_outage_is_waited_for(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_waits_for_an_outage_to_end(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis away for a few tries: nothing is rejected, nothing lost, nothing raised."""
     real, failures = road.writer.apply, iter(range(3))
 

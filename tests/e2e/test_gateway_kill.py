@@ -42,7 +42,7 @@ def recorded(program: Program) -> set[str]:
         return {row[0] for row in ledger.execute("SELECT id FROM decisions")}
 
 
-def test_a_killed_gateway_loses_no_lock_and_no_intercept_and_few_allows(own_program: Program) -> None:
+def test_gateway_kill_loses_no_lock_or_intercept(own_program: Program) -> None:
     """Every denial that was answered is in the ledger; of the allows at most the last moment's are not."""
     program = own_program.start()
     feeder = program.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()
