@@ -126,7 +126,7 @@ class DecisionService:
         ended: frozenset[str] = frozenset()
         for _ in range(_ATTEMPTS):
             unknown = await self._unknown(scene, read, check.max_staleness_ms)
-            held = await self._held_locks(lookup, read, to_milliseconds(now), lift=not unknown)
+            held = await self._reconcile_locks(lookup, read.found, to_milliseconds(now), lift=not unknown)
             matches, classes = matches_in(lookup, read.found), client.grants.classes
             judged = partial(judge, policy, check, matches, classes, civil_day(now), unknown=bool(unknown))
             verdict = judged(ended)
@@ -164,19 +164,19 @@ class DecisionService:
         await self.freshness.refresh_if_unreliable(scene)
         return self.freshness.unknowns(scene, read.state, max_staleness_ms)
 
-    async def _held_locks(self, lookup: LookupKeys, read: RegisterRead, now: int, *, lift: bool) -> list[Lock]:
-        """The locks that hold the check's targets, by the ledger.
+    async def _reconcile_locks(
+        self, lookup: LookupKeys, found: LookUp | None, now: int, *, lift: bool
+    ) -> Sequence[Lock]:
+        """Read the locks that hold the check's targets, repair their Redis keys, and ``lift`` the unsupported ones.
 
-        Writes what reading turns up: stale Redis keys are repaired, and with ``lift`` locks without a listing end.
+        The ledger is asked about the targets that Redis shows as locked, or about all when Redis could not be read.
         """
-        if read.found is None:
-            held = await self.locks.held_on(list(lookup.targets.values()), now)
-        else:
-            locks = read.found.locks
-            shown = {target: locks[target] for target in lookup.targets.values() if target in locks}
-            if not shown:
-                return []
-            held = await self.locks.held_on(list(shown), now)
+        targets = list(lookup.targets.values())
+        shown = {target: found.locks[target] for target in targets if target in found.locks} if found else {}
+        if found and not shown:
+            return []
+        held = await self.locks.held_on(list(shown) if found else targets, now)
+        if found:
             await repair_lock_keys(self.locks, shown, held)
         return await lift_unsupported_locks(self.locks, held, now) if lift else held
 

@@ -106,8 +106,8 @@ def allow_audit_entry(
     """Its ledger entry, as ``audit_entry.decision_entry`` would make it."""
     check, parties = lookup.check, []
     for party, keys in zip(check.parties, lookup.party_keys, strict=True):
-        standing = party.profile
-        parties.append(PastParty(standing.role, standing.kind, True, *keys))
+        assert isinstance(party.number, Identifier)
+        parties.append(PastParty(party.role, party.number.kind, True, *keys))
     past = encode_check(PastCheck(check.scene, Outcome.ALLOW, tuple(parties), check.amount, check.region))
     account = orjson.dumps(check.account_id)
     return DecisionEntry(

@@ -96,7 +96,7 @@ def check_from(request: CheckRequest, client: Client, policy: Policy, today: dat
     for fact in policy.facts_needed[request.scene]:
         if getattr(request, fact) is None:
             raise ProblemError(f"{fact}_missing", path=f"$.{fact}")
-    parties = tuple(_party(subject, index, today) for index, subject in enumerate(request.subjects))
+    parties = tuple([_party(subject, index, today) for index, subject in enumerate(request.subjects)])
     return Check(
         request.scene,
         request.transaction_id,

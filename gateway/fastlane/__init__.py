@@ -3,13 +3,12 @@
     bytes ─▶ connection ─▶ request_head: plain? ──no──▶ aiohttp, with every byte of the connection, for good
                                │yes
                                ▼
-             authenticator ─▶ CheckService ─▶ responses ─▶ write_batch ─▶ socket
+             authenticator ─▶ CheckService ─▶ response ─▶ write_batch ─▶ socket
 
     server        makes connections, closes idle ones, and closes all at the end
     context       what the connections of a process share
     connection    one connection
     request_head  which requests are plain
-    responses     whole HTTP responses, prepared once a second
     write_batch   responses of one event-loop iteration, sent together
 
 Imports ``gateway.checks``, ``overload`` and ``web``. It applies the same admission, the same checks and the same

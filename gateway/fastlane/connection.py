@@ -14,13 +14,10 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import cast
 
-import structlog
-
+from gateway.checks.http_responses import error_response
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head
-from gateway.fastlane.responses import problem_response
-from gateway.web.problems import ProblemError, problem_of, record_problem
 from store.platforms.clients import Client
 
 _PLAIN_START = b"POST /v1/checks"
@@ -28,7 +25,6 @@ _HEAD_END = b"\r\n\r\n"
 _MAX_BUFFERED_BYTES = 256 * 1024
 """Bytes of later requests that are kept while one is in progress; beyond it, reading pauses."""
 _CLOSE_HEADER = b"\r\nConnection: close"
-_log = structlog.get_logger("gateway.fast_lane")
 
 
 class FastLaneConnection(asyncio.Protocol):
@@ -165,7 +161,7 @@ class FastLaneConnection(asyncio.Protocol):
                     return self._send(allowed)
                 answer = self._decide(client, allowed)
         except Exception as error:
-            return self._send_problem(error, head.route)
+            return self._send_error(error, head.route)
         self._task = asyncio.create_task(self._answer_later(answer, head.route))
         return None
 
@@ -182,22 +178,17 @@ class FastLaneConnection(asyncio.Protocol):
         try:
             body = await answer
         except Exception as error:
-            self._send_problem(error, route)
+            self._send_error(error, route)
         else:
             self._send(body)
         self._task = None
         self._answer_buffered()
 
     def _send(self, body: bytes) -> None:
-        self._write(b"%b%d%b\r\n\r\n%b" % (self._context.responses.ok_head(), len(body), self._last_header(), body))
+        self._write(self._context.responses.ok(body, self._last_header()))
 
-    def _send_problem(self, error: Exception, route: str) -> None:
-        problem = problem_of(error)
-        if problem is None:
-            _log.error("internal_error", error=type(error).__name__, exc_info=error)
-            problem = ProblemError("internal_error")
-        record_problem(problem, route)
-        self._write(problem_response(problem, closing=self._context.drain_state.draining))
+    def _send_error(self, error: Exception, route: str) -> None:
+        self._write(error_response(error, route, closing=self._context.drain_state.draining))
 
     def _last_header(self) -> bytes:
         """``Connection: close`` while draining."""

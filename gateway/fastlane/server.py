@@ -5,7 +5,6 @@ from time import monotonic
 
 from gateway.fastlane.connection import FastLaneConnection
 from gateway.fastlane.context import FastLaneContext
-from gateway.metrics import REFUSED
 
 _SWEEP_INTERVAL_S = 1.0
 _CLOSE_INTERVAL_S = 0.01
@@ -30,7 +29,6 @@ class FastLaneServer:
         """Close idle connections, and hand over those whose body does not arrive, for as long as it runs."""
         while True:
             await asyncio.sleep(_SWEEP_INTERVAL_S)
-            REFUSED.labels("overloaded").inc(self.context.responses.take_shed_count())
             now = monotonic()
             for connection in list(self.context.connections):
                 connection.enforce_deadlines(now)

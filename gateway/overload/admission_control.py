@@ -11,6 +11,8 @@ from gateway.web.drain_state import DrainState
 from gateway.web.problems import ProblemError
 from store.platforms.clients import Client
 
+_OVERLOADED = REFUSED.labels("overloaded")
+
 
 @dataclass(frozen=True, slots=True)
 class AdmissionControl:
@@ -26,12 +28,14 @@ class AdmissionControl:
 
     def has_capacity(self) -> bool:
         """Whether the event loop keeps up. Ask once per request, before any work on it."""
-        return self.load_shedder.has_capacity() or self.drain_state.draining
+        if self.load_shedder.has_capacity() or self.drain_state.draining:
+            return True
+        _OVERLOADED.inc()
+        return False
 
     def require_capacity(self) -> None:
         """As ``has_capacity``. Raises ``ProblemError`` 503."""
         if not self.has_capacity():
-            REFUSED.labels("overloaded").inc()
             raise ProblemError("overloaded")
 
     def take_tokens(self, client: Client, count: int = 1) -> None:

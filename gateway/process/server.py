@@ -13,7 +13,8 @@ from aiohttp import web
 
 from config.logs import set_up_logs
 from config.settings import Settings
-from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.app import CHECKS, REPLICA, build_app
+from gateway.checks.direct_handler import DirectCheckHandler
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.process.connection_limit import ConnectionLimit, room_for_connections
@@ -54,11 +55,15 @@ async def _serve(settings: Settings, listener: Listener) -> None:
     await runner.setup()
     aiohttp_server = runner.server
     assert aiohttp_server is not None
+    checks = app[CHECKS]
+    aiohttp_server.request_handler = DirectCheckHandler(
+        checks.service, checks.authenticator, app[DRAIN_STATE], settings.body_limit, aiohttp_server.request_handler
+    )
     fast_lane = FastLaneServer(
         FastLaneContext(
-            app[CHECKS].service,
-            app[CHECKS].batches,
-            app[AUTHENTICATOR],
+            checks.service,
+            checks.batches,
+            checks.authenticator,
             app[DRAIN_STATE],
             aiohttp_server,
             settings.body_limit,

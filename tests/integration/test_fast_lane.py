@@ -1,4 +1,4 @@
-"""The fast lane beside aiohttp alone: the same answers, the same requests seen, and bad HTTP refused alike."""
+"""The fast lane and aiohttp: the same answers, the same requests seen, and bad HTTP refused alike."""
 
 import asyncio
 import json
@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
-from gateway.app import AUTHENTICATOR, CHECKS, REPLICA, build_app
+from gateway.app import CHECKS, REPLICA, build_app
+from gateway.checks.direct_handler import DirectCheckHandler
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.web.drain_state import DRAIN_STATE
@@ -115,8 +116,10 @@ def _answers(received: bytes) -> Any:  # noqa: ANN401
 
 
 @pytest.fixture
-async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path) -> AsyncIterator[Doors]:
-    """A gateway over a register with one listing, reached both ways."""
+async def doors(
+    request: pytest.FixtureRequest, redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
+) -> AsyncIterator[Doors]:
+    """A gateway over a register with one listing, reached by the lane, and by aiohttp: as it serves, or ``routed``."""
     road = Road(redis, engine)
     await road.recovery.ensure_loaded()
     await road.feed(record(subject={"id": LISTED}))
@@ -135,12 +138,16 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
     await runner.setup()
     assert runner.server is not None
     checks = app[CHECKS]
+    if getattr(request, "param", "") != "routed":
+        runner.server.request_handler = DirectCheckHandler(
+            checks.service, checks.authenticator, app[DRAIN_STATE], settings.body_limit, runner.server.request_handler
+        )
     checks.service.admission.load_shedder.work = lambda: 0.0  # logged tracebacks of bad HTTP are work too
     lanes = FastLaneServer(
         FastLaneContext(
             checks.service,
             checks.batches,
-            app[AUTHENTICATOR],
+            checks.authenticator,
             app[DRAIN_STATE],
             runner.server,
             settings.body_limit,
@@ -163,6 +170,7 @@ async def doors(redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_p
         await runner.cleanup()
 
 
+@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
 async def test_answers_are_the_same_bytes(doors: Doors) -> None:
     """Clear, listed, wrong, unknown, batches and other pages: status, headers and body, but for ids and times."""
     listed, bad = {"role": "bidder", "id": LISTED}, {"role": "bidder", "id": "9132"}
@@ -407,6 +415,7 @@ def answered(answer: tuple[int, dict[str, str], Any]) -> tuple[int, str, bool]:
     return status, headers.get("retry-after", ""), b'"code":"overloaded"' in body
 
 
+@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
 async def test_both_servers_shed_load_by_the_same_rule(doors: Doors) -> None:
     """Without capacity, checks, batches, tickets and proxied checks are 503 on both; other routes are served."""
     shedder = doors.lanes.context.checks.admission.load_shedder
@@ -431,6 +440,7 @@ async def test_both_servers_shed_load_by_the_same_rule(doors: Doors) -> None:
     drain_state.draining = False
 
 
+@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
 async def test_aiohttp_sheds_a_lasting_overload(doors: Doors) -> None:
     """Each look at the processor's clock costs a millisecond: of fifty that ask at once, some are served, most not."""
     shedder, work = doors.lanes.context.checks.admission.load_shedder, 0.0
