@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from gateway.background import start_background_tasks, stop_background_tasks
-from gateway.checks.handler import CheckHandler
+from gateway.checks.http.handler import CheckHandler
 from gateway.container import Container, build_container
 from gateway.handlers import build_handlers
 from gateway.routes import route_table

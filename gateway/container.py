@@ -14,11 +14,11 @@ from config.files import load_departments, load_working_days
 from config.settings import Settings
 from gateway.audit.buffer import AuditBuffer
 from gateway.audit.spool import Spool
-from gateway.checks.metrics_batch import MetricsBatch
 from gateway.data_freshness import DataFreshness
 from gateway.feeds.canary import Canary
 from gateway.feeds.format_store import FormatStore
 from gateway.feeds.publish import FeedPublisher
+from gateway.metrics_batch import MetricsBatch
 from gateway.overload.admission_control import AdmissionControl
 from gateway.overload.concurrency_limit import ConcurrencyLimits
 from gateway.overload.rate_limit import RateLimiter

@@ -6,8 +6,8 @@ from gateway.api_docs import ApiDocs
 from gateway.checks.batch import BatchService
 from gateway.checks.decision_service import DecisionService
 from gateway.checks.fast_allow import FastAllow
-from gateway.checks.handler import CheckHandler
-from gateway.checks.proxy_auth import HeaderNames, ProxyAuthHandler
+from gateway.checks.http.handler import CheckHandler
+from gateway.checks.http.proxy_auth import HeaderNames, ProxyAuthHandler
 from gateway.checks.recorder import DecisionRecorder
 from gateway.checks.service import CheckService
 from gateway.container import Container

@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.metrics import exposition
-from gateway.checks.metrics_batch import MetricsBatch
 from gateway.feeds.canary import Canary
 from gateway.metrics import REGISTER_LISTINGS, REGISTER_LOADED, REGISTER_SEQUENCE
+from gateway.metrics_batch import MetricsBatch
 from gateway.policy_store import PolicyStore
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DrainState

@@ -24,8 +24,7 @@ from rules.policy.matching import Match, Party, matches_of, visible_matches
 from rules.policy.pack import Policy, Rule
 from rules.policy.replay import outcome_under
 from rules.vocabulary import DataClass, Role
-from store.ledger.decisions import DecisionEntry, DecisionStore
-from store.ledger.past_decisions import past_decisions
+from store.ledger.decisions import DecisionEntry, DecisionStore, past_decisions
 from store.register.reader import RegisterReader, RegisterUnavailableError
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,4})([mhd])")

@@ -1,10 +1,9 @@
 """The road of a check, from its bytes to its answer.
 
-    direct_handler ─▶ handler     gateway.fastlane     proxy_auth
-     plain │           all else          │              │ headers
-           └──────────────┴──────┬───────┴──────────────┘
-                          service, batch            admission, metrics; no HTTP
-                                 │
+    http/ (aiohttp)               gateway.fastlane
+           └──────────────┬──────────────┘
+                   service, batch                   admission, metrics; no HTTP
+                          │
     request ──▶ lookup_keys ──▶ fast_allow ───────────────────────▶ fast_allow_response ─▶ audit
     bytes ─▶ Check  keys of its   no listing, no lock possible          prepared bytes
                     parties       │ else
@@ -15,9 +14,6 @@
                              held_locks             locks that hold the targets, and what keeps them true
                              recorder               ledger or audit, with audit_entry and response
 
-    http_responses  whole HTTP responses as bytes, for direct_handler and the fast lane
-    metrics_batch   counts answers, and adds them to the metrics four times a second
-
-Imports ``gateway.web``, ``policy_store``, ``data_freshness``, ``overload``, ``audit`` and ``tickets``. Only
-``handler``, ``direct_handler`` and ``proxy_auth`` know aiohttp.
+Imports ``gateway.web``, ``metrics_batch``, ``policy_store``, ``data_freshness``, ``overload``, ``audit`` and
+``tickets``. Only ``http`` knows aiohttp.
 """

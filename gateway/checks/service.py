@@ -10,8 +10,8 @@ from msgspec import Raw
 from gateway.checks.decision_service import DecisionResult, DecisionService
 from gateway.checks.fast_allow import FastAllow
 from gateway.checks.lookup_keys import LookupKeys
-from gateway.checks.metrics_batch import MetricsBatch
 from gateway.checks.request import check_request_from
+from gateway.metrics_batch import MetricsBatch
 from gateway.overload.admission_control import AdmissionControl
 from gateway.web.problems import ProblemError
 from rules.vocabulary import Outcome

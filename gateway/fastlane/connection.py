@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import cast
 
-from gateway.checks.http_responses import error_response
+from gateway.checks.http.responses import error_response
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head

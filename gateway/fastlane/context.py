@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.checks.batch import BatchService
-from gateway.checks.http_responses import PreparedResponses
+from gateway.checks.http.responses import PreparedResponses
 from gateway.checks.service import CheckService
 from gateway.fastlane.request_head import HeadReader
 from gateway.fastlane.write_batch import WriteBatch

@@ -14,7 +14,7 @@ from aiohttp import web
 from config.logs import set_up_logs
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
-from gateway.checks.direct_handler import DirectCheckHandler
+from gateway.checks.http.direct_handler import DirectCheckHandler
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.process.connection_limit import ConnectionLimit, room_for_connections

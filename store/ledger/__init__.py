@@ -15,7 +15,7 @@ effects/                            what a change of listings causes beyond the 
 lock_states                         row, states and history of a lock
 listing_queries, snapshots          reads of listings
 repair_cases, feed_report           reads for credit repair and for the state of feeds
-decisions, past_decisions           decisions written, found, and read again
+decisions                           decisions written, found, and read again
 
 Imports ``rules``, ``store.db``, ``store.feeds`` and ``store.platforms``.
 """

@@ -3,20 +3,26 @@
 Details hold subject keys and masked numbers, never the whole identifier of a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
+import orjson
 from msgspec import Struct
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.listings.life import State
+from rules.policy.replay import PastCheck, decode_check
 from store.db.engine import writing
 from store.db.hash_chain import HashChain
 from store.db.schema import decision_listings, decisions, listings
 from store.ledger.effects.corrections import correction_events
 from store.ledger.listing_row import ListingRow
 from store.platforms.outbox import append_events
+
+_PAGE_ROWS = 1000
+"""Decisions that are read at once for a replay."""
 
 
 class DecisionRow(Struct, frozen=True, gc=False):
@@ -112,4 +118,40 @@ def decode_entries(message: bytes) -> list[DecisionEntry] | None:
     try:
         return [_single_decoder.decode(message)] if message[:1] == b"{" else _decoder.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+class PastDecision(NamedTuple):
+    """One decision; ``check`` is None where the ledger does not hold enough to decide it again."""
+
+    id: str
+    decided_at: int
+    check: PastCheck | None
+
+
+async def past_decisions(engine: AsyncEngine, since: int) -> AsyncIterator[PastDecision]:
+    """Every check decided at ``since`` (milliseconds) or later."""
+    last = 0
+    while True:
+        query = (
+            select(decisions.c.chain_no, decisions.c.id, decisions.c.decided_at, decisions.c.detail)
+            .where(decisions.c.decided_at >= since, decisions.c.chain_no > last)
+            .order_by(decisions.c.chain_no)
+            .limit(_PAGE_ROWS)
+        )
+        async with engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        if not rows:
+            return
+        last = rows[-1]["chain_no"]
+        for row in rows:
+            detail: Mapping[str, Any] = orjson.loads(row["detail"])
+            if "check" in detail or "subjects" in detail:
+                yield PastDecision(row["id"], row["decided_at"], _check(detail))
+
+
+def _check(detail: Mapping[str, Any]) -> PastCheck | None:
+    try:
+        return decode_check(orjson.dumps(detail["check"]))
+    except (KeyError, msgspec.DecodeError):
         return None

@@ -18,7 +18,7 @@ from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
 from gateway.checks.batch import BatchService
 from gateway.checks.fast_allow import FastAllow
-from gateway.checks.handler import CheckHandler
+from gateway.checks.http.handler import CheckHandler
 from gateway.checks.lookup_keys import LookupKeys, lookup_keys_of
 from gateway.checks.request import CheckRequest, check_from, check_request_from
 from gateway.web.problems import ProblemError

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings
 from gateway.app import CHECKS, REPLICA, build_app
-from gateway.checks.direct_handler import DirectCheckHandler
+from gateway.checks.http.direct_handler import DirectCheckHandler
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.server import FastLaneServer
 from gateway.web.drain_state import DRAIN_STATE

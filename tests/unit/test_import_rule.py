@@ -22,8 +22,8 @@ ORDER = {
     "rules": "vocabulary faults calendar working_days | identity | records | listings | admission policy repair",
     "store": "db broker | platforms feeds | ledger | register | locks replica",
     "intake": "faults | files | formats | rows",
-    "gateway": "metrics | web policy_store data_freshness | overload audit | tickets | checks feeds | platform fastlane"
-    " | api_docs health | container | handlers background | routes | app | process",
+    "gateway": "metrics | web metrics_batch policy_store data_freshness | overload audit | tickets | checks feeds"
+    " | platform fastlane | api_docs health | container | handlers background | routes | app | process",
     "creditgate": "feed_upload | embedded | cli",
 }
 """The rooms of a package from the bottom to the top: each imports only rooms to the left of its own bar."""

@@ -2,8 +2,8 @@
 
 from prometheus_client import REGISTRY
 
-from gateway.checks.metrics_batch import MetricsBatch
 from gateway.metrics import CHECK_BUCKETS, check_seconds, count_outcome
+from gateway.metrics_batch import MetricsBatch
 from rules.vocabulary import Outcome
 
 SECONDS = [0.0, CHECK_BUCKETS[0], CHECK_BUCKETS[0] * 1.01, 0.003, CHECK_BUCKETS[-1], 99.0, 0.003]

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
-from gateway.checks.http_responses import PreparedResponses, error_response
+from gateway.checks.http.responses import PreparedResponses, error_response
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.service import CheckService
 from gateway.web.auth import Authenticator
