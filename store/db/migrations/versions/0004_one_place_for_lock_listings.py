@@ -23,7 +23,7 @@ def upgrade() -> None:
     last = ""
     while page := _page_after(last):
         _carry_over(page)
-        last = max(page)
+        last = list(page)[-1]
     op.drop_column("locks", "held_by")
 
 
