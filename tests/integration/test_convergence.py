@@ -18,7 +18,7 @@ from store.db.engine import connect
 from store.db.schema import listings
 from store.register.verify import Verification
 from streams.consumed_record import ConsumedRecord
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, record
 
@@ -83,33 +83,35 @@ class Deployment:
     def __init__(self, url: str, ledger: Path) -> None:
         self.redis = redis_client.from_url(url)
         self.engine = connect(f"sqlite+aiosqlite:///{ledger}")
-        self.road = Road(self.redis, self.engine)
+        self.pipeline = FeedPipeline(self.redis, self.engine)
 
     async def start(self) -> None:
         await self.redis.flushall()
-        await self.road.recovery.ensure_loaded()
+        await self.pipeline.recovery.ensure_loaded()
 
     async def deliver(self, batch: Sequence[ConsumedRecord], fate: str) -> None:
         """One batch as the worker gets it, and what befalls it; a batch that was not acknowledged comes again."""
         if fate == "crash before the register":
-            arrivals = [arrival for one in batch for arrival in self.road.road.validator.arrivals(one)]
-            await self.road.ledger.record(arrivals, to_milliseconds(self.road.now))
+            arrivals = [arrival for one in batch for arrival in self.pipeline.processor.validator.arrivals(one)]
+            await self.pipeline.ledger.record(arrivals, to_milliseconds(self.pipeline.now))
         if fate == "register lost":
             await self.redis.flushall()
         if fate in ("restart", "crash before the register"):
-            self.road = Road(self.redis, self.engine)
-            await self.road.recovery.ensure_loaded()
-        await self.road.road.process(batch)
+            self.pipeline = FeedPipeline(self.redis, self.engine)
+            await self.pipeline.recovery.ensure_loaded()
+        await self.pipeline.processor.process(batch)
 
     async def end(self) -> tuple[list[dict[str, Any]], str]:
         """The rows, without the ledger's numbers; the register's digest, which must agree with them."""
-        await self.road.keep_up()
+        await self.pipeline.keep_up()
         async with self.engine.connect() as connection:
             # A person who was named in between leaves an empty row behind, which says nothing of what stands.
             standing = listings.c.origin_key.is_(None) | listings.c.listing.is_not(None)
             found = await connection.execute(select(listings).where(standing).order_by(listings.c.key))
             rows = [{name: row[name] for name in row if name != "version"} for row in found.mappings()]
-        proof = await Verification(self.engine, self.redis, self.road.book).run(civil_day(self.road.now), pause=0.01)
+        proof = await Verification(self.engine, self.redis, self.pipeline.listing_store).run(
+            civil_day(self.pipeline.now), pause=0.01
+        )
         assert proof.clean, proof.examples
         await self.redis.aclose()
         await self.engine.dispose()

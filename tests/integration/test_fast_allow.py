@@ -28,7 +28,7 @@ from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import PERSON, record
 
@@ -53,10 +53,10 @@ async def handler(
     redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
 ) -> AsyncIterator[CheckHandler]:
     """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(subject={"id": LISTED}))
-    await road.writer.heartbeat()
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(subject={"id": LISTED}))
+    await pipeline.writer.heartbeat()
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,

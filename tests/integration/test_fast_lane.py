@@ -24,7 +24,7 @@ from store.platforms.clients import ClientStore, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import record
 
@@ -120,10 +120,10 @@ async def doors(
     request: pytest.FixtureRequest, redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
 ) -> AsyncIterator[Doors]:
     """A gateway over a register with one listing, reached by the lane, and by aiohttp: as it serves, or ``routed``."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(subject={"id": LISTED}))
-    await road.writer.heartbeat()
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(subject={"id": LISTED}))
+    await pipeline.writer.heartbeat()
     key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,

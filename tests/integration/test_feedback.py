@@ -13,7 +13,7 @@ from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.feedback import FeedbackExistsError, FeedbackRow, FeedbackStore, Report
-from tests.integration.feeding import CHAIN, NOON, Road
+from tests.integration.feeding import CHAIN, NOON, FeedPipeline
 from tests.unit.records import record
 from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
@@ -83,9 +83,9 @@ async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEn
 
 async def test_held_and_silent_feeds_are_unreliable(redis: "Redis", engine: AsyncEngine) -> None:
     """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record())
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record())
     freshness = FeedHealth(engine, DEPARTMENTS, WORKING_DAYS)
     found = (await freshness.now(NOW)).freshness
     assert "court" not in found
