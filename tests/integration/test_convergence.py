@@ -1,4 +1,4 @@
-"""Whatever the order, the batches, the repetitions and the crashes: the same events end in the same register."""
+"""The same events end in the same register, whatever their order, batches, repetitions and crashes."""
 
 import asyncio
 import shutil
@@ -66,7 +66,7 @@ History = tuple[list[dict[str, Any]], list[list[int]], list[str]]
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Events in the order in which they happened; another delivery of them in batches; what befalls each batch."""
+    """Events in their order; another delivery of them in batches; the fate of each batch."""
     happened = draw(st.lists(events(), min_size=2, max_size=12))
     indices = list(range(len(happened)))
     again = draw(st.lists(st.sampled_from(indices), max_size=4))
@@ -78,7 +78,7 @@ def histories(draw: st.DrawFn) -> History:
 
 
 class Deployment:
-    """A ledger of its own on a register that was emptied."""
+    """An empty ledger and an emptied register."""
 
     def __init__(self, url: str, ledger: Path) -> None:
         self.redis = redis_client.from_url(url)
@@ -90,7 +90,7 @@ class Deployment:
         await self.pipeline.recovery.ensure_loaded()
 
     async def deliver(self, batch: Sequence[ConsumedRecord], fate: str) -> None:
-        """One batch as the worker gets it, and what befalls it; a batch that was not acknowledged comes again."""
+        """Process one batch with its fate; a batch that was not acknowledged is delivered again."""
         if fate == "crash before the register":
             arrivals = [arrival for one in batch for arrival in self.pipeline.processor.validator.arrivals(one)]
             await self.pipeline.ledger.record(arrivals, to_milliseconds(self.pipeline.now))
@@ -102,10 +102,10 @@ class Deployment:
         await self.pipeline.processor.process(batch)
 
     async def end(self) -> tuple[list[dict[str, Any]], str]:
-        """The rows, without the ledger's numbers; the register's digest, which must agree with them."""
+        """The rows without the ledger's serial numbers, and the register's digest, which must agree with them."""
         await self.pipeline.keep_up()
         async with self.engine.connect() as connection:
-            # A person who was named in between leaves an empty row behind, which says nothing of what stands.
+            # A person who was named in between leaves an empty row behind, which does not affect the register.
             standing = listings.c.origin_key.is_(None) | listings.c.listing.is_not(None)
             found = await connection.execute(select(listings).where(standing).order_by(listings.c.key))
             rows = [{name: row[name] for name in row if name != "version"} for row in found.mappings()]
@@ -119,7 +119,7 @@ class Deployment:
 
 
 def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
-    """The event as the gateway put it on the topic: with the name and the moment that it keeps."""
+    """The event as the gateway publishes it: with its authority and time of receipt."""
     accepted = to_milliseconds(NOON) - 1_000_000 + number
     headers = [(RECEIPT_HEADER, f"rcp_c:{number}".encode()), (ACCEPTED_HEADER, str(accepted).encode())]
     return ConsumedRecord("credit.feeds", 0, number, NOON.timestamp(), None, orjson.dumps(value), headers)
@@ -130,7 +130,7 @@ def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
 def test_every_delivery_ends_in_the_same_register(
     valkey: ValkeyServer, empty_ledger: Path, tmp_path: Path, history: History
 ) -> None:
-    """As the delivery in order, each event once, nothing broken: same rows, same register, and both agree."""
+    """The rows and register equal those of a delivery in order, each event once and without failure, and agree."""
     happened, batches, fates = history
     messages = [message(number, value) for number, value in enumerate(happened)]
 

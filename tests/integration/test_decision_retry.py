@@ -123,7 +123,7 @@ async def test_it_is_decided_again_without_the_listing_that_ended(setting: Setti
 
 
 async def test_without_any_listing_left_it_is_an_allow(setting: Setting) -> None:
-    """The last listing ended while it was decided: nothing is locked."""
+    """When the last listing ends during the decision, nothing is locked."""
     await setting.pipeline.feed(removal(**{name: TAXED[name] for name in ("authority", "record_no")}, version=20))
     attempts = setting.end_before_recording()
     before = await setting.count(locks)

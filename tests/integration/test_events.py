@@ -1,4 +1,4 @@
-"""Who is told what of a listing's life: watchers, and those whose earlier answer turned out wrong (办法一 Art. 16)."""
+"""Events of a listing's life: for watchers, and for clients whose earlier answer was wrong (办法一 Art. 16)."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ async def types(pipeline: FeedPipeline, client: str) -> list[str]:
 
 
 async def test_listed_then_removed(pipeline: FeedPipeline) -> None:
-    """The platform is told under its own reference, with ground and cause, and without any identifier."""
+    """The event has the platform's own reference, ground and cause, and no identifier."""
     await pipeline.feed(record())
     await pipeline.feed(removal())
     (listed, removed) = await told(pipeline, "shop")
@@ -80,7 +80,7 @@ async def test_listed_then_removed(pipeline: FeedPipeline) -> None:
 
 
 async def test_repeated_and_late_deliveries_emit_no_event(pipeline: FeedPipeline) -> None:
-    """The same again, and the older word after the newer, change nothing and are not told."""
+    """A repetition, and an older version after a newer one, change nothing and emit no event."""
     await pipeline.feed(record())
     await pipeline.feed(record(), record())
     await pipeline.feed(removal())
@@ -89,14 +89,14 @@ async def test_repeated_and_late_deliveries_emit_no_event(pipeline: FeedPipeline
 
 
 async def test_event_needs_a_grant(pipeline: FeedPipeline) -> None:
-    """A government listing is told to the hall; the shop learns nothing, not even that there is something."""
+    """A government listing emits an event for the hall and none for the shop, not even a redacted one."""
     await pipeline.feed(record(data_class="government"))
     assert await types(pipeline, "hall") == ["listing.listed"]
     assert await types(pipeline, "shop") == []
 
 
 async def test_revoked_client_gets_no_event(pipeline: FeedPipeline) -> None:
-    """Who may not ask any more is not told any more."""
+    """A client that may no longer check gets no events either."""
     await ClientStore(pipeline.engine).revoke("shop")
     await pipeline.feed(record())
     assert await types(pipeline, "shop") == []
@@ -113,7 +113,7 @@ async def test_revoked_client_gets_no_event(pipeline: FeedPipeline) -> None:
 async def test_each_end_has_its_type_and_cause(
     pipeline: FeedPipeline, events: list[dict[str, Any]], last: str, cause: str
 ) -> None:
-    """Repaired, annulled, changed: the type and the cause say which."""
+    """Repair, annulment and change differ by type and cause."""
     await pipeline.feed(record())
     await pipeline.feed(*events)
     type_, data = (await told(pipeline, "shop"))[-1]
@@ -121,7 +121,7 @@ async def test_each_end_has_its_type_and_cause(
 
 
 async def test_expiry_emits_an_event(pipeline: FeedPipeline) -> None:
-    """A listing that ends by the clock frees its subject: told after the sweep, once."""
+    """A listing that expires emits one event, after the sweep."""
     await pipeline.feed(record(determined_on="2023-11-23"))
     await pipeline.advance(hours=13)
     await pipeline.advance(hours=24)
@@ -130,7 +130,7 @@ async def test_expiry_emits_an_event(pipeline: FeedPipeline) -> None:
 
 
 async def test_correction_to_another_subject_notifies_both(pipeline: FeedPipeline) -> None:
-    """It was the wrong company: who watches the one is told of its freeing, who watches the other of the listing."""
+    """The wrong company was listed: its watcher gets a removal, the watcher of the right one a listing."""
     await WatchStore(pipeline.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
     await pipeline.feed(record())
     await pipeline.feed(record(version=3, subject={"id": OTHER_ORGANISATION}))
@@ -149,7 +149,7 @@ def decision(name: str, client: str = "bidding") -> DecisionEntry:
 
 
 async def test_upheld_objection_notifies_every_affected_decision(pipeline: FeedPipeline) -> None:
-    """Corrected wherever it was given: each client once, with its own decisions; others hear nothing."""
+    """Each client that got the answer is notified once, of its own decisions; others get no event."""
     log = DecisionStore(pipeline.engine, CHAIN)
     await pipeline.feed(record())
     await log.record([decision("dec_1"), decision("dec_2"), decision("dec_3", "hall")])
@@ -164,7 +164,7 @@ async def test_upheld_objection_notifies_every_affected_decision(pipeline: FeedP
 
 
 async def test_late_recorded_decision_is_notified(pipeline: FeedPipeline) -> None:
-    """The answer went out, then the objection was upheld, then the decision came to the ledger."""
+    """The decision reaches the ledger only after the objection was upheld."""
     await pipeline.feed(record(), OBJECTION, UPHELD)
     await DecisionStore(pipeline.engine, CHAIN).record([decision("dec_9")])
     ((type_, data),) = await told(pipeline, "bidding")
@@ -172,7 +172,7 @@ async def test_late_recorded_decision_is_notified(pipeline: FeedPipeline) -> Non
 
 
 async def test_expired_listing_revises_no_decision(pipeline: FeedPipeline) -> None:
-    """Removal and repair look forward: what was answered before was right."""
+    """Removal and repair do not act backwards: earlier answers were right."""
     await pipeline.feed(record())
     await DecisionStore(pipeline.engine, CHAIN).record([decision("dec_1")])
     await pipeline.feed(removal())
@@ -180,7 +180,7 @@ async def test_expired_listing_revises_no_decision(pipeline: FeedPipeline) -> No
 
 
 async def test_excluded_red_listing_emits_an_event(pipeline: FeedPipeline) -> None:
-    """Who relied on the red list learns that it no longer counts (办法一 Art. 4)."""
+    """Watchers of the red listing learn that it no longer counts (办法一 Art. 4)."""
     red = {"list": "red", "category": "R04", "severity": "unspecified", "authority": "taxation", "record_no": "R-5"}
     await pipeline.feed(record(**red, determined_on="2026-01-05"))
     await pipeline.feed(record())
@@ -189,7 +189,7 @@ async def test_excluded_red_listing_emits_an_event(pipeline: FeedPipeline) -> No
 
 
 async def test_events_come_in_one_order_and_resume(pipeline: FeedPipeline) -> None:
-    """Ids grow with what became true; asking after one gives exactly the rest."""
+    """IDs grow in the order of events; reading after an ID gives exactly the later ones."""
     for number in range(5):
         await pipeline.feed(record(record_no=f"N-{number}"))
     book = EventStore(pipeline.engine)
@@ -202,7 +202,7 @@ async def test_events_come_in_one_order_and_resume(pipeline: FeedPipeline) -> No
 
 
 async def test_watches_store_no_number(pipeline: FeedPipeline) -> None:
-    """A reference names one subject, may be pointed at another, and leaves no number in the table."""
+    """A reference names one subject, can be moved to another, and leaves no identifier in the table."""
     book = WatchStore(pipeline.engine)
     counts = await book.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)
     assert counts == {"set": 1, "removed": 0, "total": 1}

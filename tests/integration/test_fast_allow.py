@@ -1,4 +1,4 @@
-"""The fast allow: only checks without any listing, answered as the full decision answers them; else nothing is done."""
+"""The fast allow answers only checks without any listing, exactly as the full decision does."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def handler(
     redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
 ) -> AsyncIterator[CheckHandler]:
-    """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
+    """The handler as the program builds it, over a register with one listing, with the tests' pepper."""
     pipeline = FeedPipeline(redis, engine)
     await pipeline.recovery.ensure_loaded()
     await pipeline.feed(record(subject={"id": LISTED}))
@@ -84,7 +84,7 @@ async def handler(
     ],
 )
 async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
-    """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
+    """The bytes differ only in ID and register age, and each check leaves one audit entry."""
     fast = handler.service.try_allow(CLIENT, asked)
     assert isinstance(fast, bytes)
     check = check_from(
@@ -121,7 +121,7 @@ async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandle
     ],
 )
 async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked: bytes) -> None:
-    """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
+    """A listed subject, one without a number, or extra options: lookup keys are returned and nothing is recorded."""
     assert isinstance(handler.service.try_allow(CLIENT, asked), LookupKeys)
     assert not handler.service.fast_allow.audit.pending
 
@@ -137,7 +137,7 @@ async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked:
     ],
 )
 async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler, asked: bytes, code: str) -> None:
-    """By the same codes as anywhere."""
+    """The error codes are those of the full decision."""
     with pytest.raises(ProblemError) as told:
         handler.service.try_allow(CLIENT, asked)
     assert told.value.code == code
@@ -145,7 +145,7 @@ async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler
 
 
 async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
-    """Neither Redis nor the ledger is asked: the coroutine ends at its first step."""
+    """Neither Redis nor the ledger is read: the coroutine ends at its first step."""
     with pytest.raises(StopIteration) as ended:
         handler.service.check(CLIENT, body()).send(None)
     assert json.loads(ended.value.value.body)["outcome"] == "allow"
@@ -155,7 +155,7 @@ async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
 
 
 async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckHandler, valkey: ValkeyServer) -> None:
-    """What cannot be ruled out from memory is looked into."""
+    """What the key filter cannot rule out is looked up."""
     with pytest.raises(ProblemError):
         handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.service.fast_allow.keys.lock_target(CLIENT.id, "transaction", "T-9")
@@ -171,7 +171,7 @@ async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckH
 
 
 async def test_rate_limit_counts_fast_allows(handler: CheckHandler) -> None:
-    """The bucket counts what is cleared at once too."""
+    """Fast allows count towards the rate limit too."""
     slow = Client("slow", Grants(scenes=frozenset("*"), rate=1.0), 0)
     asked, problems = body(), 0
     for _ in range(5):
@@ -183,7 +183,7 @@ async def test_rate_limit_counts_fast_allows(handler: CheckHandler) -> None:
 
 
 async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) -> None:
-    """Locked, released, then a warning with its note; while the court's feed is held, no less than anybody else."""
+    """A released lock gives a warning with its note; while the court's feed is quarantined, a review like any other."""
 
     async def answered(number: str) -> dict[str, Any]:
         asked = body({"role": "applicant", "id": number}, scene="approval.licence")
@@ -212,7 +212,7 @@ async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) 
 
 
 async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -> None:
-    """A warning may rest on what is remembered; a denial is made of what the register holds now."""
+    """A warning may come from the cache; an intercept is decided on the register's current state."""
 
     async def outcome(scene: str, role: str, number: int) -> str:
         asked = body({"role": role, "id": LISTED}, scene=scene, transaction_id=f"T-{number}")
@@ -220,7 +220,7 @@ async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -
 
     assert await outcome("finance.loan", "borrower", 1) == "warn"
     assert await outcome("bidding.qualification", "bidder", 2) == "intercept"
-    # As if its removal were on its way: gone from the register, and not in the log yet.
+    # The state between the two writes of a removal: gone from the register, not yet in the change log.
     for place in await redis.keys("cg:*:subject:*"):
         await redis.delete(place)
     assert await outcome("finance.loan", "borrower", 3) == "warn"
@@ -228,7 +228,7 @@ async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -
 
 
 async def test_concurrent_batches_yield_to_the_event_loop(handler: CheckHandler) -> None:
-    """Whoever else is due waits for a part of one of them at a time, however many there are."""
+    """Other tasks wait for at most one part of a large check, however many checks there are."""
     turn, taken, own = 0, Counter[int](), handler.service.fast_allow.try_allow
 
     async def count_turns() -> None:

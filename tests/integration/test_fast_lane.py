@@ -1,4 +1,4 @@
-"""The fast lane and aiohttp: the same answers, the same requests seen, and bad HTTP refused alike."""
+"""The fast lane and aiohttp give the same answers, read the same requests and refuse the same bad HTTP."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ from tests.unit.records import record
 
 LISTED, CLEAR = credit_code(1), credit_code(2)
 QUIET, LONG = 0.3, 2.5
-"""Seconds after which a server that says nothing is taken to wait for more; where that tells them apart, longer."""
+"""Seconds of silence after which a server counts as waiting for more; ``LONG`` where the two servers differ."""
 
 
 @dataclass
 class Doors:
-    """Two ports of one gateway: with the lane, and without."""
+    """Two ports of one gateway: one with the fast lane, one without."""
 
     lane: int
     plain: int
@@ -43,7 +43,7 @@ class Doors:
     lanes: FastLaneServer
 
     async def both(self, *pieces: bytes) -> "tuple[Heard, Heard]":
-        """What each answers to the same bytes, sent in these pieces."""
+        """The answers of both to the same bytes, sent in these pieces."""
         for quiet in (QUIET, LONG):
             heard = await asyncio.gather(*(exchange(port, pieces, quiet) for port in (self.lane, self.plain)))
             if heard[0] == heard[1] and (heard[0].answers or heard[0].closed):
@@ -51,7 +51,7 @@ class Doors:
         return heard[0], heard[1]
 
     def check(self, *subjects: dict[str, Any], headers: str = "", **more: Any) -> bytes:  # noqa: ANN401
-        """A request of the lane's plain form."""
+        """A request in the plain form that the lane takes."""
         parties = subjects or ({"role": "bidder", "id": CLEAR},)
         asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
         return self.post(json.dumps(asked | {"subjects": parties} | more).encode(), headers)
@@ -64,7 +64,7 @@ class Doors:
 
 @dataclass
 class Heard:
-    """What came back: each answer's status, the headers that matter and the body without what varies."""
+    """The responses: status, relevant headers, and body without what varies."""
 
     answers: list[tuple[int, dict[str, str], Any]]
     closed: bool
@@ -172,7 +172,7 @@ async def doors(
 
 @pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
 async def test_answers_are_the_same_bytes(doors: Doors) -> None:
-    """Clear, listed, wrong, unknown, batches and other pages: status, headers and body, but for ids and times."""
+    """For every kind of request, status, headers and body are equal except for IDs and times."""
     listed, bad = {"role": "bidder", "id": LISTED}, {"role": "bidder", "id": "9132"}
     checks = [
         json.loads(doors.check(who).split(b"\r\n\r\n")[1]) for who in (listed, bad, {"role": "bidder", "id": CLEAR})
@@ -210,7 +210,7 @@ async def test_answers_are_the_same_bytes(doors: Doors) -> None:
 
 
 async def test_the_lane_is_taken(doors: Doors) -> None:
-    """Two plain checks stay in the lane; a page after them leaves it, and every answer came."""
+    """Two plain checks stay in the lane, a page after them leaves it, and each gets its answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", doors.lane)
     for request, inside in ((doors.check(), 1), (doors.check(), 1), (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 0)):
         writer.write(request)
@@ -298,7 +298,7 @@ BAD = {
 
 
 async def test_bad_http_is_refused_as_aiohttp_refuses_it(doors: Doors) -> None:
-    """Each case alone, and behind a good request of the same connection: the very answers that aiohttp gives."""
+    """Each case alone and after a good request on the same connection gets the answer that aiohttp gives."""
     cases = [(name, make(doors)) for name, make in BAD.items()]
     cases += [(f"{name}, behind a good one", doors.check() + request) for name, request in cases]
     for start in range(0, len(cases), 80):

@@ -1,4 +1,4 @@
-"""Feedback: once or corrected, in the ledger; and feeds that cannot be relied on."""
+"""Feedback in the ledger, given once or corrected; and feeds that are unreliable."""
 
 import asyncio
 
@@ -29,14 +29,14 @@ def decision(number: int, due: int | None = NOW, client: str = "shop") -> Decisi
 
 @pytest.fixture
 async def book(engine: AsyncEngine) -> FeedbackStore:
-    """Three decisions of a shop and one of a hall wait for feedback; one of the shop's never did."""
+    """Three decisions of a shop and one of a hall wait for feedback; another of the shop's needs none."""
     entries = [decision(1), decision(2, NOW + 1), decision(3), decision(4, None), decision(5, client="hall")]
     await DecisionStore(engine, CHAIN).record(entries)
     return FeedbackStore(engine, CHAIN)
 
 
 async def test_feedback_is_given_once_unless_corrected(book: FeedbackStore) -> None:
-    """A second report is refused with the id of the first; a correction names it, and only the last can be named."""
+    """A second report is refused with the ID of the first; a correction must name the latest report."""
     first = await book.give("dec_1", DONE, NOW)
     with pytest.raises(FeedbackExistsError) as caught:
         await book.give("dec_1", DONE, NOW)
@@ -51,14 +51,14 @@ async def test_feedback_is_given_once_unless_corrected(book: FeedbackStore) -> N
 
 
 async def test_ten_concurrent_feedbacks_make_one(book: FeedbackStore) -> None:
-    """However many report at the same moment, one stands."""
+    """Of ten concurrent reports one is stored."""
     found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(item, FeedbackRow) for item in found) == 1
     assert all(isinstance(item, FeedbackRow | FeedbackExistsError) for item in found)
 
 
 async def test_overdue_feedback_is_listed_until_reported(book: FeedbackStore) -> None:
-    """Due and not reported, of this client; what had nothing to carry out is never overdue."""
+    """The list holds a client's decisions past their date without a report; one with nothing to carry out never."""
 
     async def waiting(client: str | None, now: int) -> list[str]:
         found, place = list[str](), None
@@ -75,14 +75,14 @@ async def test_overdue_feedback_is_listed_until_reported(book: FeedbackStore) ->
 
 
 async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEngine) -> None:
-    """Feedback and its decisions, with columns that came later, are sealed like the rest."""
+    """Feedback and decisions are part of the hash chain, later columns included."""
     await book.give("dec_1", DONE, NOW)
     for table in CHAINED:
         assert [fault async for fault in CHAIN.verify(engine, table)] == []
 
 
 async def test_held_and_silent_feeds_are_unreliable(redis: "Redis", engine: AsyncEngine) -> None:
-    """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
+    """Quarantined, silent beyond its interval, or never delivered; a healthy feed is not reported."""
     pipeline = FeedPipeline(redis, engine)
     await pipeline.recovery.ensure_loaded()
     await pipeline.feed(record())

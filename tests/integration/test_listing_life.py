@@ -1,4 +1,4 @@
-"""The life of a listing on the whole road, ledger and register included: the cases a credit centre asks about.
+"""The life of a listing through the whole pipeline, ledger and register included: a credit centre's edge cases.
 
 The numbers in brackets are those of docs/edge-cases.md.
 """
@@ -66,7 +66,7 @@ async def operations(pipeline: FeedPipeline) -> list[str]:
 
 
 async def test_listing_ends_at_midnight_in_beijing(pipeline: FeedPipeline) -> None:
-    """(17) The last millisecond counts, the next does not, before any sweep; then Redis is rid of it."""
+    """(17) In force to the last millisecond of the day, before any sweep; the sweep then removes it from Redis."""
     await pipeline.feed(listed(severity="general", determined_on="2025-12-01"))
     (shown,) = await pipeline.shown()
     last = datetime(2026, 12, 1, 15, 59, 59, 999_000, tzinfo=UTC)
@@ -97,14 +97,14 @@ async def test_listing_ends_at_midnight_in_beijing(pipeline: FeedPipeline) -> No
 async def test_validity_by_measure_and_stated_end(
     pipeline: FeedPipeline, said: dict[str, Any], last: str | None
 ) -> None:
-    """(20, 22, 23) The legal period, the cap, removed-on, 29 February; what is over already never comes into force."""
+    """(20, 22, 23) Legal period, cap, removal date, 29 February; an expired listing never comes into force."""
     await pipeline.feed(listed(**said))
     found = await pipeline.shown()
     assert [str(listing.valid_until) for listing in found] == ([last] if last else [])
 
 
 async def test_serious_listing_without_end_is_quarantined(pipeline: FeedPipeline) -> None:
-    """(22) 较重 has no legal period: nothing is in force until the authority says when it ends."""
+    """(22) 较重 has no legal period: the listing is in force only once the authority states its end."""
     await pipeline.feed(listed(severity="serious"))
     assert (await pipeline.listed(), await state(pipeline)) == (0, State.HELD)
     pipeline.now += timedelta(seconds=1)
@@ -113,7 +113,7 @@ async def test_serious_listing_without_end_is_quarantined(pipeline: FeedPipeline
 
 
 async def test_late_record_counts_from_its_determination(pipeline: FeedPipeline) -> None:
-    """(19) Pushed after the 7 working days of 办法一 Art. 9: it counts from its determination; the status tells."""
+    """(19) Delivered after the 7 working days of 办法一 Art. 9: in force from its determination, and reported late."""
     await pipeline.feed(listed(determined_on="2026-10-12"), listed(record_no="R-2", determined_on="2026-11-20"))
     overview = FeedReport(pipeline.engine, DEPARTMENTS, WORKING_DAYS)
     (court,) = await overview.of({"court"}, to_milliseconds(pipeline.now))
@@ -124,11 +124,11 @@ async def test_late_record_counts_from_its_determination(pipeline: FeedPipeline)
     assert {str(listing.valid_until) for listing in await pipeline.shown()} == {"2029-10-12", "2029-11-20"}
 
 
-# ---------------------------------------------------------------- order, and who may speak
+# ---------------------------------------------------------------- order and authority
 
 
 async def test_removal_before_its_listing_wins(pipeline: FeedPipeline) -> None:
-    """(24) And a listing determined after the removal stands."""
+    """(24) A listing that is determined after the removal is in force."""
     await pipeline.feed(act("remove", "2026-10-01", document_no="D"))
     assert await state(pipeline) == State.REMOVED
     await pipeline.feed(listed())
@@ -138,7 +138,7 @@ async def test_removal_before_its_listing_wins(pipeline: FeedPipeline) -> None:
 
 
 async def test_later_line_of_a_delivery_wins(pipeline: FeedPipeline) -> None:
-    """Without versions, of the same day, in the same millisecond: the order of the file decides, both ways."""
+    """Without versions, on the same day and millisecond, the order of the file decides, both ways."""
     first, second = listed(document_no="一号"), listed(document_no="二号")
     await pipeline.feed(first, second)
     assert [listing.document_no for listing in await pipeline.shown()] == ["二号"]
@@ -147,7 +147,7 @@ async def test_later_line_of_a_delivery_wins(pipeline: FeedPipeline) -> None:
 
 
 async def test_repeated_deliveries_change_nothing(pipeline: FeedPipeline) -> None:
-    """(15, 25) The same events in new messages: same register, and no second listing."""
+    """(15, 25) The same events in new messages leave the same register and no second listing."""
     for _ in range(3):
         await pipeline.feed(record(), removal(), record())
         assert await pipeline.listed() == 0
@@ -156,7 +156,7 @@ async def test_repeated_deliveries_change_nothing(pipeline: FeedPipeline) -> Non
 
 
 async def test_only_the_determining_authority_changes_its_listing(pipeline: FeedPipeline) -> None:
-    """(14, 52) Another's removal of "R-1" is about its own R-1, so the court's stands; as the court it is refused."""
+    """(14, 52) A removal of "R-1" by another authority is of its own R-1; in the court's name it is refused."""
     await pipeline.feed(record(), removal(authority="taxation"))
     assert await pipeline.listed() == 1
     claimed = pipeline.message(removal())
@@ -169,11 +169,11 @@ async def test_only_the_determining_authority_changes_its_listing(pipeline: Feed
     assert await pipeline.listed() == 1
 
 
-# ---------------------------------------------------------------- red, people
+# ---------------------------------------------------------------- red listings, responsible persons
 
 
 async def test_red_listing_after_black_is_excluded(pipeline: FeedPipeline) -> None:
-    """(34) It is not applied, its authority has a notice, and it does not come back when the black one goes."""
+    """(34) It is not applied, its authority gets a notice, and the end of the black one does not restore it."""
     await pipeline.feed(listed())
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-09-01")
     await pipeline.feed(red)
@@ -186,7 +186,7 @@ async def test_red_listing_after_black_is_excluded(pipeline: FeedPipeline) -> No
 
 
 async def test_responsibility_follows_the_people_who_were_named(pipeline: FeedPipeline) -> None:
-    """(35, 37) Named with a number they are listed with their origin; one who came later, or a bare name, is not."""
+    """(35, 37) Persons named with a number are listed with their origin; a later one, or a name alone, is not."""
     people = [{"role": "legal_representative", "name": "江云舟", "id": PERSON}, {"role": "principal", "name": "沈知微"}]
     await pipeline.feed(listed(responsible_persons=people))
     (shown,) = await pipeline.shown(PERSON)
@@ -211,7 +211,7 @@ async def test_responsibility_follows_the_people_who_were_named(pipeline: FeedPi
 
 
 async def test_rejected_objection_changes_nothing(pipeline: FeedPipeline) -> None:
-    """(29) Told while it is open, gone when it is answered; its clocks run in working days (27)."""
+    """(29) The listing shows it only while it is open; its deadlines count working days (27)."""
     await pipeline.feed(listed(), act("object", "2026-09-18", objection_no="O"))
     assert [listing.objection_open for listing in await pipeline.shown()] == [True]
     overview = FeedReport(pipeline.engine, DEPARTMENTS, WORKING_DAYS)
@@ -223,7 +223,7 @@ async def test_rejected_objection_changes_nothing(pipeline: FeedPipeline) -> Non
 
 
 async def test_upheld_objection_annuls_later_events(pipeline: FeedPipeline) -> None:
-    """The listing, the person who answered for it, and the red listing that it had struck."""
+    """The listing and its responsible person are annulled, and the red listing that it excluded is restored."""
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-07-01")
     people = [{"role": "principal", "name": "江云舟", "id": PERSON}]
     await pipeline.feed(red, listed(responsible_persons=people))
@@ -240,7 +240,7 @@ async def test_upheld_objection_annuls_later_events(pipeline: FeedPipeline) -> N
 
 
 async def test_a_repair_takes_effect_after_its_publicity(pipeline: FeedPipeline) -> None:
-    """Five working days, then the listing leaves the register by the clock and is an archive record."""
+    """After five working days of publicity the listing leaves the register and is kept as repaired."""
     await pipeline.feed(listed(), act("repair", "2026-11-20", document_no="XF", publicity_from="2026-11-20"))
     assert await pipeline.listed() == 1
     pipeline.now = datetime(2026, 11, 27, 15, 59, tzinfo=UTC)
@@ -251,7 +251,7 @@ async def test_a_repair_takes_effect_after_its_publicity(pipeline: FeedPipeline)
 
 
 async def test_an_objection_on_the_fourth_day_stops_the_repair(pipeline: FeedPipeline) -> None:
-    """(31) Nothing is released while it is open, nor when it is upheld."""
+    """(31) The repair takes no effect while the objection is open, nor when it is upheld."""
     await pipeline.feed(listed(), act("repair", "2026-11-16", document_no="XF", publicity_from="2026-11-16"))
     await pipeline.feed(act("object", "2026-11-20", objection_no="O", concerns="repair"))
     await pipeline.advance(days=30)
@@ -263,7 +263,7 @@ async def test_an_objection_on_the_fourth_day_stops_the_repair(pipeline: FeedPip
 
 
 async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: AsyncEngine) -> None:
-    """A publicity that runs into a year whose working days are not published says so in its row."""
+    """A publicity period that runs into a year without published working days is marked provisional."""
     pipeline = FeedPipeline(redis, engine)
     await pipeline.recovery.ensure_loaded()
     pipeline.now = datetime(2027, 12, 28, 4, tzinfo=UTC)
@@ -277,7 +277,7 @@ async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: Asy
 
 
 def bounded(**bounds: Any) -> Departments:  # noqa: ANN401
-    """The authorities, the court with bounds of its own."""
+    """The departments, with these bounds for the court."""
     court = msgspec.structs.replace(DEPARTMENTS.departments["court"], bounds=FeedBounds(**bounds))
     return Departments({**DEPARTMENTS.departments, "court": court})
 
@@ -303,7 +303,7 @@ async def many(pipeline: FeedPipeline, count: int, start: int = 0) -> None:
 async def test_anomalous_feed_is_quarantined(
     redis: "Redis", engine: AsyncEngine, bounds: dict[str, Any], mad: list[Any], cause: str
 ) -> None:
-    """Over the bound nothing more is applied and nothing lost; others go on; released, it all goes its way."""
+    """Beyond a bound the feed is stored but not applied; other feeds go on; a release applies all of it."""
     pipeline = FeedPipeline(redis, engine, bounded(**bounds))
     await pipeline.recovery.ensure_loaded()
     await many(pipeline, 5)
@@ -334,7 +334,7 @@ async def test_anomalous_feed_is_quarantined(
 
 
 async def test_discarded_quarantine_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
-    """The register is as before the madness, and the ledger still holds all that came."""
+    """The register stays as before the quarantine, and the ledger keeps every record."""
     pipeline = FeedPipeline(redis, engine, bounded(removed=2, removed_share=0.1))
     await pipeline.recovery.ensure_loaded()
     await many(pipeline, 6)
@@ -353,7 +353,7 @@ async def test_discarded_quarantine_changes_nothing(redis: "Redis", engine: Asyn
 
 
 async def test_a_minor_is_refused(pipeline: FeedPipeline) -> None:
-    """(43) Under 18 when determined: to the dead letters, and nowhere else."""
+    """(43) A subject under 18 on the day of determination goes to the dead letters and nowhere else."""
     minor = mod_11_2.calc_check_digit("32082920100315001")
     minor = f"32082920100315001{minor}"
     await pipeline.feed(

@@ -1,4 +1,4 @@
-"""Locks: made once whatever the concurrency, ended once, lifted with their last listing, shown again after a loss."""
+"""Locks are made once under any concurrency, ended once, lifted with their last listing, and restored to Redis."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def request(target: str = "bidder-17", *listings: str) -> LockRequest:
 
 
 def unfounded(target: str = "bidder-17") -> LockRequest:
-    """A lock for not knowing: it rests on no listing."""
+    """A lock for an unknown status: no listing supports it."""
     return LockRequest(LockScope.ACCOUNT, target, KEYS.lock_target("shop", LockScope.ACCOUNT, target), ())
 
 
@@ -91,7 +91,7 @@ async def test_concurrent_requests_make_one_lock(pipeline: FeedPipeline) -> None
 
 
 async def test_lock_is_released_once(pipeline: FeedPipeline) -> None:
-    """Five people releasing at once: one does, the others are told it is not held; reason and document are kept."""
+    """Of five concurrent releases one succeeds and the others get None; reason and document are stored."""
     (lock,) = await held(pipeline, request())
     assert await pipeline.redis.get(register_keys.lock(lock.target_key)) == lock.id.encode()
     done = await asyncio.gather(*(end(pipeline, lock, operator=f"officer-{n}") for n in range(5)))
@@ -107,7 +107,7 @@ async def test_lock_is_released_once(pipeline: FeedPipeline) -> None:
 
 @pytest.mark.parametrize("state", [LockState.CONFIRMED, LockState.LIFTED])
 async def test_only_released_locks_are_remembered(pipeline: FeedPipeline, state: LockState) -> None:
-    """A lock that did its work, or that rested on not knowing and was let go, makes room for another."""
+    """A confirmed lock, or one without a listing that was lifted, does not stop a new lock."""
     (lock,) = await held(pipeline, request() if state is LockState.CONFIRMED else unfounded())
     assert await end(pipeline, lock, state)
     assert await pipeline.locks.released_listings([lock.target_key]) == set()
@@ -116,7 +116,7 @@ async def test_only_released_locks_are_remembered(pipeline: FeedPipeline, state:
 
 
 async def test_lock_is_lifted_with_its_last_listing(pipeline: FeedPipeline) -> None:
-    """Two listings hold one lock: it outlives the first, falls with the second, at once, and the platform is told."""
+    """Two listings support one lock: it ends with the second of them, at once, and emits an event."""
     (lock,) = await held(pipeline, request("bidder-17", COURT))
     (same,) = await held(pipeline, request("bidder-17", TAX), number=2)
     assert (same.id, set(same.listings)) == (lock.id, {COURT, TAX})
@@ -170,7 +170,7 @@ UPHELD = {
 async def test_each_end_of_a_listing_lifts_its_lock(
     pipeline: FeedPipeline, events: list[dict[str, Any]], state: str
 ) -> None:
-    """Repair, an upheld objection, and a correction to what may only warn: the lock falls with each."""
+    """A repair, an upheld objection and a correction to a measure that only warns each lift the lock."""
     (lock,) = await held(pipeline, request())
     own = {"record_no": "R-1", "authority": "court", "version": 2}
     await pipeline.feed(*(own | event for event in events))
@@ -183,7 +183,7 @@ async def test_each_end_of_a_listing_lifts_its_lock(
 
 
 async def test_expiry_of_a_listing_lifts_its_lock(pipeline: FeedPipeline) -> None:
-    """Nobody need do anything: at the end of the last day the sweep ends the listing, and the lock with it."""
+    """At the end of the last day the sweep ends the listing, and the lock with it, without an officer's act."""
     await pipeline.feed(record(record_no="R-3", determined_on="2023-11-23"))
     key = KEYS.listing("court", "R-3")
     (lock,) = await held(pipeline, request("bidder-18", key))
@@ -195,7 +195,7 @@ async def test_expiry_of_a_listing_lifts_its_lock(pipeline: FeedPipeline) -> Non
 
 
 async def test_removed_listing_supports_no_new_lock(pipeline: FeedPipeline) -> None:
-    """The register was read before the listing fell: the lock is not made, and nothing is written."""
+    """When the listing ends after the look-up, no lock is made and nothing is written."""
     await pipeline.feed(removal())
     with pytest.raises(LockSupportLostError) as caught:
         await held(pipeline, request("bidder-19", COURT, TAX))
@@ -204,7 +204,7 @@ async def test_removed_listing_supports_no_new_lock(pipeline: FeedPipeline) -> N
 
 
 async def test_concurrent_removals_leave_no_lock(pipeline: FeedPipeline) -> None:
-    """However the making of locks and the fall of their listing interleave, no lock outlives its ground."""
+    """In any order of lock requests and the removal of their listing, no lock outlives the listing."""
 
     async def lock(number: int) -> None:
         try:
@@ -219,23 +219,23 @@ async def test_concurrent_removals_leave_no_lock(pipeline: FeedPipeline) -> None
 
 
 async def test_lock_ends_with_its_term(pipeline: FeedPipeline) -> None:
-    """Past its term it holds nothing, before any sweep; then it is expired, told, and may be made anew."""
+    """A lock ends at its term, before any sweep: it is stored as expired, emits an event, and can be made again."""
     (lock,) = await held(pipeline, request())
     over = lock.expires_at
     assert await pipeline.locks.held_on([lock.target_key], over - 1) != []
     assert await pipeline.locks.held_on([lock.target_key], over) == []
-    (bypass_cache,) = await held(pipeline, request(), number=2, now=over)
-    assert bypass_cache.id != lock.id
+    (renewed,) = await held(pipeline, request(), number=2, now=over)
+    assert renewed.id != lock.id
     found = await pipeline.locks.find(lock.id)
     assert found is not None
     assert found.state == "expired"
-    assert [item.id for item in await pipeline.locks.expire_due(bypass_cache.expires_at)] == [bypass_cache.id]
-    assert await pipeline.locks.expire_due(bypass_cache.expires_at) == []
+    assert [item.id for item in await pipeline.locks.expire_due(renewed.expires_at)] == [renewed.id]
+    assert await pipeline.locks.expire_due(renewed.expires_at) == []
     assert await told(pipeline) == ["lock.expired", "lock.expired"]
 
 
 async def test_locks_are_restored_to_an_empty_redis(pipeline: FeedPipeline) -> None:
-    """The table is the truth: held locks come back to Redis, released ones do not."""
+    """Locks are restored from the ledger: held ones come back to Redis, released ones do not."""
     kept, gone = await held(pipeline, request(), request("other"))
     await end(pipeline, gone)
     await pipeline.redis.flushall()
@@ -244,7 +244,7 @@ async def test_locks_are_restored_to_an_empty_redis(pipeline: FeedPipeline) -> N
 
 
 async def test_hiding_a_lock_spares_a_newer_one(pipeline: FeedPipeline) -> None:
-    """A late word that one lock ended takes away only that lock's showing."""
+    """A late removal of one lock's entry does not remove the entry of a newer lock."""
     (first,) = await held(pipeline, request())
     await end(pipeline, first, LockState.CONFIRMED)
     (second,) = await held(pipeline, request(), number=2)
@@ -253,7 +253,7 @@ async def test_hiding_a_lock_spares_a_newer_one(pipeline: FeedPipeline) -> None:
 
 
 async def test_locks_are_paged_and_filtered(pipeline: FeedPipeline) -> None:
-    """Every lock stands on exactly one page, newest first; overdue is held past its date."""
+    """Every lock is on exactly one page, newest first; overdue means held past its review date."""
     found = [(await held(pipeline, request(f"a-{n}"), number=n, now=NOW + n // 2))[0] for n in range(7)]
     await end(pipeline, found[0])
     pages = LockQueries(pipeline.engine)
@@ -285,7 +285,7 @@ async def test_a_decision_is_written_once(engine: AsyncEngine) -> None:
 
 
 async def test_joined_listing_keeps_its_lock(pipeline: FeedPipeline) -> None:
-    """Read while it rested on not knowing, joined by a listing, then let go by who read it: it stays."""
+    """A lock without a listing is not lifted once a listing joined it."""
     (lock,) = await held(pipeline, unfounded())
     (joined,) = await held(pipeline, request(), number=2)
     assert joined.id == lock.id
@@ -294,7 +294,7 @@ async def test_joined_listing_keeps_its_lock(pipeline: FeedPipeline) -> None:
 
 
 async def test_listing_of_another_subject_supports_no_lock(pipeline: FeedPipeline) -> None:
-    """Corrected between look-up and lock: who was looked up is no more the one who is listed."""
+    """The listing was corrected to another subject between look-up and lock."""
     given = LockTerms("shop", "o", "s", "dec_1", NOW, NOW + DAY, NOW + 30 * DAY, (KEYS.subject("org:nobody"),))
     with pytest.raises(LockSupportLostError):
         await pipeline.locks.acquire_with_decision(entries(1), [request()], given)
@@ -303,7 +303,7 @@ async def test_listing_of_another_subject_supports_no_lock(pipeline: FeedPipelin
 
 
 async def test_overwritten_lock_entry_is_repaired_on_read(pipeline: FeedPipeline) -> None:
-    """The slow showing of a released lock comes after that of the next: the next check finds and shows the held one."""
+    """The entry of a released lock overwrites that of the next; the next check repairs it."""
     (first,) = await held(pipeline, request())
     await end(pipeline, first)
     (second,) = await held(pipeline, request("bidder-17", TAX), number=2)
@@ -316,7 +316,7 @@ async def test_overwritten_lock_entry_is_repaired_on_read(pipeline: FeedPipeline
 
 
 async def test_missing_lock_entry_is_restored(pipeline: FeedPipeline) -> None:
-    """A process killed between the ledger's word and the showing: another shows it within its period."""
+    """When a process is killed before it writes the Redis entry, another writes it in its next interval."""
     (lock,) = await held(pipeline, request())
     await pipeline.redis.delete(register_keys.lock(lock.target_key))
     keeping = asyncio.create_task(keep_locks_shown(pipeline.locks, interval_s=0.1))
@@ -331,7 +331,7 @@ async def test_missing_lock_entry_is_restored(pipeline: FeedPipeline) -> None:
 
 
 async def test_lock_ends_with_listing_before_the_sweep(pipeline: FeedPipeline) -> None:
-    """Held on its last day, not on the next, though nobody came to lift it."""
+    """The lock holds on the listing's last day and not on the next, though no sweep has run."""
     last = "2026-11-23"
     await pipeline.feed(record(record_no="R-3", valid_until=last))
     (lock,) = await held(pipeline, request("bidder-18", KEYS.listing("court", "R-3")))

@@ -1,4 +1,4 @@
-"""Locks on PostgreSQL, where writers really run side by side: one lock each, and none that outlives its ground."""
+"""Locks on PostgreSQL, whose writers run concurrently: one lock a target, and none that outlives its listing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -57,7 +57,7 @@ async def count(pipeline: FeedPipeline, table: object) -> int:
 
 
 async def test_postgresql_serialises_locks_and_removals(pipeline: FeedPipeline) -> None:
-    """Two hundred at once make one; then forty are made while the listing falls: each is lifted, or never was."""
+    """Two hundred requests make one lock; forty during a removal leave only lifted locks or none."""
     found = await asyncio.gather(*(held(pipeline, request(), number=n) for n in range(200)))
     assert len({lock.id for (lock,) in found}) == 1
     assert [await count(pipeline, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
@@ -80,7 +80,7 @@ async def test_postgresql_serialises_locks_and_removals(pipeline: FeedPipeline) 
     told = await EventStore(pipeline.engine).after("shop", 0)
     assert len(told) == await count(pipeline, locks), "each of them was told"
 
-    # Joined, released and lifted at the same moment: the second listing keeps the lock, or it is made anew.
+    # Joined, released and lifted at the same moment: the second listing keeps the lock, or a new one is made.
     both = [request("account-both", TAX) for _ in range(10)]
     await asyncio.gather(*(held(pipeline, item, number=2000 + n) for n, item in enumerate(both)))
     (first,) = await pipeline.locks.held_on([both[0].target_key], 0)

@@ -1,4 +1,4 @@
-"""The register made anew beside the running one: no look-up fails, no change is missed, nothing stale stays."""
+"""A rebuild beside the running register: no look-up fails, no change is missed, nothing stale stays."""
 
 import asyncio
 from typing import Any
@@ -26,13 +26,13 @@ MANY = 60
 
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old keys go at once: nothing here looks up across the swap with an old generation in hand."""
+    """Old keys are deleted at once: no test holds an old generation across the swap."""
     monkeypatch.setattr(rebuild, "GRACE_S", 0.05)
 
 
 @pytest.fixture
 async def pipeline(redis: "Redis", engine: AsyncEngine) -> FeedPipeline:
-    """A register with sixty companies, one of them taken off again, and one of severe listing with a person."""
+    """A register of sixty companies, one of them removed again, one with a severe listing and a person."""
     pipeline = FeedPipeline(redis, engine)
     await pipeline.recovery.ensure_loaded()
     await pipeline.feed(*(record_of(n) for n in range(MANY)))
@@ -57,7 +57,7 @@ async def verified(pipeline: FeedPipeline) -> RegisterDiff:
 
 
 async def test_verify_finds_no_difference_after_rebuild(pipeline: FeedPipeline) -> None:
-    """Counts and digests of ledger and register agree, before and after, and no key of the old one is left."""
+    """Counts and digests of ledger and register agree before and after, and no key of the old generation is left."""
     before = await verified(pipeline)
     assert (before.clean, before.counts, before.ledger.count) == (True, {}, MANY - 1)
     done = await rebuilt(pipeline)
@@ -72,7 +72,7 @@ async def test_verify_finds_no_difference_after_rebuild(pipeline: FeedPipeline) 
 
 
 async def test_checks_and_feeds_go_on_meanwhile(pipeline: FeedPipeline) -> None:
-    """Look-ups during the swap always find the listing; what is fed meanwhile is in the new register."""
+    """Look-ups during the swap always find the listing; records fed meanwhile are in the new register."""
     done, asked = asyncio.Event(), 0
 
     async def ask() -> None:
@@ -98,7 +98,7 @@ async def test_checks_and_feeds_go_on_meanwhile(pipeline: FeedPipeline) -> None:
 
 
 async def test_next_rebuild_clears_an_interrupted_one(pipeline: FeedPipeline) -> None:
-    """Keys and marker of a half-built generation do no harm and are gone afterwards; two at once are refused."""
+    """Keys and marker of an unfinished rebuild are harmless and are deleted; a second rebuild at once is refused."""
     await pipeline.redis.hset(register_keys.METADATA, mapping={"building": "dead", "building_listings": "3"})
     await pipeline.feed(record_of(300))
     await rebuilt(pipeline)
@@ -111,7 +111,7 @@ async def test_next_rebuild_clears_an_interrupted_one(pipeline: FeedPipeline) ->
 
 
 async def test_rebuild_needs_a_loaded_register(redis: "Redis", engine: AsyncEngine) -> None:
-    """An empty Redis is filled by the worker, which is another thing; verifying it says so too."""
+    """Filling an empty Redis is the worker's task; rebuild and verify refuse it."""
     pipeline = FeedPipeline(redis, engine)
     with pytest.raises(RegisterNotLoadedError):
         await rebuilt(pipeline)
@@ -120,7 +120,7 @@ async def test_rebuild_needs_a_loaded_register(redis: "Redis", engine: AsyncEngi
 
 
 async def test_verify_names_and_repairs_tampering(pipeline: FeedPipeline) -> None:
-    """Each way in which rows or register can go wrong is named by its listing, and a rebuild mends all of them."""
+    """Each kind of damage to rows or register is reported by listing, and a rebuild repairs all of them."""
     rows = [change async for page in pipeline.listing_queries.changes_since(0) for change in page if change.places]
     missing, other, moved, altered = rows[:4]
     generation = register_keys.FIRST_GENERATION
@@ -152,7 +152,7 @@ async def test_verify_names_and_repairs_tampering(pipeline: FeedPipeline) -> Non
 
 
 async def test_pending_expiry_is_no_difference(pipeline: FeedPipeline) -> None:
-    """After midnight the events say "over" before the sweep has written it; a decision goes by the day anyway."""
+    """Between midnight and the sweep an expired listing is no difference: decisions go by the day anyway."""
     assert (await verified(pipeline)).clean
     pipeline.now = pipeline.now.replace(year=pipeline.now.year + 4)
     assert (await verified(pipeline)).clean

@@ -1,4 +1,4 @@
-"""The replica: never a key too few, whatever happens to Redis, the log or the register under it."""
+"""The replica never lacks a key, whatever happens to Redis, the change log or the register."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -107,18 +107,18 @@ async def followed(pipeline: FeedPipeline, valkey: ValkeyServer) -> AsyncIterato
 
 
 async def counted(redis: "Redis", work: Callable[[], Awaitable[Any]]) -> int:
-    """Commands that Redis ran for keys of the register while something was done."""
+    """How many commands Redis ran for keys of the register during ``work``."""
     before = int((await redis.info("commandstats")).get("cmdstat_hvals", {}).get("calls", 0))
     await work()
     return int((await redis.info("commandstats")).get("cmdstat_hvals", {}).get("calls", 0)) - before
 
 
-# ---------------------------------------------------------------- the index
+# ---------------------------------------------------------------- the key filter
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.sets(st.integers(0, 2**64 - 1), max_size=20))
 def test_key_filter_holds_exactly_its_keys(loaded: set[int], added: set[int]) -> None:
-    """Loaded or added, at any place of the number line: there; anything else: not there."""
+    """Every loaded or added key is found, at either end of the range too; other keys are not."""
     key_filter = KeyFilter([np.array(sorted(loaded), dtype=np.uint64)] if loaded else [])
     key_filter.add(f"{number:016x}{'0' * 16}" for number in added)
     for number in loaded | added:
@@ -128,7 +128,7 @@ def test_key_filter_holds_exactly_its_keys(loaded: set[int], added: set[int]) ->
 
 
 def test_keys_are_packed_by_their_first_eight_bytes() -> None:
-    """What SCAN brings becomes numbers; nothing is nothing."""
+    """Keys of SCAN are packed as numbers; no keys give an empty array."""
     name = b"cg:0:subject:" + b"00112233445566778899aabbccddeeff"
     assert pack_keys([name], len(b"cg:0:subject:")).tolist() == [0x0011223344556677]
     assert pack_keys([], 3).tolist() == []
@@ -138,7 +138,7 @@ def test_keys_are_packed_by_their_first_eight_bytes() -> None:
 
 
 async def test_unlisted_keys_cost_no_round_trip(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """A miss is answered from memory with the sequence it rests on; a hit is confirmed by the register itself."""
+    """A key without a listing is answered from memory with its sequence; any other is read from the register."""
     found = None
 
     async def miss() -> None:
@@ -154,7 +154,7 @@ async def test_unlisted_keys_cost_no_round_trip(pipeline: FeedPipeline, followed
 
 
 async def test_listed_and_taken_off_while_it_follows(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """A new listing is known a moment later; one that was taken off is confirmed away, never a false listing."""
+    """A new listing is known a moment later; a removed one is read from the register and gives no listing."""
     await pipeline.feed(listed(3))
     await followed.caught_up()
     assert len((await followed.reader.look_up([key(3)])).listings[key(3)]) == 1
@@ -164,7 +164,7 @@ async def test_listed_and_taken_off_while_it_follows(pipeline: FeedPipeline, fol
 
 
 async def test_listings_are_cached_until_they_change(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """The second time costs no round trip, unless it is wanted anew; any change of it is seen in what follows."""
+    """A second look-up costs no round trip unless it bypasses the cache; later look-ups see every change."""
 
     async def numbers(*, bypass_cache: bool = False) -> list[str]:
         found = await followed.reader.look_up([key(1), key(2)], bypass_cache=bypass_cache)
@@ -185,7 +185,7 @@ async def test_listings_are_cached_until_they_change(pipeline: FeedPipeline, fol
 async def test_listings_changed_during_a_read_are_not_cached(
     pipeline: FeedPipeline, followed: FollowingReplica
 ) -> None:
-    """The change came to the replica before the answer did, and would never be told again."""
+    """The change reaches the replica before the answer does, so a cached answer would stay stale."""
     direct = RegisterReader(followed.direct, 1)
 
     class Slow:
@@ -202,7 +202,7 @@ async def test_listings_changed_during_a_read_are_not_cached(
 
 
 async def test_cache_is_dropped_on_reload(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """Another register may be in its place."""
+    """After a reload the cached listings may be those of another register."""
     await followed.reader.look_up([key(1)])
     assert len(followed.replica.listing_cache) == 1
     loads = followed.replica.loads.total()
@@ -212,7 +212,7 @@ async def test_cache_is_dropped_on_reload(pipeline: FeedPipeline, followed: Foll
 
 
 async def test_a_lock_of_another_process_is_known(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """Locks come by the same log; a lock of its own process is known at once."""
+    """Locks of other processes come through the change log; one of its own process is known at once."""
     (lock,) = await held(pipeline, request("bidder-17", KEYS.listing("court", "L-1")))
     await followed.caught_up()
     found = await followed.reader.look_up([], [lock.target_key, "x" * 32])
@@ -222,7 +222,7 @@ async def test_a_lock_of_another_process_is_known(pipeline: FeedPipeline, follow
 
 
 async def test_everything_there_before_the_load_is_known(pipeline: FeedPipeline, valkey: ValkeyServer) -> None:
-    """Listings and locks from before, and all changes while it loads: nothing falls between."""
+    """Listings and locks from before the load, and every change during it, are known."""
     await pipeline.feed(*(listed(n) for n in range(100, 400)))
     (lock,) = await held(pipeline, request("bidder-17", KEYS.listing("court", "L-1")))
     late = FollowingReplica(valkey.url)
@@ -238,7 +238,7 @@ async def test_everything_there_before_the_load_is_known(pipeline: FeedPipeline,
 async def test_new_register_is_reloaded(
     pipeline: FeedPipeline, followed: FollowingReplica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The swap stands in the log: from there on nothing is answered from the old knowledge."""
+    """The change log holds the swap; from then on no answer comes from the old generation."""
     monkeypatch.setattr(rebuild, "GRACE_S", 0.05)
     await Rebuild(pipeline.engine, pipeline.redis, pipeline.listing_store).run(
         to_milliseconds(pipeline.now), civil_day(pipeline.now)
@@ -261,7 +261,7 @@ async def test_new_register_is_reloaded(
 async def test_gap_in_the_change_log_causes_a_reload(
     pipeline: FeedPipeline, followed: FollowingReplica, harm: Callable[["Redis"], Awaitable[Any]], cause: str
 ) -> None:
-    """A missing change, another epoch, a log that lost its end: lost, loaded aside, current again."""
+    """After a missing change, another epoch or a shortened log, the replica is lost, reloads and is current again."""
     await pipeline.feed(listed(6))
     await followed.caught_up()
     await harm(pipeline.redis)
@@ -271,7 +271,7 @@ async def test_gap_in_the_change_log_causes_a_reload(
 
 
 async def test_a_register_that_lost_everything_is_unknown(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """After FLUSHALL nobody is called unlisted: the register itself is asked, and says that it is not loaded."""
+    """After FLUSHALL no answer says "no listing": the register is read and reports that it is not loaded."""
     await pipeline.redis.flushall()
     await followed.until(lambda: followed.replica.state is ReplicaState.LOST)
     with pytest.raises(RegisterUnavailableError) as caught:
@@ -283,7 +283,7 @@ async def test_a_register_that_lost_everything_is_unknown(pipeline: FeedPipeline
 
 
 async def test_outage_makes_stale_and_restart_reloads(tmp_path: Path) -> None:
-    """Silence is stale within a second, and asked for; the server that comes back is another one: loaded anew."""
+    """Without an answer for a second the replica is stale; a server that restarts is loaded again."""
     server = ValkeyServer(tmp_path)
     server.start()
     client = redis_client.from_url(server.url)
@@ -309,7 +309,7 @@ async def test_outage_makes_stale_and_restart_reloads(tmp_path: Path) -> None:
 async def test_an_unloaded_or_empty_register_answers_nothing(
     redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer
 ) -> None:
-    """Not loaded: still loading. Loaded and never fed: empty, which is not "nobody is listed"."""
+    """An unloaded register keeps the replica loading; a loaded one without records raises ``register_empty``."""
     followed = FollowingReplica(valkey.url)
     await asyncio.sleep(0.2)
     assert followed.replica.state is ReplicaState.LOADING
@@ -326,7 +326,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
 
 
 async def test_fresh_reads_bypass_the_replica(pipeline: FeedPipeline, followed: FollowingReplica) -> None:
-    """A caller who wants it fresher than a replica can promise gets the register's own word."""
+    """A look-up that must be fresher than the replica guarantees reads the register."""
 
     async def miss() -> None:
         await followed.reader.look_up([key(2)], bypass_replica=True)
@@ -338,7 +338,7 @@ async def test_fresh_reads_bypass_the_replica(pipeline: FeedPipeline, followed: 
 
 
 async def test_concurrent_reads_share_round_trips(pipeline: FeedPipeline) -> None:
-    """A hundred look-ups at once take a few round trips; each gets exactly what it asked for."""
+    """A hundred concurrent look-ups take a few round trips, and each gets its own answer."""
     await pipeline.feed(*(listed(n) for n in range(10, 60)))
     reader = CoalescedReader(RegisterReader(pipeline.redis, 1))
     before = (await pipeline.redis.info("commandstats"))["cmdstat_xrevrange"]["calls"]
@@ -351,7 +351,7 @@ async def test_concurrent_reads_share_round_trips(pipeline: FeedPipeline) -> Non
 
 
 async def test_broken_register_fails_every_reader(redis: "Redis") -> None:
-    """Nobody waits for ever: each look-up of a round trip that failed is told so, and the next ones are asked anew."""
+    """Each look-up of a failed round trip raises, and so does one after a look-up that was cancelled."""
     reader = CoalescedReader(RegisterReader(redis, 1))
     found = await asyncio.gather(*(reader.look_up([key(n)], []) for n in range(5)), return_exceptions=True)
     assert [getattr(item, "code", None) for item in found] == ["register_not_loaded"] * 5
@@ -363,7 +363,7 @@ async def test_broken_register_fails_every_reader(redis: "Redis") -> None:
 
 
 async def test_replica_is_current_only_after_catching_up(pipeline: FeedPipeline, valkey: ValkeyServer) -> None:
-    """What was listed while it was away is known at the first moment at which it calls itself current again."""
+    """A listing of the time of an outage is known as soon as the replica is current again."""
     followed = FollowingReplica(valkey.url)
     await followed.current()
     await followed.cut_off()
@@ -379,7 +379,7 @@ async def test_replica_is_current_only_after_catching_up(pipeline: FeedPipeline,
 
 
 async def test_failover_causes_a_reload(pipeline: FeedPipeline, redis: "Redis", valkey: ValkeyServer) -> None:
-    """The same process, epoch and a log that is not shorter: after a failover its history may be another's."""
+    """Process, epoch and log length are the same, but after a failover the history may differ."""
     followed = FollowingReplica(valkey.url)
     await followed.current()
     await redis.replicaof("127.0.0.1", "1")
@@ -390,7 +390,7 @@ async def test_failover_causes_a_reload(pipeline: FeedPipeline, redis: "Redis", 
 
 
 async def test_failed_round_trip_wakes_every_reader(pipeline: FeedPipeline) -> None:
-    """A listing that cannot be read makes the register unavailable to all who asked with it, at once."""
+    """A listing that cannot be decoded fails every look-up of its round trip at once."""
 
     class Broken:
         async def look_up(self, keys: Sequence[str], lock_targets: Sequence[str]) -> LookUp:

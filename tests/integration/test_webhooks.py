@@ -1,4 +1,4 @@
-"""Webhooks: signed by the Standard Webhooks convention, at least once, parked after a day, replayed by hand."""
+"""Webhooks: signed as Standard Webhooks requires, delivered at least once, parked after a day, replayed by hand."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ class Receiver:
         return web.Response(status=self.status, headers=headers)
 
     async def tell(self, client: str = "shop") -> None:
-        """Something happens that the client is to be told."""
+        """Store an event for the client."""
         telling = EventDraft(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
         async with self.engine.begin() as connection:
             await append_events(connection, CHAIN, [telling], self.milliseconds)
@@ -48,7 +48,7 @@ class Receiver:
         return to_milliseconds(self.now)
 
     async def call(self, **later: float) -> int:
-        """Let the caller do what is due now, or some time later."""
+        """Move the clock on and make the calls that are due."""
         self.now += timedelta(**later)
         async with self.caller.session() as session:
             return await self.caller.call_due(session)
@@ -60,7 +60,7 @@ class Receiver:
 
 @pytest.fixture
 async def receiver(engine: AsyncEngine) -> AsyncIterator[Receiver]:
-    """A receiver that listens, and is the webhook of the client ``shop``."""
+    """A listening receiver that is the webhook of the client ``shop``."""
     made = Receiver(engine)
     app = web.Application()
     app.router.add_post("/hook", made.take)
@@ -73,13 +73,13 @@ async def receiver(engine: AsyncEngine) -> AsyncIterator[Receiver]:
 
 
 def verified(call: tuple[dict[str, str], bytes], generation: int) -> Any:  # noqa: ANN401
-    """What the convention's own library makes of a call under the secret of that generation."""
+    """Verify a call with the Standard Webhooks library under the secret of that generation."""
     headers, body = call
     return Verifier(KEYS.webhook_secret("shop", generation)).verify(body, headers)
 
 
 async def test_webhook_is_signed_and_sent_once(receiver: Receiver) -> None:
-    """The convention's own library verifies it; a body that was touched fails; a taken call is not made again."""
+    """The Standard Webhooks library verifies it; a changed body fails; an accepted call is not repeated."""
     await receiver.tell()
     assert await receiver.call() == 1
     (call,) = receiver.taken
@@ -94,14 +94,14 @@ async def test_webhook_is_signed_and_sent_once(receiver: Receiver) -> None:
 
 
 async def test_only_the_clients_own_webhook_is_called(receiver: Receiver) -> None:
-    """What another client is told goes nowhere near this one."""
+    """Events of another client are not sent to this one."""
     await receiver.tell("somebody-else")
     assert await receiver.call() == 0
     assert receiver.taken == []
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) -> None:
-    """The platform may change over at its leisure; then the old secret is worth nothing."""
+    """Both secrets sign during the overlap; after it the old one is no longer valid."""
     await receiver.book.rotate("shop", receiver.milliseconds)
     await receiver.tell()
     await receiver.call()
@@ -119,7 +119,7 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
 async def test_failed_webhook_is_retried(receiver: Receiver, status: int) -> None:
-    """Anything but 2xx is no taking, a redirect least of all; the same id comes again after a while."""
+    """Any answer but 2xx is a failure, a redirect too; the same ID is sent again later."""
     receiver.status = status
     await receiver.tell()
     assert await receiver.call() == 1
@@ -132,7 +132,7 @@ async def test_failed_webhook_is_retried(receiver: Receiver, status: int) -> Non
 
 
 async def test_webhook_parks_after_a_day_and_is_replayed(receiver: Receiver) -> None:
-    """Never silently dropped: parked with the last answer, in sight, and sent again when asked."""
+    """An undelivered event is parked with its last answer, listed, and sent again on request."""
     receiver.status = 503
     await receiver.tell()
     await receiver.call()
@@ -150,7 +150,7 @@ async def test_webhook_parks_after_a_day_and_is_replayed(receiver: Receiver) -> 
 
 
 async def test_absent_endpoint_is_retried(receiver: Receiver) -> None:
-    """No connection is an answer like any other."""
+    """A failed connection is recorded like an answer."""
     await receiver.book.put("shop", "http://127.0.0.1:1/away", receiver.milliseconds)
     await receiver.tell()
     await receiver.call()
@@ -158,7 +158,7 @@ async def test_absent_endpoint_is_retried(receiver: Receiver) -> None:
 
 
 async def test_webhook_in_delivery_is_not_sent_twice(receiver: Receiver) -> None:
-    """Two workers make one call; when the one dies in it, the other makes it after the lease."""
+    """Two workers make one call; when one dies during it, the other makes it after the lease."""
     await receiver.tell()
     assert len(await receiver.book.claim_due(receiver.milliseconds)) == 1
     assert await receiver.book.claim_due(receiver.milliseconds) == []
@@ -166,7 +166,7 @@ async def test_webhook_in_delivery_is_not_sent_twice(receiver: Receiver) -> None
 
 
 async def test_no_webhook_queues_nothing(receiver: Receiver) -> None:
-    """Who takes its webhook away is called no more; its events still stand in the stream."""
+    """A client without a webhook gets no calls; its events stay in the stream."""
     await receiver.tell()
     assert await receiver.book.remove("shop")
     assert not await receiver.book.remove("shop")
@@ -175,7 +175,7 @@ async def test_no_webhook_queues_nothing(receiver: Receiver) -> None:
 
 
 async def test_webhook_secret_is_not_stored(receiver: Receiver) -> None:
-    """The table holds a number of the secret, never the secret: it is made from the pepper when needed."""
+    """The table holds the generation of the secret, never the secret, which is derived from the pepper."""
     async with receiver.engine.connect() as connection:
         row = (await connection.execute(text("SELECT * FROM webhooks"))).mappings().one()
     assert set(row) == {"client", "url", "generation", "old_secret_until", "created_at"}
@@ -205,18 +205,18 @@ async def test_webhook_secret_is_not_stored(receiver: Receiver) -> None:
     ],
 )
 def test_private_webhook_addresses_are_refused(url: str) -> None:
-    """Plain http, private and link-local addresses in any spelling, passwords, and what is no URL."""
+    """Plain http, private and link-local addresses in any spelling, passwords and invalid URLs are refused."""
     assert refusal(url, private_allowed=False)
 
 
 def test_public_and_permitted_private_addresses_are_accepted() -> None:
-    """https to a public host always; one's own network only where the operator says so."""
+    """https to a public host is always allowed; a private network only where the operator permits it."""
     assert refusal("https://shop.example/hook", private_allowed=False) is None
     assert refusal("http://10.1.2.3:8080/hook", private_allowed=True) is None
 
 
 async def test_name_resolving_to_private_address_is_refused(receiver: Receiver) -> None:
-    """A public name may point at a private address by the time of the call: then there is no call."""
+    """A public name that resolves to a private address at the time of the call is not called."""
     with pytest.raises(OSError, match="open Internet"):
         await OpenInternetResolver().resolve("localhost", 80)
     strict = WebhookCaller(receiver.book, KEYS, private_allowed=False, clock=lambda: receiver.now)
