@@ -18,7 +18,7 @@ class Subject(msgspec.Struct):
     id: str
 
 
-class Asked(msgspec.Struct):
+class CheckBody(msgspec.Struct):
     """The body of a check."""
 
     scene: str
@@ -30,7 +30,7 @@ class Asked(msgspec.Struct):
 
 def application(size: int) -> web.Application:
     """Answers every check with the same ``size`` bytes."""
-    decoder, answer = msgspec.json.Decoder(Asked), b'"' + b"x" * (size - 2) + b'"'
+    decoder, answer = msgspec.json.Decoder(CheckBody), b'"' + b"x" * (size - 2) + b'"'
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
     async def check(request: web.Request) -> web.Response:

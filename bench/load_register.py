@@ -72,7 +72,7 @@ def _listing() -> Listing:
 
 async def load(redis_url: str, pepper: bytes, count: int) -> float:
     """Put that many listings into the register; the seconds it took, until its file is written anew as well."""
-    began, told = time.perf_counter(), time.monotonic()
+    began, reported_at = time.perf_counter(), time.monotonic()
     async with redis_client.from_url(redis_url) as redis:
         before = str((await redis.config_get("appendfsync"))["appendfsync"])
         await redis.config_set("appendfsync", "no")
@@ -80,8 +80,8 @@ async def load(redis_url: str, pepper: bytes, count: int) -> float:
             writer, waiting, done = RegisterWriter(redis), changes(SubjectKeys(pepper), 0, count), 0
             while page := list(islice(waiting, PAGE_LISTINGS)):
                 done += sum(sequence > 0 for sequence in await writer.apply(page))
-                if time.monotonic() - told > 10:
-                    told = time.monotonic()
+                if time.monotonic() - reported_at > 10:
+                    reported_at = time.monotonic()
                     sys.stderr.write(f"  {done} of {count} listings in the register\n")
             if done != count:
                 raise RuntimeError(f"{done} of {count} listings were taken")

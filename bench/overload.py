@@ -32,12 +32,12 @@ def checks_of_many(path: Path) -> Path:
     """A file of checks of so many parties each, none of them listed."""
     with path.open("w") as file:
         for number in range(CHECKS):
-            asked = check(free(number), number)
+            payload = check(free(number), number)
             role = {"role": "applicant"}
-            asked["subjects"] = [
+            payload["subjects"] = [
                 role | {"id": free(number * PARTIES_PER_CHECK + place)} for place in range(PARTIES_PER_CHECK)
             ]
-            file.write(f"POST\t/v1/checks\t{json.dumps(asked)}\n")
+            file.write(f"POST\t/v1/checks\t{json.dumps(payload)}\n")
     return path
 
 

@@ -147,8 +147,8 @@ def test_listings_not_granted_look_like_no_listing(program: Program) -> None:
     hall = client(program, "hall", "--scene", "*", "--data-class", "public", "--data-class", "government")
 
     def ask(who: str, key: str) -> dict[str, Any]:
-        asked = program.check("bidding.qualification", who, "bidder", key=key, transaction_id="SAME")
-        answer: dict[str, Any] = asked.json
+        response = program.check("bidding.qualification", who, "bidder", key=key, transaction_id="SAME")
+        answer: dict[str, Any] = response.json
         for varying in ("decision_id", "as_of", "feedback_due"):
             answer.pop(varying)
         answer["subjects"][0].pop("masked_id")
@@ -228,9 +228,9 @@ def test_release_of_a_changed_lock_is_refused(program: Program) -> None:
     why = {"reason": "核实有误", "document_no": "更正函〔2026〕8号", "operator": "o"}
     confirmation = {"reason": "已执行", "operator": "o"}
     for tag in (seen.headers["Etag"], '"other"', "bare", "W/" + seen.headers["Etag"]):
-        told = {"If-Match": tag}
-        problem(http("POST", f"{url}/release", why, key=officer, headers=told), 412, "lock_changed")
-        problem(http("POST", f"{url}/confirm", confirmation, key=officer, headers=told), 412, "lock_changed")
+        condition = {"If-Match": tag}
+        problem(http("POST", f"{url}/release", why, key=officer, headers=condition), 412, "lock_changed")
+        problem(http("POST", f"{url}/confirm", confirmation, key=officer, headers=condition), 412, "lock_changed")
     again = http("GET", url, key=officer)
     assert (again.json["state"], again.json["listings"]) == ("held", 2)
     ended = http("POST", f"{url}/release", why, key=officer, headers={"If-Match": again.headers["Etag"]})

@@ -84,10 +84,10 @@ def status(program: Program, authority: str) -> dict[str, Any]:
 
 
 def workbook(*rows: list[Any]) -> bytes:
-    book, file = Workbook(), io.BytesIO()
+    workbook, file = Workbook(), io.BytesIO()
     for cells in [["失信被执行人名单"], HEADER, *rows]:
-        book.worksheets[0].append(cells)
-    book.save(file)
+        workbook.worksheets[0].append(cells)
+    workbook.save(file)
     return file.getvalue()
 
 
@@ -112,9 +112,9 @@ def test_file_in_department_columns_takes_effect(centre: Program, key: str, numb
 def test_bad_rows_are_named_by_line_and_column(centre: Program, key: str) -> None:
     """Of three rows the wrong two are told in the file's own words; the third bites."""
     answer = upload(centre, key, text_of(row(6110, code="913208"), row(6111, day="上周五"), row(6112)))
-    told = [(fault["line"], fault["code"], fault["path"]) for fault in answer.json["rejected"]]
-    assert told[1] == (4, "date_unreadable", "发布时间")
-    assert told[0][:2] == (3, "identifier_length")
+    faults = [(fault["line"], fault["code"], fault["path"]) for fault in answer.json["rejected"]]
+    assert faults[1] == (4, "date_unreadable", "发布时间")
+    assert faults[0][:2] == (3, "identifier_length")
     assert settled(centre, key, answer) == {"applied": 1, "rejected": 2}
     assert eventually(lambda: stopped(centre, 6112))
 
@@ -267,8 +267,8 @@ def test_repair_advice_covers_both_measures(centre: Program, key: str) -> None:
     assert eventually(lambda: stopped(centre, 6161))
     address = f"{centre.url}/v1/listings/{listing}/repair"
     assert http("GET", address, key=centre.key).json["code"] == "operator_missing"
-    asked = address + "?operator=w3&purpose=apply&fulfilled_on=2026-09-01&impact_eliminated=true"
-    answer = http("GET", asked, key=centre.key)
+    url = address + "?operator=w3&purpose=apply&fulfilled_on=2026-09-01&impact_eliminated=true"
+    answer = http("GET", url, key=centre.key)
     assert answer.status == 200, answer.body
     assert {measure["code"] for measure in answer.json["measures"]} == {"J18", "G31"}
     assert answer.json["eligible"] == "no"

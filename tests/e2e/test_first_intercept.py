@@ -139,11 +139,11 @@ _made: list[str] = []
 def settle(program: Program, receipt: str, key: str) -> dict[str, Any]:
     """The receipt once nothing in it is queued."""
 
-    def asked() -> dict[str, Any] | None:
+    def applied_receipt() -> dict[str, Any] | None:
         found = http("GET", f"{program.url}/v1/feeds/receipts/{receipt}", key=key).json
         return None if found["counts"]["queued"] else dict(found)
 
-    done = eventually(asked)
+    done = eventually(applied_receipt)
     assert done
     return done
 
@@ -171,7 +171,7 @@ def test_unreadable_request_is_not_logged(program: Program) -> None:
             assert b" 200 " in caller.recv(65536)
             caller.sendall(bad.encode())
             assert b" 400 " in caller.recv(65536)
-    logs = eventually(lambda: told if "request unreadable" in (told := gateway_log(program)) else None)
+    logs = eventually(lambda: log if "request unreadable" in (log := gateway_log(program)) else None)
     assert logs
     assert APPLICANT not in logs
 

@@ -16,7 +16,7 @@ BOUND = 1.0
 """Seconds before the kill within which an answer's record may be lost: a busy machine's worth of 20 ms."""
 
 
-class Answered(NamedTuple):
+class RecordedAnswer(NamedTuple):
     """One answer, and when it had arrived."""
 
     decision: str
@@ -24,16 +24,16 @@ class Answered(NamedTuple):
     at: float
 
 
-def asking(program: Program, key: str, number: int, until: float) -> list[Answered]:
+def asking(program: Program, key: str, number: int, until: float) -> list[RecordedAnswer]:
     """Ask until then or until nobody answers, every fourth time about the listed one."""
-    found, turn = list[Answered](), 0
+    found, turn = list[RecordedAnswer](), 0
     while time.monotonic() < until:
         turn += 1
         who = LISTED if turn % 4 == 0 else credit_code(8_710_000 + number * 10_000 + turn)
         with suppress(OSError):
             answer = program.check("bidding.qualification", who, "bidder", key=key)
             if answer.status == 200:
-                found.append(Answered(answer.json["decision_id"], answer.json["outcome"], time.monotonic()))
+                found.append(RecordedAnswer(answer.json["decision_id"], answer.json["outcome"], time.monotonic()))
     return found
 
 
@@ -54,11 +54,11 @@ def test_gateway_kill_loses_no_lock_or_intercept(own_program: Program) -> None:
     )
     with ThreadPoolExecutor(4) as pool:
         until = time.monotonic() + 2 * SECONDS
-        asked = [pool.submit(asking, program, key, number, until) for number in range(4)]
+        running = [pool.submit(asking, program, key, number, until) for number in range(4)]
         time.sleep(SECONDS)
         os.kill(program.children()["creditgate serve"], signal.SIGKILL)
         killed = time.monotonic()
-        answers = [answer for found in asked for answer in found.result()]
+        answers = [answer for found in running for answer in found.result()]
     before = [answer for answer in answers if answer.at <= killed]
     denied = {answer.decision for answer in before if answer.outcome == "intercept"}
     early = {answer.decision for answer in before if answer.at < killed - BOUND}

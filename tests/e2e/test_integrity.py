@@ -66,7 +66,7 @@ def test_rebuild_and_verify_in_the_running_program(centre: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "message"),
     [
         ("UPDATE feed_events SET authority = 'taxation' WHERE id = 2", "row 2 was altered"),
         ("DELETE FROM feed_events WHERE id = 2", "rows 2 to 2 are missing"),
@@ -74,7 +74,7 @@ def test_rebuild_and_verify_in_the_running_program(centre: Program) -> None:
         ("UPDATE receipts SET client = 'nobody'", "was altered"),
     ],
 )
-def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, told: str) -> None:
+def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, message: str) -> None:
     """Somebody with the database's password takes the guards away and changes a row: it shows, and is named."""
     with sqlite3.connect(centre.data / "ledger.sqlite3", timeout=30) as database:
         tables = ("feed_events", "receipts")
@@ -86,7 +86,7 @@ def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, told: 
     try:
         found = centre.cli("ledger", "verify")
         assert found.returncode == 1
-        assert told in found.stdout
+        assert message in found.stdout
     finally:
         with sqlite3.connect(centre.data / "ledger.sqlite3", timeout=30) as database:
             for table, rows in kept.items():

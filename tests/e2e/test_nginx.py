@@ -125,15 +125,15 @@ def application() -> Iterator[Application]:
 
 
 @pytest.fixture
-def door(program: Program, key: str, application: Application, tmp_path: Path) -> Iterator[Nginx]:
+def proxy(program: Program, key: str, application: Application, tmp_path: Path) -> Iterator[Nginx]:
     """nginx before the application, asking the program."""
     with nginx(tmp_path / "nginx", program.port, application.server_port, key) as server:
         yield server
 
 
-def test_listed_seller_is_stopped_by_nginx(door: Nginx, application: Application) -> None:
+def test_listed_seller_is_stopped_by_nginx(proxy: Nginx, application: Application) -> None:
     """403 with the decision's id, in both languages; the application hears nothing of it."""
-    refused = door.ask(SELLER)
+    refused = proxy.ask(SELLER)
     assert refused.status == 403
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert (refused.json["outcome"], refused.json["title_zh"]) == ("intercept", "信用核查未通过")
@@ -142,19 +142,19 @@ def test_listed_seller_is_stopped_by_nginx(door: Nginx, application: Application
     assert application.reached == []
 
 
-def test_proxy_decision_is_recorded_under_its_operator(program: Program, door: Nginx, key: str) -> None:
+def test_proxy_decision_is_recorded_under_its_operator(program: Program, proxy: Nginx, key: str) -> None:
     """Operator, purpose, scene and role of the registration and the file; a visitor's own headers change nothing."""
     made_up = {"Operator": "somebody", "Purpose": "none", "Scene": "finance.loan", "Role": "agent"}
-    refused = door.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
+    refused = proxy.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
     assert refused.status == 403
     kept = http("GET", f"{program.url}/v1/decisions/{refused.json['decision_id']}", key=key).json
     assert (kept["operator"], kept["purpose"]) == ("nginx", "商家入驻核验")
     assert (kept["decision"]["scene"], kept["decision"]["subjects"][0]["role"]) == ("ecommerce.onboarding", "seller")
 
 
-def test_unlisted_seller_reaches_the_application(door: Nginx, application: Application) -> None:
+def test_unlisted_seller_reaches_the_application(proxy: Nginx, application: Application) -> None:
     """With body and the decision that let it through, not one that the visitor made up, and without the number."""
-    answer = door.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
+    answer = proxy.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
     assert (answer.status, answer.body) == (200, b"the application")
     ((headers, body),) = application.reached
     assert body == b'{"shop": 18}'
@@ -169,26 +169,26 @@ def test_unlisted_seller_reaches_the_application(door: Nginx, application: Appli
     [("", "subject_unidentified"), ("9232", "identifier_invalid"), (SELLER[:-1] + "A", "identifier_invalid")],
 )
 def test_missing_or_invalid_number_is_stopped(
-    door: Nginx, application: Application, subject: str, problem: str
+    proxy: Nginx, application: Application, subject: str, problem: str
 ) -> None:
     """No number, or one that is none: 403 that says so, and never through."""
-    answer = door.ask(subject)
+    answer = proxy.ask(subject)
     assert (answer.status, answer.json["problem"], answer.json["decision_id"]) == (403, problem, "")
     assert application.reached == []
 
 
-def test_review_is_stopped_by_the_proxy(door: Nginx, application: Application) -> None:
+def test_review_is_stopped_by_the_proxy(proxy: Nginx, application: Application) -> None:
     """A review cannot be carried by a proxy: stopped, and the outcome says why."""
-    answer = door.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
+    answer = proxy.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
     assert (answer.status, answer.json["outcome"]) == (403, "review")
     assert application.reached == []
 
 
-def test_nginx_logs_hold_no_number(door: Nginx) -> None:
+def test_nginx_logs_hold_no_number(proxy: Nginx) -> None:
     """Neither headers nor queries are written; the decision is."""
-    refused = door.ask(SELLER, path=f"/sellers?id={SELLER}")
-    assert door.ask(UNLISTED).status == 200
-    logs = eventually(lambda: door.logs() if refused.json["decision_id"] in door.logs() else "")
+    refused = proxy.ask(SELLER, path=f"/sellers?id={SELLER}")
+    assert proxy.ask(UNLISTED).status == 200
+    logs = eventually(lambda: proxy.logs() if refused.json["decision_id"] in proxy.logs() else "")
     assert "decision=dec_" in logs
     assert SELLER not in logs
     assert UNLISTED not in logs
@@ -196,8 +196,8 @@ def test_nginx_logs_hold_no_number(door: Nginx) -> None:
 
 def test_application_outage_is_not_a_check_failure(program: Program, key: str, tmp_path: Path) -> None:
     """Let through, and the application is away: 502 with the decision, and not "nothing was decided"."""
-    with nginx(tmp_path / "nginx", program.port, free_port(), key) as door:
-        answer = door.ask(UNLISTED)
+    with nginx(tmp_path / "nginx", program.port, free_port(), key) as proxy:
+        answer = proxy.ask(UNLISTED)
     assert answer.status == 502
     assert answer.headers["X-CreditGate-Decision"].startswith("dec_")
     assert "未作出任何处置".encode() not in answer.body
@@ -208,14 +208,14 @@ def test_gateway_outage_answers_503(program: Program, application: Application, 
     """Whatever keeps the gateway from answering: 503 to be tried again for everybody, and never the application."""
     silent = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
     port = {"away": free_port(), "wrong key": program.port, "no answer": silent.getsockname()[1]}[why]
-    with silent, nginx(tmp_path / "nginx", port, application.server_port, "cgk_of_nobody") as door:
+    with silent, nginx(tmp_path / "nginx", port, application.server_port, "cgk_of_nobody") as proxy:
         for subject in (SELLER, UNLISTED):
-            answer = door.ask(subject)
+            answer = proxy.ask(subject)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             assert "未作出任何处置" in answer.json["title_zh"]
             assert "X-CreditGate-Decision" not in answer.headers
         assert application.reached == []
-        logs = door.logs()
+        logs = proxy.logs()
     assert "/sellers" in logs
     assert SELLER not in logs
     assert UNLISTED not in logs

@@ -54,7 +54,7 @@ def test_rate_limited_client_gets_retry_after(narrow: Program, modest: str) -> N
     assert loan(narrow, modest).status == 200
 
     time.sleep(limit)
-    batch = {"checks": [asked(number) for number in range(50)]}
+    batch = {"checks": [check_body(number) for number in range(50)]}
     assert http("POST", f"{narrow.url}/v1/checks/batch", batch, key=modest).status == 200
     assert int(loan(narrow, modest).headers["Retry-After"]) > 30
 
@@ -115,7 +115,7 @@ async def test_idle_connections_do_not_block_others(narrow: Program) -> None:
             os.kill(gateway, signal.SIGSTOP)  # they shall come all at once
             crowd += [idle(narrow) for _ in range(BEYOND)]
             os.kill(gateway, signal.SIGCONT)
-            refused = await told(crowd, BEYOND - SPARE)
+            refused = await refusals(crowd, BEYOND - SPARE)
             assert len(crowd) - len(refused) + 1 <= ROOM
             assert all(b" 503 " in text and b"Retry-After: " in text and b'"overloaded"' in text for text in refused)
             assert (await exchanged(kept, question(narrow.key, BIDDER))).status == 200
@@ -145,7 +145,7 @@ async def trickled(program: Program, key: str, path: str, kind: str) -> Head:
     return await answer
 
 
-def asked(number: int) -> dict[str, Any]:
+def check_body(number: int) -> dict[str, Any]:
     subjects = [{"role": "borrower", "id": BIDDER}]
     of_whom = {"operator": "clerk-7", "purpose": "贷款审查"}
     return {"scene": "finance.loan", "transaction_id": f"B-{number}", "subjects": subjects} | of_whom
@@ -210,7 +210,7 @@ def idle(program: Program) -> socket.socket:
     return socket.create_connection(("127.0.0.1", program.port), timeout=20)
 
 
-async def told(crowd: list[socket.socket], at_least: int) -> list[bytes]:
+async def refusals(crowd: list[socket.socket], at_least: int) -> list[bytes]:
     """What was said to those of the last connections to whom something was said."""
     async with asyncio.timeout(20):
         while len(heard := [each for each in crowd if readable(each)]) < at_least:  # noqa: ASYNC110 - so too

@@ -122,8 +122,8 @@ def test_csv_file_is_checked_on_the_command_line(program: Program) -> None:
 def test_ticket_is_valid_until_a_listing_arrives(program: Program, court: str) -> None:
     """Cleared today, listed tomorrow, awarded the day after: the ticket says no at the commit."""
     who = credit_code(8_200_005)
-    asked = body(subjects=[{"role": "bidder", "id": who}], transaction_id="TICKET-1", ticket=True)
-    ticket = post(program, "/v1/checks", asked).json["ticket"]["token"]
+    payload = body(subjects=[{"role": "bidder", "id": who}], transaction_id="TICKET-1", ticket=True)
+    ticket = post(program, "/v1/checks", payload).json["ticket"]["token"]
     shown = {"ticket": ticket, "scene": "bidding.qualification", "transaction_id": "TICKET-1"}
     assert post(program, "/v1/tickets/verify", shown).json["holds"] is True
     problem(post(program, "/v1/tickets/verify", shown | {"transaction_id": "OTHER"}), 422, "ticket_invalid")
@@ -234,30 +234,30 @@ def test_an_unlisting_reaches_the_platform(program: Program, court: str, platfor
     """Listed, locked, then unlisted: webhook and stream tell both, signed and in order, and the lock is lifted."""
     who, key = credit_code(8_200_010), client(program, "watching-shop", "--scene", "*", "--operator", "o")
     secret = http("PUT", f"{program.url}/v1/webhook", {"url": platform.url}, key=key).json["secret"]
-    asked = {"watches": [{"reference": "店铺-17", "id": who}, {"reference": "bad", "id": "1"}], "purpose": "在架商家"}
-    put = http("PUT", f"{program.url}/v1/watches", asked, key=key).json
+    payload = {"watches": [{"reference": "店铺-17", "id": who}, {"reference": "bad", "id": "1"}], "purpose": "在架商家"}
+    put = http("PUT", f"{program.url}/v1/watches", payload, key=key).json
     assert (put["set"], put["total"], put["refused"][0]["index"]) == (1, 1, 1)
     feed(program, court, court_record("WATCH", who))
     sent = body(subjects=[{"role": "bidder", "id": who}], account_id="店铺-17", transaction_id="W-1")
     (lock,) = post(program, "/v1/checks", sent, key).json["locks"]
     feed(program, court, removal_of("WATCH"))
     expected = {"listing.listed", "lock.lifted", "listing.removed"}
-    with CreditGate(program.url, key, timeout=5) as gate:
+    with CreditGate(program.url, key, timeout=5) as api:
         streamed = []
-        for event in gate.events(last_event_id="0"):
+        for event in api.events(last_event_id="0"):
             streamed.append(event)
             if len(streamed) == 3:
                 break
     assert {event.type for event in streamed} == expected
     assert [event.id for event in streamed] == sorted((event.id for event in streamed), key=int)
     assert eventually(lambda: len(platform.calls) == 3)
-    told = {}
+    data_by_type = {}
     for headers, data in platform.calls:
         event = verify_webhook(secret, headers, data, now=time.time())
-        told[event.type] = event.data
-    assert told.keys() == expected
-    assert told["listing.removed"]["reference"] == "店铺-17"
-    assert told["lock.lifted"]["lock"] == lock["id"]
+        data_by_type[event.type] = event.data
+    assert data_by_type.keys() == expected
+    assert data_by_type["listing.removed"]["reference"] == "店铺-17"
+    assert data_by_type["lock.lifted"]["lock"] == lock["id"]
     assert who not in "".join(data.decode() for _, data in platform.calls)
     assert http("GET", f"{program.url}/v1/locks/{lock['id']}", key=key).json["state"] == "lifted"
     assert post(program, "/v1/checks", sent | {"transaction_id": "W-2"}, key).json["outcome"] == "allow"
@@ -279,8 +279,8 @@ def test_event_stream_resumes_without_loss_or_repeats(program: Program, court: s
 
     def stream(last: str, count: int) -> list[tuple[str, str]]:
         found = []
-        with CreditGate(program.url, key, timeout=5) as gate:
-            for event in gate.events(last_event_id=last):
+        with CreditGate(program.url, key, timeout=5) as api:
+            for event in api.events(last_event_id=last):
                 found.append((event.id, event.data["reference"]))
                 if len(found) == count:
                     return found
@@ -323,13 +323,13 @@ def test_authz_speaks_as_proxies_expect(program: Program) -> None:
 
 def test_the_python_client_against_the_program(program: Program) -> None:
     """Typed answers, problems as exceptions, and an explicit word on what a failure means."""
-    with CreditGate(program.url, program.key, timeout=10) as gate:
+    with CreditGate(program.url, program.key, timeout=10) as api:
         bidder = [Subject("bidder", id=BIDDER)]
-        found = gate.check(
+        found = api.check(
             "bidding.qualification", "PC-1", bidder, operator="o", purpose="p", on_failure=OnFailure.RAISE
         )
         assert (found.outcome, found.blocked, found.measures[0].code) == (Outcome.INTERCEPT, True, "P05")
-        assert gate.decision(found.decision_id or "").outcome is Outcome.INTERCEPT
+        assert api.decision(found.decision_id or "").outcome is Outcome.INTERCEPT
     with CreditGate(f"http://127.0.0.1:{free_port()}", "k", timeout=1) as away:
         found = away.check("bidding.qualification", "PC-2", [Subject("bidder", id=BIDDER)], on_failure=OnFailure.REVIEW)
         assert (found.outcome, found.from_policy_of_caller, found.decision_id) == (Outcome.REVIEW, True, None)

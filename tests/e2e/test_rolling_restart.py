@@ -83,16 +83,16 @@ async def checks_shown(program: Program, streams: Streams) -> float:
 async def test_a_rolling_restart_loses_no_request(pair: Program) -> None:
     """SIGHUP under load: both processes are new after it, and not one request failed, was refused or cut off."""
     before, replaced = workers(pair), logged(pair, "replaced")
-    async with under_load(pair, BIDDER) as metrics_batch:
+    async with under_load(pair, BIDDER) as tally:
         os.kill(parent_of_workers(pair), signal.SIGHUP)
         await until_logged(pair, "replaced", replaced)
         async with asyncio.timeout(20):
-            so_far = metrics_batch.answered[200]
-            while metrics_batch.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
+            so_far = tally.answered[200]
+            while tally.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
                 await asyncio.sleep(0.02)
-    assert metrics_batch.lost == []
-    assert metrics_batch.refused == 0
-    assert metrics_batch.answered.keys() == {200}
+    assert tally.lost == []
+    assert tally.refused == 0
+    assert tally.answered.keys() == {200}
     after = workers(pair)
     assert len(after) == len(before) == 2
     assert not set(after) & set(before)
@@ -117,7 +117,7 @@ async def test_killed_gateway_restarts_while_others_serve(pair: Program) -> None
     alive = head("GET", "/livez", pair.key)
     assert {(await exchanged(streams, alive)).status for streams in connections} == {200}  # nobody waits at the door
     os.kill(victim, signal.SIGKILL)
-    answers = [await asked(streams, alive) for streams in connections]
+    answers = [await answer_if_open(streams, alive) for streams in connections]
     assert {answer.status for answer in answers if answer} == {200}
     assert 0 < sum(answer is None for answer in answers) < 40
     assert eventually(lambda: len(workers(pair)) == 2 and victim not in workers(pair))
@@ -128,12 +128,12 @@ async def test_killed_gateway_restarts_while_others_serve(pair: Program) -> None
 async def test_terminated_gateway_drains_and_is_replaced(pair: Program) -> None:
     """SIGTERM to one process, not to the parent: it drains, another takes the place, and nobody is shut out."""
     victim, served = workers(pair)[0], logged(pair, "serving")
-    async with under_load(pair, BIDDER, kept=2, new=2) as metrics_batch:
+    async with under_load(pair, BIDDER, kept=2, new=2) as tally:
         os.kill(victim, signal.SIGTERM)
         await until_logged(pair, "serving", served)
     assert not running(victim)
-    assert (metrics_batch.lost, metrics_batch.refused) == ([], 0)
-    assert metrics_batch.answered.keys() == {200}
+    assert (tally.lost, tally.refused) == ([], 0)
+    assert tally.answered.keys() == {200}
     assert all([(await fresh(pair, head("GET", "/livez", pair.key))).status == 200 for _ in range(40)])
 
 
@@ -161,7 +161,7 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
     program = own_program.start("--seed", "--workers", workers)
     gateway = parent_of_workers(program)
     slow, shut = question(program.key, BIDDER), asyncio.Event()
-    async with under_load(program, BIDDER, kept=5, new=3) as metrics_batch:
+    async with under_load(program, BIDDER, kept=5, new=3) as tally:
         late = [asyncio.create_task(in_two_parts(program, request, shut)) for request in (slow, chunked(slow))]
         endless = asyncio.create_task(lines_without_end(program))
         os.kill(gateway, signal.SIGTERM)
@@ -169,9 +169,9 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
         while ready.status == 200:
             ready = await fresh(program, head("GET", "/readyz", program.key))
         assert (ready.status, ready.json["status"], ready.stays) == (503, "draining", False)
-        metrics_batch.drain_seen = True
+        tally.drain_seen = True
         async with asyncio.timeout(20):
-            while not metrics_batch.refused:  # noqa: ASYNC110 - until the door is shut
+            while not tally.refused:  # noqa: ASYNC110 - until the door is shut
                 await asyncio.sleep(0.02)
             await asyncio.sleep(1)  # longer than an idle connection is kept
             shut.set()
@@ -181,9 +181,9 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
                 await asyncio.sleep(0.02)
     assert [answer.status for answer in answers] == [200, 200]
     assert last["problem"]["code"] == "overloaded"
-    assert (metrics_batch.lost, metrics_batch.refused_early, metrics_batch.without_retry_after) == ([], 0, 0)
-    assert metrics_batch.answered.keys() <= {200, 503}
-    assert metrics_batch.answered[200] > 100
+    assert (tally.lost, tally.refused_early, tally.without_retry_after) == ([], 0, 0)
+    assert tally.answered.keys() <= {200, 503}
+    assert tally.answered[200] > 100
 
 
 def test_gateways_that_cannot_start_say_so(own_program: Program) -> None:
@@ -258,7 +258,7 @@ async def exchanged(streams: Streams, request: bytes) -> Head:
         return await whole_answer(streams[0])
 
 
-async def asked(streams: Streams, request: bytes) -> Head | None:
+async def answer_if_open(streams: Streams, request: bytes) -> Head | None:
     """The answer on that connection; None when the connection is gone."""
     reader, writer = streams
     try:
@@ -272,6 +272,6 @@ async def asked(streams: Streams, request: bytes) -> Head | None:
 
 
 async def fresh(program: Program, request: bytes) -> Head:
-    answer = await asked(await asyncio.open_connection("127.0.0.1", program.port), request)
+    answer = await answer_if_open(await asyncio.open_connection("127.0.0.1", program.port), request)
     assert answer is not None
     return answer

@@ -80,7 +80,7 @@ def test_every_package_is_imported_from_the_wheel(program: Program, python: Path
     assert all(Path(line).is_relative_to(python.parents[1]) for line in found.stdout.splitlines())
 
 
-def test_the_configuration_is_usable_and_data_is_kept_for_the_user(program: Program, tmp_path: Path) -> None:
+def test_installed_program_keeps_data_for_the_user(program: Program, tmp_path: Path) -> None:
     """Without ``CREDITGATE_DATA`` an installed program keeps its data under ``XDG_DATA_HOME``, wherever it starts."""
     del program.environment["CREDITGATE_DATA"]
     program.environment["XDG_DATA_HOME"] = str(tmp_path / "home")

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from store.broker.stream_entry import Record, TopicPartition
@@ -17,6 +18,7 @@ from tests.integration.valkey_server import ValkeyServer
 from tests.kafka.broker import KafkaBroker
 from tests.postgresql import PostgreSQLServer
 from tests.redis_server import RedisServer
+from tests.servers import require
 
 CREDITGATE = str(Path(sys.executable).parent / "creditgate")
 Letter = tuple[bytes | None, dict[str, bytes]]
@@ -99,8 +101,8 @@ class Deployment(ABC):
     def check(self, who: str, key: str) -> Answer:
         """Check a bidder."""
         subjects = [{"role": "bidder", "id": who}]
-        asked = {"scene": "bidding.qualification", "transaction_id": "T", "operator": "o", "purpose": "p"}
-        return http("POST", f"{self.url}/v1/checks", asked | {"subjects": subjects}, key=key)
+        payload = {"scene": "bidding.qualification", "transaction_id": "T", "operator": "o", "purpose": "p"}
+        return http("POST", f"{self.url}/v1/checks", payload | {"subjects": subjects}, key=key)
 
 
 class Embedded(Deployment):
@@ -165,3 +167,21 @@ class Production(Deployment):
         async with AIOKafkaConsumer(topic, **options) as consumer:
             found = await consumer.getmany(timeout_ms=2000, max_records=1000)
         return [(message.value, dict(message.headers)) for messages in found.values() for message in messages]
+
+
+DEPLOYMENT_KINDS = [
+    pytest.param(Embedded, id="embedded"),
+    pytest.param(
+        Production,
+        id="kafka-redis-postgresql",
+        marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
+    ),
+]
+"""Parameters of a fixture that runs on both sets of backends."""
+
+
+def create_deployment(kind: type[Deployment], directory: Path) -> Deployment:
+    """Make a deployment that is not started yet; skips where its servers are not installed, or fails as required."""
+    if kind is Production:
+        require(Production.available())
+    return kind(directory)

@@ -51,7 +51,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ValkeyServer]:
 
 
 @dataclass
-class Straight:
+class LedgerWriter:
     """Writes to the ledger without the broker; ``away`` simulates a ledger outage."""
 
     ids: list[str] = field(default_factory=list)
@@ -87,9 +87,11 @@ class Broker:
 
 
 @asynccontextmanager
-async def running(publisher: Publisher, spool: Spool, straight: Straight | None = None) -> AsyncIterator[AuditBuffer]:
+async def running(
+    publisher: Publisher, spool: Spool, ledger_writer: LedgerWriter | None = None
+) -> AsyncIterator[AuditBuffer]:
     """An audit buffer that runs while the block does."""
-    audit = AuditBuffer(publisher, spool, (straight or Straight()).record)
+    audit = AuditBuffer(publisher, spool, (ledger_writer or LedgerWriter()).record)
     task = asyncio.create_task(audit.keep_sending())
     yield audit
     task.cancel()
@@ -142,7 +144,7 @@ async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp
 async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: Path) -> None:
     """A decision that can be stored nowhere is refused."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
-    audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
+    audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), LedgerWriter().record)
     (tmp_path / "file").write_text("no folder")
     for number in range(50_000):
         audit.put(entry(number))
@@ -173,7 +175,7 @@ async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
     entries = [msgspec.structs.replace(entry(n), detail=large) for n in range(7)] + [entry(n) for n in range(7, 700)]
-    audit = AuditBuffer(publisher, spool, Straight().record)
+    audit = AuditBuffer(publisher, spool, LedgerWriter().record)
     for one in entries:
         audit.put(one)
     await audit.spool_all()
@@ -259,7 +261,7 @@ async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
 async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> None:
     """A process may be killed while it retries, so its decisions are on disk by then."""
     spool = Spool(tmp_path / "spool")
-    audit = AuditBuffer(Broker(silent=True), spool, Straight().record)
+    audit = AuditBuffer(Broker(silent=True), spool, LedgerWriter().record)
     audit.put(entry(1))
     closing = asyncio.create_task(audit.close(3600))
     await until(lambda: spooled(spool) == ["dec_1"])
@@ -291,28 +293,28 @@ async def test_oversized_decision_is_written_to_the_ledger(tmp_path: Path, *, fr
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     entries = [entry(number) for number in range(40)]
     entries[7] = large
-    broker, straight, spool = Broker(largest=1_000), Straight(), Spool(tmp_path / "spool")
+    broker, ledger_writer, spool = Broker(largest=1_000), LedgerWriter(), Spool(tmp_path / "spool")
     if from_spool:
         spool.write(encode_entries(entries))
-    async with running(broker, spool, straight) as audit:
+    async with running(broker, spool, ledger_writer) as audit:
         for each in entries if not from_spool else []:
             audit.put(each)
-        await until(lambda: len(broker.ids) + len(straight.ids) == 40)
-    assert straight.ids == ["dec_7"]
+        await until(lambda: len(broker.ids) + len(ledger_writer.ids) == 40)
+    assert ledger_writer.ids == ["dec_7"]
     assert broker.ids == [each.id for each in entries if each is not large]
 
 
 async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
     """An unreadable file, one of rubbish and one that meets a ledger outage do not keep the next from being sent."""
     folder = tmp_path / "spool"
-    spool, broker, straight = Spool(folder), Broker(largest=500), Straight(away=True)
+    spool, broker, ledger_writer = Spool(folder), Broker(largest=500), LedgerWriter(away=True)
     (folder / "0-directory.decisions").mkdir(parents=True)
     (folder / "1-rubbish.decisions").write_bytes(b"rubbish")
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     (folder / "2-large.decisions").write_bytes(encode_entries([large]))
     spool.write(encode_entries([entry(1)]))
     before = REGISTRY.get_sample_value("creditgate_audit_unreadable_total") or 0.0
-    async with running(broker, spool, straight) as audit:
+    async with running(broker, spool, ledger_writer) as audit:
         await until(lambda: broker.ids == ["dec_1"])
         audit.put(entry(2))
         await until(lambda: broker.ids == ["dec_1", "dec_2"])
@@ -367,12 +369,12 @@ def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
 async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> None:
     """On a topic of 1 MiB: 1.5 MB at once, a decision of 2 MB, then a killed broker and the next process."""
     require(KafkaBroker.available())
-    spool, straight = Spool(tmp_path / "spool"), Straight()
+    spool, ledger_writer = Spool(tmp_path / "spool"), LedgerWriter()
     padded = [msgspec.structs.replace(entry(n), detail=b'{"a":"' + b"x" * 3_000 + b'"}') for n in range(500)]
     padded[3] = msgspec.structs.replace(entry(3), detail=b'{"a":"' + b"x" * 2_000_000 + b'"}')
     with KafkaBroker(tmp_path / "kafka") as broker:
         broker.create_topics(1, topics.DECISIONS)
-        async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
+        async with running(KafkaPublisher([broker.bootstrap]), spool, ledger_writer) as audit:
             for each in padded:
                 audit.put(each)
             await until(lambda: not audit.pending and not spool.pending())
@@ -381,11 +383,11 @@ async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> N
                 audit.put(entry(number))
             await until(lambda: len(spooled(spool)) == 100)
         broker.start()
-        async with running(KafkaPublisher([broker.bootstrap]), spool, straight):
+        async with running(KafkaPublisher([broker.bootstrap]), spool, ledger_writer):
             async with asyncio.timeout(60):
                 while spool.pending():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.05)
-        assert straight.ids == ["dec_3"]
+        assert ledger_writer.ids == ["dec_3"]
         arrived = await on_kafka(broker, 599)
     assert arrived == {f"dec_{number}" for number in range(600) if number != 3}
 

@@ -12,34 +12,21 @@ import yaml
 
 from config.settings import Settings
 from tests.e2e.program import credit_code, eventually
-from tests.integration.deployments import Deployment, Embedded, Production
-from tests.servers import require
+from tests.integration.deployments import DEPLOYMENT_KINDS, Deployment, create_deployment
 
 TOPIC = "court.enforcement.t_sxbzxr"
 DAY = (date(2026, 8, 12) - date(1970, 1, 1)).days
 BEGAN = int(time.time() * 1000) - 86_400_000
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(Embedded, id="embedded"),
-        pytest.param(
-            Production,
-            id="kafka-redis-postgresql",
-            marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DEPLOYMENT_KINDS)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment that reads the change events of a table of the court."""
-    if request.param is Production:
-        require(Production.available())
     directory = tmp_path_factory.mktemp("changes")
     departments = yaml.safe_load(Settings().departments.read_text())
     departments["departments"]["court"]["change_topics"] = {TOPIC: "debezium-court"}
     (directory / "departments.yaml").write_text(yaml.safe_dump(departments, allow_unicode=True))
-    made: Deployment = request.param(directory)
+    made = create_deployment(request.param, directory)
     made.settings["CREDITGATE_DEPARTMENTS"] = str(directory / "departments.yaml")
     made.start()
     yield made

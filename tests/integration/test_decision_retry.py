@@ -41,14 +41,14 @@ class Setting:
     pipeline: FeedPipeline
 
     async def check(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        asked = {
+        payload = {
             "scene": "approval.licence",
             "transaction_id": "T-1",
             "operator": "o",
             "purpose": "p",
             "subjects": [{"role": "applicant", "id": LISTED}],
         }
-        body = (await self.service.check(CLIENT, json.dumps(asked | more).encode())).body
+        body = (await self.service.check(CLIENT, json.dumps(payload | more).encode())).body
         return dict(json.loads(body))
 
     def end_before_recording(self, times: int = 1) -> list[int]:

@@ -58,19 +58,19 @@ async def pipeline(redis: "Redis", engine: AsyncEngine) -> FeedPipeline:
     return pipeline
 
 
-async def told(pipeline: FeedPipeline, client: str) -> list[tuple[str, dict[str, Any]]]:
+async def emitted(pipeline: FeedPipeline, client: str) -> list[tuple[str, dict[str, Any]]]:
     return [(event.type, orjson.loads(event.data)) for event in await EventStore(pipeline.engine).after(client, 0)]
 
 
 async def types(pipeline: FeedPipeline, client: str) -> list[str]:
-    return [type_ for type_, _ in await told(pipeline, client)]
+    return [type_ for type_, _ in await emitted(pipeline, client)]
 
 
 async def test_listed_then_removed(pipeline: FeedPipeline) -> None:
     """The event has the platform's own reference, ground and cause, and no identifier."""
     await pipeline.feed(record())
     await pipeline.feed(removal())
-    (listed, removed) = await told(pipeline, "shop")
+    (listed, removed) = await emitted(pipeline, "shop")
     assert (listed[0], removed[0]) == ("listing.listed", "listing.removed")
     assert removed[1]["reference"] == "shop-17"
     assert (removed[1]["cause"], removed[1]["listing"]["document_no"]) == ("removed", "（2026）苏0811执1234号")
@@ -116,7 +116,7 @@ async def test_each_end_has_its_type_and_cause(
     """Repair, annulment and change differ by type and cause."""
     await pipeline.feed(record())
     await pipeline.feed(*events)
-    type_, data = (await told(pipeline, "shop"))[-1]
+    type_, data = (await emitted(pipeline, "shop"))[-1]
     assert (type_, data["cause"]) == (last, cause)
 
 
@@ -125,7 +125,7 @@ async def test_expiry_emits_an_event(pipeline: FeedPipeline) -> None:
     await pipeline.feed(record(determined_on="2023-11-23"))
     await pipeline.advance(hours=13)
     await pipeline.advance(hours=24)
-    (_, ended) = await told(pipeline, "shop")
+    (_, ended) = await emitted(pipeline, "shop")
     assert (ended[0], ended[1]["cause"]) == ("listing.removed", "expired")
 
 
@@ -134,7 +134,7 @@ async def test_correction_to_another_subject_notifies_both(pipeline: FeedPipelin
     await WatchStore(pipeline.engine).put("shop", {"shop-18": key(OTHER_ORGANISATION)}, [], NOW)
     await pipeline.feed(record())
     await pipeline.feed(record(version=3, subject={"id": OTHER_ORGANISATION}))
-    found = [(type_, data["reference"]) for type_, data in await told(pipeline, "shop")]
+    found = [(type_, data["reference"]) for type_, data in await emitted(pipeline, "shop")]
     assert found == [
         ("listing.listed", "shop-17"),
         ("listing.removed", "shop-17"),
@@ -156,7 +156,7 @@ async def test_upheld_objection_notifies_every_affected_decision(pipeline: FeedP
     await pipeline.feed(OBJECTION)
     assert await types(pipeline, "bidding") == [], "an objection that is open changes nothing"
     await pipeline.feed(UPHELD)
-    ((type_, data),) = await told(pipeline, "bidding")
+    ((type_, data),) = await emitted(pipeline, "bidding")
     assert (type_, data["cause"], data["listing"]) == ("decision.corrected", "annulled", COURT)
     assert [item["id"] for item in data["decisions"]] == ["dec_1", "dec_2"]
     assert (await types(pipeline, "hall")).count("decision.corrected") == 1
@@ -167,7 +167,7 @@ async def test_late_recorded_decision_is_notified(pipeline: FeedPipeline) -> Non
     """The decision reaches the ledger only after the objection was upheld."""
     await pipeline.feed(record(), OBJECTION, UPHELD)
     await DecisionStore(pipeline.engine, CHAIN).record([decision("dec_9")])
-    ((type_, data),) = await told(pipeline, "bidding")
+    ((type_, data),) = await emitted(pipeline, "bidding")
     assert (type_, data["decisions"][0]["id"]) == ("decision.corrected", "dec_9")
 
 
@@ -184,7 +184,7 @@ async def test_excluded_red_listing_emits_an_event(pipeline: FeedPipeline) -> No
     red = {"list": "red", "category": "R04", "severity": "unspecified", "authority": "taxation", "record_no": "R-5"}
     await pipeline.feed(record(**red, determined_on="2026-01-05"))
     await pipeline.feed(record())
-    found = [(type_, data["cause"], data["listing"]["list"]) for type_, data in await told(pipeline, "shop")]
+    found = [(type_, data["cause"], data["listing"]["list"]) for type_, data in await emitted(pipeline, "shop")]
     assert ("listing.removed", "struck", "red") in found
 
 
@@ -192,21 +192,21 @@ async def test_events_come_in_one_order_and_resume(pipeline: FeedPipeline) -> No
     """IDs grow in the order of events; reading after an ID gives exactly the later ones."""
     for number in range(5):
         await pipeline.feed(record(record_no=f"N-{number}"))
-    book = EventStore(pipeline.engine)
-    events: list[ClientEvent] = await book.after("shop", 0)
+    store = EventStore(pipeline.engine)
+    events: list[ClientEvent] = await store.after("shop", 0)
     ids = [event.id for event in events]
     assert ids == sorted(set(ids))
-    assert [event.id for event in await book.after("shop", ids[2])] == ids[3:]
-    assert await book.last_id() >= ids[-1]
+    assert [event.id for event in await store.after("shop", ids[2])] == ids[3:]
+    assert await store.last_id() >= ids[-1]
     assert orjson.loads(events[0].body())["type"] == "listing.listed"
 
 
 async def test_watches_store_no_number(pipeline: FeedPipeline) -> None:
     """A reference names one subject, can be moved to another, and leaves no identifier in the table."""
-    book = WatchStore(pipeline.engine)
-    counts = await book.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)
+    store = WatchStore(pipeline.engine)
+    counts = await store.put("shop", {"shop-17": key(OTHER_ORGANISATION)}, ["gone"], NOW)
     assert counts == {"set": 1, "removed": 0, "total": 1}
     await pipeline.feed(record())
     assert await types(pipeline, "shop") == []
-    assert [row.reference for row in await book.page("shop", "", 10)] == ["shop-17"]
-    assert (await book.put("shop", {}, ["shop-17"], NOW))["total"] == 0
+    assert [row.reference for row in await store.page("shop", "", 10)] == ["shop-17"]
+    assert (await store.put("shop", {}, ["shop-17"], NOW))["total"] == 0

@@ -8,28 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.program import Answer, court_record, credit_code, eventually, http
-from tests.integration.deployments import Deployment, Embedded, Production
-from tests.servers import require
+from tests.integration.deployments import DEPLOYMENT_KINDS, Deployment, create_deployment
 
 FEEDS, REJECTED = "credit.feeds", "credit.feeds.rejected"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(Embedded, id="embedded"),
-        pytest.param(
-            Production,
-            id="kafka-redis-postgresql",
-            marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DEPLOYMENT_KINDS)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A running deployment of either kind."""
-    if request.param is Production:
-        require(Production.available())
-    made: Deployment = request.param(tmp_path_factory.mktemp(request.param.__name__.lower()))
+    made = create_deployment(request.param, tmp_path_factory.mktemp(request.param.__name__.lower()))
     made.start()
     yield made
     made.stop()

@@ -160,9 +160,9 @@ async def test_only_the_determining_authority_changes_its_listing(pipeline: Feed
     await pipeline.feed(record(), removal(authority="taxation"))
     assert await pipeline.listed() == 1
     claimed = pipeline.message(removal())
-    judged = pipeline.validator
+    validator = pipeline.validator
     with pytest.raises(Exception, match="authority_mismatch"):
-        judged.validate(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
+        validator.validate(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
     assert claimed.value is not None
     await pipeline.feed(record(category="C01"), removal(authority="nobody"))
     assert (await record_counts(pipeline.engine))["rejected"] == 2
@@ -179,8 +179,8 @@ async def test_red_listing_after_black_is_excluded(pipeline: FeedPipeline) -> No
     await pipeline.feed(red)
     assert [listing.list for listing in await pipeline.shown()] == ["black"]
     async with pipeline.engine.connect() as connection:
-        told = (await connection.execute(select(notices.c.authority, notices.c.kind))).all()
-    assert [tuple(row) for row in told] == [("taxation", "red_listing_held")]
+        rows = (await connection.execute(select(notices.c.authority, notices.c.kind))).all()
+    assert [tuple(row) for row in rows] == [("taxation", "red_listing_held")]
     await pipeline.feed(act("remove", "2026-10-01", document_no="D"))
     assert await pipeline.shown() == []
 

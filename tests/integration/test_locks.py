@@ -74,7 +74,7 @@ async def end(
     )
 
 
-async def told(pipeline: FeedPipeline, client: str = "shop") -> list[str]:
+async def event_types(pipeline: FeedPipeline, client: str = "shop") -> list[str]:
     return [event.type for event in await EventStore(pipeline.engine).after(client, 0)]
 
 
@@ -102,7 +102,7 @@ async def test_lock_is_released_once(pipeline: FeedPipeline) -> None:
     assert [change.state for change in found.changes] == ["held", "released"]
     assert (found.changes[1].reason, found.changes[1].document_no) == ("身份核实有误", "函〔2026〕7号")
     assert await pipeline.locks.released_listings([lock.target_key]) == {(lock.target_key, COURT)}
-    assert await told(pipeline) == ["lock.released"]
+    assert await event_types(pipeline) == ["lock.released"]
 
 
 @pytest.mark.parametrize("state", [LockState.CONFIRMED, LockState.LIFTED])
@@ -191,7 +191,7 @@ async def test_expiry_of_a_listing_lifts_its_lock(pipeline: FeedPipeline) -> Non
     assert await pipeline.locks.held_on([lock.target_key], NOW) != []
     await pipeline.advance(hours=2)
     assert await pipeline.locks.held_on([lock.target_key], NOW) == []
-    assert await told(pipeline) == ["lock.lifted"]
+    assert await event_types(pipeline) == ["lock.lifted"]
 
 
 async def test_removed_listing_supports_no_new_lock(pipeline: FeedPipeline) -> None:
@@ -231,7 +231,7 @@ async def test_lock_ends_with_its_term(pipeline: FeedPipeline) -> None:
     assert found.state == "expired"
     assert [item.id for item in await pipeline.locks.expire_due(renewed.expires_at)] == [renewed.id]
     assert await pipeline.locks.expire_due(renewed.expires_at) == []
-    assert await told(pipeline) == ["lock.expired", "lock.expired"]
+    assert await event_types(pipeline) == ["lock.expired", "lock.expired"]
 
 
 async def test_locks_are_restored_to_an_empty_redis(pipeline: FeedPipeline) -> None:

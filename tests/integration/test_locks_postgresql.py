@@ -77,8 +77,8 @@ async def test_postgresql_serialises_locks_and_removals(pipeline: FeedPipeline) 
     async with pipeline.engine.connect() as connection:
         states = set((await connection.execute(select(locks.c.state))).scalars())
     assert states == {"lifted"}
-    told = await EventStore(pipeline.engine).after("shop", 0)
-    assert len(told) == await count(pipeline, locks), "each of them was told"
+    events = await EventStore(pipeline.engine).after("shop", 0)
+    assert len(events) == await count(pipeline, locks), "each of them emitted an event"
 
     # Joined, released and lifted at the same moment: the second listing keeps the lock, or a new one is made.
     both = [request("account-both", TAX) for _ in range(10)]

@@ -73,13 +73,13 @@ async def test_verify_finds_no_difference_after_rebuild(pipeline: FeedPipeline) 
 
 async def test_checks_and_feeds_go_on_meanwhile(pipeline: FeedPipeline) -> None:
     """Look-ups during the swap always find the listing; records fed meanwhile are in the new register."""
-    done, asked = asyncio.Event(), 0
+    done, lookups = asyncio.Event(), 0
 
     async def ask() -> None:
-        nonlocal asked
+        nonlocal lookups
         while not done.is_set():
             assert await pipeline.listed(credit_code(7)) == 1
-            asked += 1
+            lookups += 1
 
     async def feed() -> None:
         number = 1000
@@ -92,7 +92,7 @@ async def test_checks_and_feeds_go_on_meanwhile(pipeline: FeedPipeline) -> None:
         await rebuilt(pipeline)
     done.set()
     await asyncio.gather(*tasks)
-    assert asked > 10
+    assert lookups > 10
     result = await verified(pipeline)
     assert (result.clean, result.counts) == (True, {})
 

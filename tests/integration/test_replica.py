@@ -189,8 +189,8 @@ async def test_listings_changed_during_a_read_are_not_cached(
     direct = RegisterReader(followed.direct, 1)
 
     class Slow:
-        async def look_up_contents(self, *asked: Any) -> LookUp:  # noqa: ANN401
-            found = await direct.look_up_contents(*asked)
+        async def look_up_contents(self, *arguments: Any) -> LookUp:  # noqa: ANN401
+            found = await direct.look_up_contents(*arguments)
             await pipeline.feed(removal(record_no="L-1"))
             await followed.caught_up()
             return found

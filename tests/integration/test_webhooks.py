@@ -25,19 +25,19 @@ class Receiver:
     """A platform's endpoint on loopback, and a clock that the test sets."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.engine, self.book = engine, WebhookStore(engine)
+        self.engine, self.store = engine, WebhookStore(engine)
         self.now = datetime.now().astimezone()
         self.status = 200
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.url = f"http://127.0.0.1:{free_port()}/hook"
-        self.caller = WebhookCaller(self.book, KEYS, private_allowed=True, clock=lambda: self.now)
+        self.caller = WebhookCaller(self.store, KEYS, private_allowed=True, clock=lambda: self.now)
 
     async def take(self, request: web.Request) -> web.Response:
         self.taken.append((dict(request.headers), await request.read()))
         headers = {"Location": "http://127.0.0.1:1/elsewhere"} if self.status == 302 else {}
         return web.Response(status=self.status, headers=headers)
 
-    async def tell(self, client: str = "shop") -> None:
+    async def emit(self, client: str = "shop") -> None:
         """Store an event for the client."""
         telling = EventDraft(client, EventType.LOCK_LIFTED, {"lock": "lock_1", "target": "店铺-17"})
         async with self.engine.begin() as connection:
@@ -54,7 +54,7 @@ class Receiver:
             return await self.caller.call_due(session)
 
     async def states(self) -> list[tuple[str, int, str | None]]:
-        rows = await self.book.page("shop", None, 0, 50)
+        rows = await self.store.page("shop", None, 0, 50)
         return [(row.state, row.attempts, row.last_answer) for row in rows]
 
 
@@ -67,7 +67,7 @@ async def receiver(engine: AsyncEngine) -> AsyncIterator[Receiver]:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", int(made.url.split(":")[2].split("/")[0])).start()
-    await made.book.put("shop", made.url, made.milliseconds)
+    await made.store.put("shop", made.url, made.milliseconds)
     yield made
     await runner.cleanup()
 
@@ -80,7 +80,7 @@ def verified(call: tuple[dict[str, str], bytes], generation: int) -> Any:  # noq
 
 async def test_webhook_is_signed_and_sent_once(receiver: Receiver) -> None:
     """The Standard Webhooks library verifies it; a changed body fails; an accepted call is not repeated."""
-    await receiver.tell()
+    await receiver.emit()
     assert await receiver.call() == 1
     (call,) = receiver.taken
     document = verified(call, 1)
@@ -95,24 +95,24 @@ async def test_webhook_is_signed_and_sent_once(receiver: Receiver) -> None:
 
 async def test_only_the_clients_own_webhook_is_called(receiver: Receiver) -> None:
     """Events of another client are not sent to this one."""
-    await receiver.tell("somebody-else")
+    await receiver.emit("somebody-else")
     assert await receiver.call() == 0
     assert receiver.taken == []
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) -> None:
     """Both secrets sign during the overlap; after it the old one is no longer valid."""
-    await receiver.book.rotate("shop", receiver.milliseconds)
-    await receiver.tell()
+    await receiver.store.rotate("shop", receiver.milliseconds)
+    await receiver.emit()
     await receiver.call()
     assert verified(receiver.taken[0], 1)
     assert verified(receiver.taken[0], 2)
-    webhook = await receiver.book.find("shop")
+    webhook = await receiver.store.find("shop")
     assert webhook is not None
     assert webhook.old_secret_until - receiver.milliseconds == 86_400_000
     signatures = receiver.taken[0][0]["webhook-signature"].split(" ")
     receiver.now += timedelta(days=1)
-    await receiver.tell()
+    await receiver.emit()
     await receiver.call()
     assert (len(signatures), len(receiver.taken[1][0]["webhook-signature"].split(" "))) == (2, 1)
 
@@ -121,7 +121,7 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(receiver: Receiver) 
 async def test_failed_webhook_is_retried(receiver: Receiver, status: int) -> None:
     """Any answer but 2xx is a failure, a redirect too; the same ID is sent again later."""
     receiver.status = status
-    await receiver.tell()
+    await receiver.emit()
     assert await receiver.call() == 1
     assert await receiver.call(seconds=4) == 0
     receiver.status = 204
@@ -134,16 +134,16 @@ async def test_failed_webhook_is_retried(receiver: Receiver, status: int) -> Non
 async def test_webhook_parks_after_a_day_and_is_replayed(receiver: Receiver) -> None:
     """An undelivered event is parked with its last answer, listed, and sent again on request."""
     receiver.status = 503
-    await receiver.tell()
+    await receiver.emit()
     await receiver.call()
     for pause in BACKOFF_MS:
         assert await receiver.call(milliseconds=pause) == 1
     assert sum(BACKOFF_MS) > 23 * 3_600_000
     assert await receiver.states() == [("parked", len(BACKOFF_MS) + 1, "503")]
     assert await receiver.call(days=3) == 0
-    (parked,) = await receiver.book.page("shop", "parked", 0, 10)
-    assert not await receiver.book.replay("another", parked.event_id, receiver.milliseconds)
-    assert await receiver.book.replay("shop", parked.event_id, receiver.milliseconds)
+    (parked,) = await receiver.store.page("shop", "parked", 0, 10)
+    assert not await receiver.store.replay("another", parked.event_id, receiver.milliseconds)
+    assert await receiver.store.replay("shop", parked.event_id, receiver.milliseconds)
     receiver.status = 200
     assert await receiver.call() == 1
     assert (await receiver.states())[0][0] == "delivered"
@@ -151,26 +151,26 @@ async def test_webhook_parks_after_a_day_and_is_replayed(receiver: Receiver) -> 
 
 async def test_absent_endpoint_is_retried(receiver: Receiver) -> None:
     """A failed connection is recorded like an answer."""
-    await receiver.book.put("shop", "http://127.0.0.1:1/away", receiver.milliseconds)
-    await receiver.tell()
+    await receiver.store.put("shop", "http://127.0.0.1:1/away", receiver.milliseconds)
+    await receiver.emit()
     await receiver.call()
     assert (await receiver.states())[0][:2] == ("pending", 1)
 
 
 async def test_webhook_in_delivery_is_not_sent_twice(receiver: Receiver) -> None:
     """Two workers make one call; when one dies during it, the other makes it after the lease."""
-    await receiver.tell()
-    assert len(await receiver.book.claim_due(receiver.milliseconds)) == 1
-    assert await receiver.book.claim_due(receiver.milliseconds) == []
-    assert len(await receiver.book.claim_due(receiver.milliseconds + CLAIM_MS)) == 1
+    await receiver.emit()
+    assert len(await receiver.store.claim_due(receiver.milliseconds)) == 1
+    assert await receiver.store.claim_due(receiver.milliseconds) == []
+    assert len(await receiver.store.claim_due(receiver.milliseconds + CLAIM_MS)) == 1
 
 
 async def test_no_webhook_queues_nothing(receiver: Receiver) -> None:
     """A client without a webhook gets no calls; its events stay in the stream."""
-    await receiver.tell()
-    assert await receiver.book.remove("shop")
-    assert not await receiver.book.remove("shop")
-    await receiver.tell()
+    await receiver.emit()
+    assert await receiver.store.remove("shop")
+    assert not await receiver.store.remove("shop")
+    await receiver.emit()
     assert await receiver.call() == 0
 
 
@@ -219,8 +219,8 @@ async def test_name_resolving_to_private_address_is_refused(receiver: Receiver) 
     """A public name that resolves to a private address at the time of the call is not called."""
     with pytest.raises(OSError, match="open Internet"):
         await OpenInternetResolver().resolve("localhost", 80)
-    strict = WebhookCaller(receiver.book, KEYS, private_allowed=False, clock=lambda: receiver.now)
-    await receiver.tell()
+    strict = WebhookCaller(receiver.store, KEYS, private_allowed=False, clock=lambda: receiver.now)
+    await receiver.emit()
     async with strict.session() as session:
         assert await strict.call_due(session) == 1
     assert receiver.taken == []
