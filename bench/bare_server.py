@@ -12,7 +12,7 @@ from aiohttp import web
 
 
 class Subject(msgspec.Struct):
-    """As a check has it."""
+    """A subject of a check."""
 
     role: str
     id: str
@@ -29,7 +29,7 @@ class CheckBody(msgspec.Struct):
 
 
 def application(size: int) -> web.Application:
-    """Answers every check with the same ``size`` bytes."""
+    """An application that answers every check with the same ``size`` bytes."""
     decoder, answer = msgspec.json.Decoder(CheckBody), b'"' + b"x" * (size - 2) + b'"'
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
@@ -43,7 +43,7 @@ def application(size: int) -> web.Application:
 
 
 async def serve(port: int, size: int) -> None:
-    """Serve until ended."""
+    """Serve until the process ends."""
     runner = web.AppRunner(application(size), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

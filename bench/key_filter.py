@@ -1,6 +1,6 @@
 """The key filter of a gateway process alone: memory, time to build, time of a look-up. ``python bench/key_filter.py``
 
-Keys are random, as MACs are; no Redis is used. Each size is measured in a process of its own, so that its memory is.
+Keys are random, as MACs are; no Redis is used. Each size has a process of its own, so that its memory can be measured.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def _resident() -> int:
 
 
 def measure(count: int) -> None:
-    """Print one line."""
+    """Print one line of memory and times for ``count`` keys."""
     chance = np.random.default_rng(7)
     gc.collect()
     before, began = _resident(), time.perf_counter()
@@ -52,7 +52,7 @@ def measure(count: int) -> None:
 
 
 def main() -> None:
-    """Each size by itself."""
+    """Measure each size in its own process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", default="100000,1000000,10000000")
     for count in map(int, parser.parse_args().keys.split(",")):

@@ -1,6 +1,6 @@
-"""Clients that ask without a pause while something happens to the program, and a tally of what became of each request.
+"""Clients that send requests throughout an event of the program, and a tally of the outcome of each request.
 
-Raw HTTP/1.1, so that nothing is tried again behind the tally's back.
+Raw HTTP/1.1, so that no library retries a request unseen.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.e2e.program import Program
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _DEADLINE = 30.0
 _PAUSE = 0.005
-"""Between the requests of one client: the machine shall have time for what happens meanwhile."""
+"""Seconds between the requests of one client, which leave the machine time for the event under test."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Head:
 
 @dataclass
 class RequestTally:
-    """What became of the requests. ``lost`` were sent and got no whole answer: what came instead."""
+    """Outcomes of the requests. ``lost`` has the error of each request that was sent and got no whole answer."""
 
     answered: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
@@ -118,7 +118,7 @@ async def _ask(streams: Streams, ask: bytes, tally: RequestTally, *, keep: bool)
 async def under_load(program: Program, identifier: str, *, kept: int = 4, new: int = 3) -> AsyncIterator[RequestTally]:
     """Load while the block runs: ``kept`` clients that keep their connection, ``new`` that take a new one each time.
 
-    Every other one asks for something else than a check: that is served by another part of the gateway.
+    Every other client requests a schema instead of a check, which another part of the gateway serves.
     """
     tally, stopped = RequestTally(), asyncio.Event()
     asks = question(program.key, identifier), head("GET", "/v1/schemas/feed-record", program.key)

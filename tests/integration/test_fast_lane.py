@@ -170,7 +170,7 @@ async def servers(
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
 async def test_answers_are_the_same_bytes(servers: ServerPair) -> None:
     """For every kind of request, status, headers and body are equal except for IDs and times."""
     listed, bad = {"role": "bidder", "id": LISTED}, {"role": "bidder", "id": "9132"}
@@ -417,7 +417,7 @@ def answered(answer: tuple[int, dict[str, str], Any]) -> tuple[int, str, bool]:
     return status, headers.get("retry-after", ""), b'"code":"overloaded"' in body
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
 async def test_both_servers_shed_load_by_the_same_rule(servers: ServerPair) -> None:
     """Without capacity, checks, batches, tickets and proxied checks are 503 on both; other routes are served."""
     shedder = servers.lanes.context.checks.admission.load_shedder
@@ -442,7 +442,7 @@ async def test_both_servers_shed_load_by_the_same_rule(servers: ServerPair) -> N
     drain_state.draining = False
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
 async def test_aiohttp_sheds_a_lasting_overload(servers: ServerPair) -> None:
     """Each look at the processor's clock costs a millisecond: of fifty that ask at once, some are served, most not."""
     shedder, work = servers.lanes.context.checks.admission.load_shedder, 0.0
