@@ -27,7 +27,7 @@ _ACCEPTED, _REFUSED = "200", "503"
 class Scheduled:
     """One run by a schedule. Rates a second, times in seconds, shares between 0 and 1."""
 
-    asked: float
+    rate: float
     times: dict[str, float]
     statuses: dict[str, int]
     seconds: float
@@ -92,7 +92,7 @@ def table(title: str, found: dict[str, list[Scheduled]]) -> Table:
         result.rows.append(
             (
                 name,
-                f"{rows[0].asked:.0f}",
+                f"{rows[0].rate:.0f}",
                 spread([row.accepted for row in rows], "{:.0f}"),
                 spread([row.refused * 100 for row in rows], "{:.1f} %"),
                 *(spread([row.times[cut] * 1e3 for row in rows], "{:.2f}") for cut in CUTS),

@@ -19,7 +19,7 @@ FIRST_RATE, MAX_RATE = 500.0, 20_000.0
 RATE_STEP, LAST_RATE_STEP = 1.5, 1.05
 TRIAL_S = 2.0
 """Seconds at each rate of the search."""
-_BORNE_P99 = 0.05
+SUSTAINED_P99_S = 0.05
 """Seconds; the 99th percentile up to which a rate counts as sustained."""
 MIN_ACCEPTED_SHARE = 0.99
 MAX_ROUNDS = 3
@@ -41,25 +41,27 @@ def checks_of_many(path: Path) -> Path:
     return path
 
 
-def borne(target: Target) -> float:
+def sustained_rate(target: Target) -> float:
     """The highest rate at which nearly all is answered, and in time: up by half, then in smaller steps."""
     good, rate, step = 0.0, FIRST_RATE, RATE_STEP
     while step > LAST_RATE_STEP and rate <= MAX_RATE:
         found = ask(target, rate, TRIAL_S)
-        is_borne = found.times["p99"] <= _BORNE_P99 and found.accepted >= MIN_ACCEPTED_SHARE * rate
-        sys.stderr.write(f"  {rate:7.0f}/s {'borne' if is_borne else 'too much'}\n")
-        good, step = (rate, step) if is_borne else (good, step**0.5)
+        is_sustained = found.times["p99"] <= SUSTAINED_P99_S and found.accepted >= MIN_ACCEPTED_SHARE * rate
+        sys.stderr.write(f"  {rate:7.0f}/s {'sustained' if is_sustained else 'too much'}\n")
+        good, step = (rate, step) if is_sustained else (good, step**0.5)
         rate = max(good, FIRST_RATE / 2) * step
     return good
 
 
 def overload(target: Target, rounds: int, seconds: int, again: int, drain: Callable[[], None]) -> list[Table]:
     """Load ``target`` at half and at twice the rate that it sustains, in turn; its checks have many parties."""
-    bears = borne(target)
-    cases = [(_HALF, target, bears / 2), (_TWICE, target, bears * 2)]
+    sustained = sustained_rate(target)
+    cases = [(_HALF, target, sustained / 2), (_TWICE, target, sustained * 2)]
     found = by_schedule.by_turns(cases, min(rounds, MAX_ROUNDS), max(MIN_ROUND_S, seconds), again, drain)
     table = by_schedule.table(f"Overload: checks of {PARTIES_PER_CHECK} parties", found)
-    table.notes.append(f"It sustains {bears:.0f} requests/s: 99 % of them answered, and 99 % of those within 50 ms.")
+    table.notes.append(
+        f"It sustains {sustained:.0f} requests/s: 99 % of them answered, and 99 % of those within 50 ms."
+    )
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p50") + " (aim: 5).")
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p99") + ".")
     table.notes += by_schedule.NOTES

@@ -23,13 +23,13 @@ STOP_TIMEOUT_S = 30.0
 def start(command: Sequence[str], log: Path, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start a process on the other core; it ends when this one does."""
     ends_with_us = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(OTHER_CORE)]
-    with log.open("ab") as said:
+    with log.open("ab") as output:
         return subprocess.Popen(
             [*ends_with_us, *command],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             cwd=log.parent,
         )
 

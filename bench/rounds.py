@@ -96,5 +96,5 @@ def spread(values: Sequence[float], form: str = "{:.1f}") -> str:
     """The median, with minimum and maximum in brackets."""
     if not values:
         return "–"
-    said = [form.format(value) for value in (statistics.median(values), min(values), max(values))]
-    return f"{said[0]} ({said[1]}–{said[2]})" if len(values) > 1 else said[0]
+    texts = [form.format(value) for value in (statistics.median(values), min(values), max(values))]
+    return f"{texts[0]} ({texts[1]}–{texts[2]})" if len(values) > 1 else texts[0]

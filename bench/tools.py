@@ -63,6 +63,6 @@ def _said_version(name: str) -> str:
     path = find(name)
     if path is None:
         return f"no {name}"
-    said = subprocess.run([path, *VERSION_OPTIONS[name]], capture_output=True, text=True, check=False, timeout=20)
-    found = re.search(r"v?(\d+\.\d+[\w.+-]*)", said.stdout + said.stderr)
+    done = subprocess.run([path, *VERSION_OPTIONS[name]], capture_output=True, text=True, check=False, timeout=20)
+    found = re.search(r"v?(\d+\.\d+[\w.+-]*)", done.stdout + done.stderr)
     return f"{name} {found[1] if found else '?'}"
