@@ -36,7 +36,7 @@ class RegisterRecovery:
         self._server_run_id: str | None = None
 
     async def ensure_loaded(self) -> None:
-        """Return once the register is complete. Raises the error of a dependency that is away."""
+        """Return once the register is complete. Raises the error of a dependency that is unavailable."""
         async with self._loading:
             run_id = (await self._redis.info("server"))["run_id"]
             if not await self._writer.is_loaded():

@@ -55,7 +55,7 @@ class FeedRecordValidator:
                 offset=record.offset,
                 authority=self._known_authority(value),
                 default_version=accepted_at,
-                judged=validated,
+                validated=validated,
                 receipt_id=receipt[1].decode() if receipt else None,
                 receipt_index=index,
             )
@@ -102,7 +102,7 @@ class ChangeEventValidator:
                 offset=record.offset,
                 authority=self.authority,
                 default_version=_timestamp_ms(record),
-                judged=validated,
+                validated=validated,
             )
             for number, validated in enumerate(self._validate(record))
         ]
