@@ -62,7 +62,7 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
     on_unknown: Outcome
     """The mildest outcome while data may be missing: one of ``ON_UNKNOWN``."""
     max_staleness: Annotated[int, Meta(ge=1, le=86_400 * 7)] = 300
-    """Seconds without a sign of life after which the register is too old to rely on."""
+    """Seconds without a heartbeat of a worker after which the register is too old to rely on."""
     relies_on: tuple[str, ...] = ()
     """Authorities whose feed, when in quarantine or silent too long, makes the answer unknown."""
     weights: dict[Role, Outcome] = {}
