@@ -11,6 +11,12 @@ from sqlalchemy import RowMapping
 from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent, order_of
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import feed_record_from_json, feed_record_json
+from store.db.schema import feed_events
+
+_NUMBER_AND_SEAL = ("id", "chain")
+_NO_VALUES: dict[str, Any] = dict.fromkeys(
+    column.name for column in feed_events.c if column.name not in _NUMBER_AND_SEAL
+)
 
 
 class RecordOutcome(StrEnum):
@@ -69,7 +75,7 @@ def received_rows(
 
 
 def _base_row(record: ReceivedRecord, now: int) -> dict[str, Any]:
-    return {
+    return _NO_VALUES | {
         "event_id": record.event_id,
         "recorded_at": now,
         "authority": record.authority,
@@ -81,11 +87,6 @@ def _base_row(record: ReceivedRecord, now: int) -> dict[str, Any]:
         "default_version": record.default_version,
         "operation": "unknown",
         "outcome": RecordOutcome.REJECTED,
-        "code": None,
-        "fault": None,
-        "listing_key": None,
-        "ordering": None,
-        "record": None,
     }
 
 
@@ -111,24 +112,16 @@ def _event_columns(event: FeedEvent, orders: dict[str, str]) -> dict[str, Any]:
 
 def system_row(event_id: str, operation: str, authority: str, listing_key: str, now: int) -> dict[str, Any]:
     """A row that CreditGate writes itself: no record, no topic."""
-    return {
+    return _NO_VALUES | {
         "event_id": event_id,
         "recorded_at": now,
         "authority": authority,
         "operation": operation,
         "outcome": RecordOutcome.APPLIED.value,
-        "code": None,
-        "fault": None,
         "listing_key": listing_key,
-        "ordering": None,
-        "default_version": None,
-        "record": None,
-        "receipt_id": None,
-        "receipt_index": None,
         "topic": "",
         "partition": 0,
         "offset": 0,
-        "hold_id": None,
     }
 
 
@@ -136,7 +129,7 @@ def released_row(held: RowMapping, now: int) -> dict[str, Any]:
     """The row that applies a record released from quarantine; the row of its arrival stays as it is."""
     record = feed_record_from_json(held["record"])
     position = position_in_millisecond(held["receipt_index"], held["offset"])
-    return {name: held[name] for name in held if name not in ("id", "chain")} | {
+    return {name: held[name] for name in held if name not in _NUMBER_AND_SEAL} | {
         "event_id": released_event_id(held["event_id"]),
         "recorded_at": now,
         "outcome": RecordOutcome.APPLIED.value,

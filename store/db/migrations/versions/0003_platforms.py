@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("chain", sa.String(32)),
     )
     op.create_index("feedback_by_chain", "feedback", ["chain_no"], unique=True)
-    _told()
+    _watches_and_events()
     for table in ("feedback", "client_events"):
         _only_append(table)
 
@@ -74,7 +74,7 @@ def _keys(held_by: bytes) -> list[str]:
     return [part.strip(' "') for part in held_by.decode().strip("[]").split(",") if part.strip(' "')]
 
 
-def _told() -> None:
+def _watches_and_events() -> None:
     op.create_table(
         "watches",
         sa.Column("client", sa.String(64), primary_key=True),
