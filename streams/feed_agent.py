@@ -38,7 +38,7 @@ class FeedProcessor:
     clock: Callable[[], datetime]
 
     async def process(self, records: Sequence[ConsumedRecord]) -> None:
-        """Bring records into ledger and register, in order. Returns only when all of it is done."""
+        """Write records to ledger and register, in order. Returns only when all of it is done."""
         arrivals = [arrival for record in records for arrival in await self._validate(record)]
         if not arrivals:
             return

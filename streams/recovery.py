@@ -54,7 +54,7 @@ class RegisterRecovery:
             await self._writer.apply(changes)
 
     async def hide_locks(self, lifted: Sequence[tuple[str, str]]) -> None:
-        """Remove lifted locks (target key, lock id) from Redis; a check that still sees one asks the ledger."""
+        """Remove lifted locks (target key, lock id) from Redis; a check that still sees one looks it up in SQL."""
         await self._locks.hide(lifted)
         LOCKS_ENDED.labels("lifted").inc(len(lifted))
 

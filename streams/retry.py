@@ -25,7 +25,7 @@ _log = structlog.get_logger("streams.retry")
 async def retry_outages(dependency: str, action: Callable[[*Ts], Awaitable[T]], *arguments: *Ts) -> T:
     """The result of ``action``, retried while ``dependency`` is unavailable; any other error is a bug and passes.
 
-    Cancelling ends it: the event in hand stays unacknowledged and is delivered again.
+    Cancelling ends it: the event being processed stays unacknowledged and is delivered again.
     """
     delay = _MIN_RETRY_DELAY_S
     while True:

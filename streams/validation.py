@@ -30,7 +30,7 @@ class MessageValidator(Protocol):
     """Makes arrivals of a message; never raises for the content of a message."""
 
     def arrivals(self, record: ConsumedRecord) -> list[ReceivedRecord]:
-        """What the message brings, in the order in which it happened."""
+        """The records in the message, in the order in which they happened."""
 
 
 @dataclass(frozen=True, slots=True)

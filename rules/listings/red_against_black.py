@@ -1,7 +1,7 @@
 """A subject on a black list is removed from the red lists (办法一 Art. 4: 应将其从相关红名单中删除).
 
 The days on which listings were in force decide, not the order of arrival, so every order of delivery gives the same
-register. A red listing that overlaps a black one is excluded for good: it does not come back when the black one
+register. A red listing that overlaps a black one is excluded permanently: it does not come back when the black one
 ends; its authority may make a new determination. A black listing annulled on objection was never in force.
 """
 

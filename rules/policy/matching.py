@@ -18,7 +18,7 @@ from rules.vocabulary import DataClass, Role
 
 
 class PartyProfile(Struct, frozen=True, gc=False):
-    """What the rules ask about a party: its role, its kind, and whether a whole number identifies it."""
+    """What the rules refer to in a party: its role, its kind, and whether a whole number identifies it."""
 
     role: Role
     kind: SubjectKind

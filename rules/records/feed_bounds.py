@@ -1,7 +1,7 @@
 """Bounds on what one authority may change in 24 hours, or by one snapshot, before a person must review it.
 
 Over a bound the whole feed goes into quarantine: its records are stored and not applied until an entitled person
-releases or discards them. No article asks for this; it guards against wrong records (办法一 Art. 22（四）).
+releases or discards them. No article requires this; it guards against wrong records (办法一 Art. 22（四）).
 """
 
 from dataclasses import dataclass

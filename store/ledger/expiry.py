@@ -40,7 +40,7 @@ class ExpiryPage:
 
 
 class Expiry:
-    """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
+    """Ends and recalculates listings that are due, applies released records. ``now`` is in milliseconds everywhere."""
 
     def __init__(self, engine: AsyncEngine, listing_store: ListingStore) -> None:
         self._engine = engine
@@ -105,7 +105,7 @@ class Expiry:
             held = await self._held_events(connection, quarantine)
             if not held:
                 await self._quarantine.close(
-                    connection, quarantine, QuarantineState.SETTLED, now, SYSTEM, SYSTEM, "all records went their way"
+                    connection, quarantine, QuarantineState.SETTLED, now, SYSTEM, SYSTEM, "all records are applied"
                 )
                 return ExpiryPage()
             return await self._append(connection, [released_row(row, now) for row in held], now)

@@ -111,7 +111,7 @@ class Rebuild:
         await self._redis.expire(register_keys.REBUILD_LOCK, _LOCK_TTL_S)
 
     async def _delete_other_generations(self, generation: str) -> None:
-        """Delete the keys of every other generation, also those of a rebuild that died."""
+        """Delete the keys of every other generation, also those of a rebuild that was interrupted."""
         kept = (register_keys.listing(generation, "").encode(), register_keys.subject(generation, "").encode())
         page: list[Any] = []
         for pattern in (register_keys.listing("*", "*"), register_keys.subject("*", "*")):

@@ -82,7 +82,7 @@ class Replica:
         return target in self._locked_targets
 
     def add_lock(self, target: str) -> None:
-        """Add a lock that this process acquired, before the change log brings it."""
+        """Add a lock that this process acquired, before it arrives through the change log."""
         self._locked_targets.add(target)
 
     # Its state.
@@ -108,7 +108,7 @@ class Replica:
 
     @property
     def key_count(self) -> int:
-        """How many subject and name keys it knows."""
+        """How many subject and name keys it holds."""
         return len(self._key_filter)
 
     async def wait_for_load_attempt(self) -> None:
