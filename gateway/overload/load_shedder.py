@@ -1,4 +1,4 @@
-"""Whether this process keeps up: the work that one iteration of the event loop finds, against a bound.
+"""Whether this process keeps up: the work of one event-loop iteration is compared with a bound.
 
 Checks that are answered from memory never wait, so no limit on requests in progress sees too many of them: they queue
 unread in the kernel. But under overload each iteration of the event loop finds more of them than it can answer soon.

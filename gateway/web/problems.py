@@ -127,7 +127,7 @@ async def problem_middleware(
         if any("\x00" in part for part in request.match_info.values()):
             raise ProblemError("not_found")
         if any("\x00" in value for value in request.query.values()):
-            raise ProblemError("request_invalid", "a character that cannot be", path="query")
+            raise ProblemError("request_invalid", "a NUL character", path="query")
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
         response = _answer(request, ProblemError("method_not_allowed"))
