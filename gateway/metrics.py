@@ -44,17 +44,13 @@ SHADOW_RULES = Counter("creditgate_shadow_rules", "Times a rule in shadow mode w
 LOCKS_OVERDUE = Gauge(
     "creditgate_locks_overdue", "Held locks whose decision is overdue.", ["scene"], multiprocess_mode="mostrecent"
 )
-POLICY_RELOADS = Counter(
-    "creditgate_policy_reloads", "Times a changed policy file was taken up or refused.", ["result"]
-)
+POLICY_RELOADS = Counter("creditgate_policy_reloads", "Times a changed policy file was loaded or refused.", ["result"])
 POLICY_REFUSED = Gauge(
     "creditgate_policy_refused",
     "1 while the policy file on disk is refused and the policy before it is in force.",
     multiprocess_mode="livemax",
 )
-FORMAT_RELOADS = Counter(
-    "creditgate_format_reloads", "Times changed format files were taken up or refused.", ["result"]
-)
+FORMAT_RELOADS = Counter("creditgate_format_reloads", "Times changed format files were loaded or refused.", ["result"])
 FORMATS_REFUSED = Gauge(
     "creditgate_formats_refused",
     "1 while the format files on disk are refused and those before them are in force.",

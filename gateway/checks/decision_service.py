@@ -134,10 +134,11 @@ class DecisionService:
                 read = await self._look_up([lookup], bypass_cache=True)
                 continue
             plan = await self._plan_locks(lookup, verdict, held, judge_without, ended)
+            decision_id = self.ids.next()
             due = self.recorder.feedback_due(scene, now) if plan.verdict.measures else None
-            heard = self.freshness.watermarks(authorities_of(plan.verdict))
+            watermarks = self.freshness.watermarks(authorities_of(plan.verdict))
             context = DecisionContext(
-                self.ids.next(), check, plan.verdict, verdict.outcome, held, unknown, read.state, now, due, None, heard
+                decision_id, check, plan.verdict, verdict.outcome, held, unknown, read.state, now, due, None, watermarks
             )
             if check.ticket:
                 context = replace(context, ticket=self._ticket(client, lookup, read.found, context, policy))

@@ -1,4 +1,4 @@
-"""The one rule by which checks are admitted, whichever server reads them: load shedding, rate, concurrency."""
+"""The one rule by which both servers admit checks: load shedding, rate, concurrency."""
 
 import asyncio
 from dataclasses import dataclass, field

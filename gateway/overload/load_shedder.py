@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic, thread_time
 
 _LONG_ITERATION_S = 0.005
-"""Work in one iteration that is too much: some hundred checks, more than busy callers ever have in flight."""
+"""Work in one iteration that is too much: some hundred checks, more than busy callers have in flight."""
 _OVERLOAD_BUDGET_S = 0.05
 """Time by which long iterations may exceed other time before load is shed."""
 _ADMITTED_WORK_S = 0.0004

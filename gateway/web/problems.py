@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: raised anywhere, serialised in one place, sent by whichever server.
+"""Errors as RFC 9457 problem+json: raised anywhere, serialised in one place, sent by both servers.
 
 exception ─▶ problem_of ─▶ ProblemError ─▶ serialise ─▶ response()         aiohttp
                                                     └▶ http11_message()   fast lane, connection limit
