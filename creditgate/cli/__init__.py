@@ -1,7 +1,7 @@
 """The command line. Exit codes: 0 done, 1 refused or negative, 2 misuse.
 
     creditgate COMMAND ─▶ the one module of that command (importing all takes two seconds)
-         ├─ up, serve, worker, setup            serve         processes
+         ├─ up, serve, worker, setup            processes/
          ├─ check, feed, feeds, repair          api_client    HTTP, with a key, like any client
          ├─ register, ledger, listing, policy   stores        Redis and SQL, for the operator
          └─ clients, config                                   SQL; files
@@ -16,10 +16,10 @@ from importlib import import_module
 import typer
 
 _COMMANDS = {
-    "up": "serve:up",
-    "serve": "serve:serve",
-    "worker": "serve:worker",
-    "setup": "serve:setup",
+    "up": "processes.up:up",
+    "serve": "processes.serve:serve",
+    "worker": "processes.worker:worker",
+    "setup": "processes.setup:setup",
     "check": "check:check",
     "feed": "feeds.files:app",
     "feeds": "feeds.operations:app",

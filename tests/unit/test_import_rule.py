@@ -1,4 +1,4 @@
-"""Who may import whom: the order of packages, the order of their rooms, and no circle. ``TYPE_CHECKING`` counts."""
+"""Import rules: the order of packages and of their sub-packages, and no circles. ``TYPE_CHECKING`` imports count."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -42,7 +42,7 @@ MODULES = {name_of(path): path for room in MAY_IMPORT for path in modules_of(roo
 
 
 def imported(path: Path) -> set[str]:
-    """The full names of all that a module imports, with members that are modules themselves."""
+    """Full names of everything that a module imports, including members that are modules."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -54,13 +54,13 @@ def imported(path: Path) -> set[str]:
 
 
 def imports_of(path: Path) -> set[str]:
-    """The packages that a module imports from."""
+    """Top-level packages that a module imports."""
     return {name.split(".")[0] for name in imported(path)}
 
 
 @pytest.mark.parametrize("room", sorted(MAY_IMPORT))
 def test_a_package_imports_only_what_it_may(room: str) -> None:
-    """Each package keeps to the table; so gateway and streams never import each other."""
+    """Each package imports only what the table permits, so gateway and streams never import each other."""
     modules = modules_of(room)
     assert modules
     for path in modules:
@@ -70,7 +70,7 @@ def test_a_package_imports_only_what_it_may(room: str) -> None:
 
 @pytest.mark.parametrize("package", sorted(ORDER))
 def test_rooms_import_only_rooms_below(package: str) -> None:
-    """The order holds every room of the package, and no import goes against it."""
+    """Every sub-package has a place in the order, and no import goes upwards."""
     floors = {room: floor for floor, rooms in enumerate(ORDER[package].split("|")) for room in rooms.split()}
     for name, path in MODULES.items():
         inside = name.split(".")
@@ -83,7 +83,7 @@ def test_rooms_import_only_rooms_below(package: str) -> None:
 
 
 def test_no_module_is_part_of_a_circle() -> None:
-    """The imports of all modules have an order."""
+    """The module imports have a topological order."""
     graph = {name: {found for found in imported(path) if found in MODULES} - {name} for name, path in MODULES.items()}
     try:
         TopologicalSorter(graph).prepare()
@@ -92,7 +92,7 @@ def test_no_module_is_part_of_a_circle() -> None:
 
 
 def test_rules_do_no_io() -> None:
-    """The law is pure: no network, no files, no clock module, no logging in rules/."""
+    """rules/ is pure: it imports no network, file, clock or logging module."""
     for path in modules_of("rules"):
         bad = imports_of(path) & {
             "os",
@@ -109,6 +109,6 @@ def test_rules_do_no_io() -> None:
 
 
 def test_the_outermost_ring_imports_nothing_of_the_project() -> None:
-    """tests/e2e sees the program as its users do."""
+    """tests/e2e uses the program as its users do."""
     for path in (ROOT / "tests" / "e2e").rglob("*.py"):
         assert not imports_of(path) & ROOMS, path.name

@@ -1,4 +1,4 @@
-"""Tests use what the project promises: no attribute, import or patch of a name that begins with one underscore."""
+"""Tests use only public names: no attribute, import or patch of a name with one leading underscore."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ def is_private(name: str) -> bool:
 
 
 def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of each private name that is reached from outside its class or module."""
+    """Line and name of each private name used outside its class or module."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="self" | "cls")):
@@ -42,7 +42,7 @@ def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
 def test_tests_reach_no_private_names(path: Path) -> None:
-    """What a test needs is a parameter or a property of the object, for others too."""
+    """What a test needs is a parameter or a public property of the object."""
     allowed = ALLOWED.get(str(path.relative_to(TESTS)), set())
     found = [(line, name) for line, name in private_names(ast.parse(path.read_text())) if name not in allowed]
     assert not found
@@ -52,11 +52,11 @@ def test_tests_reach_no_private_names(path: Path) -> None:
     "source", ["a._b", "a.b()._c", "from a import _b", "from a._b import c", 'patch.setattr("a.b._c", 1)']
 )
 def test_private_access_is_found(source: str) -> None:
-    """In each of the ways in which a test could reach it."""
+    """Each way to reach a private name is detected."""
     assert list(private_names(ast.parse(source)))
 
 
 @pytest.mark.parametrize("source", ["self._a", "cls._a", "a.__b__", "from __future__ import annotations", "_ = a.b"])
 def test_own_names_are_not_private_access(source: str) -> None:
-    """A class's own state, and Python's names."""
+    """A class's own state and Python's special names are allowed."""
     assert not list(private_names(ast.parse(source)))

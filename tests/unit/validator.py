@@ -1,4 +1,4 @@
-"""The validator of records for tests: the shipped authorities and working days, and keys of no deployment."""
+"""A record validator for tests, with the shipped authorities and working days and a test pepper."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -24,11 +24,11 @@ def admit(value: Any, sender: str | None = None, today: date = TODAY) -> FeedEve
 
 
 def life(*values: dict[str, Any], today: date = TODAY) -> Life:
-    """What these records about one listing come to, in whatever order they are given."""
+    """The life of the listing that these records describe, in any order of the records."""
     claims = sorted((admit(value, today=today) for value in values), key=lambda claim: claim.order)
     return life_of([claim.record for claim in claims], WORKING_DAYS)
 
 
 def filed(*values: dict[str, Any]) -> Sequence[IndexedListing]:
-    """What the register holds for these records about one listing: the listing first."""
+    """The register entries for these records about one listing; the listing itself comes first."""
     return VALIDATOR.listing_indexer.index(admit(values[0]).key, life(*values))

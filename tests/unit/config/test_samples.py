@@ -1,4 +1,4 @@
-"""The sample feeds: as the generator makes them, whole, and acceptable at the door."""
+"""The sample feeds are what the generator makes, cover every field, and pass validation."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
 
 @cache
 def samples() -> tuple[Sample, ...]:
-    """Every committed record, admitted in the name of the office whose file it stands in."""
+    """Every committed record, validated as a delivery of the authority that its file belongs to."""
     return tuple(_admitted())
 
 
@@ -72,12 +72,12 @@ def listed() -> list[Sample]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_committed_file_is_what_the_generator_makes(name: str) -> None:
-    """Nobody edits a sample by hand: change scripts/sample_texts.yaml and run scripts/make_samples.py."""
+    """A sample is not edited by hand: change scripts/sample_texts.yaml and run scripts/make_samples.py."""
     assert (SAMPLES / name).read_bytes() == sample_files()[name]
 
 
 def test_every_authority_sends_enough() -> None:
-    """All eight, each at least 40 records; more than 330 altogether."""
+    """Each of the eight authorities has at least 40 records; together they have more than 330."""
     counts = Counter(sample.authority for sample in samples())
     assert set(counts) == set(DEPARTMENTS.departments) - {"canary"}
     assert min(counts.values()) >= 40
@@ -85,7 +85,7 @@ def test_every_authority_sends_enough() -> None:
 
 
 def test_samples_cover_every_field_of_a_record() -> None:
-    """Each category, colour, severity, class, kind of act and kind of subject occurs."""
+    """Each category, list, severity, data class, operation and kind of subject occurs."""
     records = [sample.listed for sample in listed()]
     assert {r.category for r in records} == set(BLACK_CATEGORIES) | set(RED_CATEGORIES)
     assert {r.list for r in records} == set(ListColour)
@@ -98,7 +98,7 @@ def test_samples_cover_every_field_of_a_record() -> None:
 
 
 def test_numbers_are_written_in_every_way() -> None:
-    """15-digit and masked numbers, residence permits, organisation codes; and every whole number is checked."""
+    """15-digit and masked ids, residence permits and organisation codes occur; all others have a valid check digit."""
     numbers = [sample.listed.subject.id for sample in listed()]
     assert sum(len(number) == 15 for number in numbers) >= 5
     assert sum("*" in number for number in numbers) >= 5
@@ -109,7 +109,7 @@ def test_numbers_are_written_in_every_way() -> None:
 
 
 def test_numbers_are_marked_as_invented() -> None:
-    """Persons' numbers name county 320899, which does not exist; codes are such that no register has reached."""
+    """Persons' identifiers have county code 320899, which does not exist; organisation codes are not yet assigned."""
     demo = {ORGANISATION, OTHER_ORGANISATION, PERSON, "54320800MJ5TE5T428"}
     for number in {sample.listed.subject.id for sample in listed()} - demo:
         assert number.startswith(("320899", "810000", "820000", "830000")) or "MAYT" in number
@@ -118,14 +118,14 @@ def test_numbers_are_marked_as_invented() -> None:
 
 
 def test_most_samples_are_valid_for_a_year() -> None:
-    """The samples do not go stale soon, and the expired are there from the start."""
+    """Most listings stay in force for a year; the expired ones are expired from the start."""
     ends = [sample.listing.valid_until for sample in listed()]
     assert sum(in_force(end, date(2027, 11, 23)) for end in ends) > 0.6 * len(ends)
     assert sum(not in_force(end, date(2026, 11, 1)) for end in ends) >= 8
 
 
 def test_record_numbers_are_unique_and_removals_win() -> None:
-    """One listing a number; a removal names an earlier record of the same office and orders after it."""
+    """A record number has one listing; a removal has a higher order than the listing that it removes."""
     assert max(Counter(sample.claim.key for sample in listed()).values()) == 1
     assert max(Counter(sample.listed.document_no for sample in listed()).values()) == 1
     orders = {sample.claim.key: sample.claim.order for sample in listed()}
@@ -144,7 +144,7 @@ def test_record_numbers_are_unique_and_removals_win() -> None:
     ],
 )
 def test_the_subjects_of_the_demo(authority: str, number: str, category: str) -> None:
-    """The README and the demo platform rest on these four."""
+    """The README and the demo platform use these four subjects."""
     (found,) = [sample for sample in listed() if sample.listed.subject.id == number]
     record = found.listed
     assert (found.authority, record.category, record.data_class) == (authority, category, DataClass.PUBLIC)
@@ -153,7 +153,7 @@ def test_the_subjects_of_the_demo(authority: str, number: str, category: str) ->
 
 
 def test_one_subject_stands_on_two_lists() -> None:
-    """One is listed by two authorities, one is both red and black."""
+    """One subject is listed by two authorities, and one is on the red and the black list."""
     by_number: dict[str, list[Any]] = {}
     for sample in listed():
         by_number.setdefault(sample.filed.lookup_keys[0], []).append((sample.authority, sample.listed.list.value))

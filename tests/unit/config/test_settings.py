@@ -1,4 +1,4 @@
-"""Settings do not depend on the current directory, and each says what it means."""
+"""Settings do not depend on the current directory, and each has an explanation."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current directory that is not the checkout, and no settings of the machine."""
+    """The current directory is not the checkout, and the environment has no settings."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
@@ -21,14 +21,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_checkout_keeps_its_data_in_var() -> None:
-    """Wherever the program is started; the default ledger is in it."""
+    """From any current directory, data go to var/ of the checkout, the default ledger included."""
     settings = load_settings()
     assert settings.data == ROOT / "var"
     assert settings.ledger_url.get_secret_value() == f"sqlite+aiosqlite:///{ROOT}/var/ledger.sqlite3"
 
 
 def test_an_installed_package_keeps_its_data_for_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """XDG_DATA_HOME when it is absolute, else ~/.local/share."""
+    """Data go to XDG_DATA_HOME if it is absolute, else to ~/.local/share."""
     monkeypatch.setenv("HOME", "/home/clerk")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     assert default_data_directory(tmp_path) == Path("/home/clerk/.local/share/creditgate")
@@ -39,7 +39,7 @@ def test_an_installed_package_keeps_its_data_for_the_user(tmp_path: Path, monkey
 
 
 def test_relative_paths_are_resolved_once(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are shown absolute, and a later change of directory does not move them."""
+    """Relative paths become absolute at the start; a later change of directory does not change them."""
     monkeypatch.setenv("CREDITGATE_DATA", "kept")
     monkeypatch.setenv("CREDITGATE_POLICY", "pack.yaml")
     settings = load_settings()
@@ -66,14 +66,14 @@ def test_the_ledger_of_a_relative_url_is_resolved_once(elsewhere: Path, given: s
 
 
 def test_a_link_stays_a_link(elsewhere: Path) -> None:
-    """A mounted file is updated by switching the link; a resolved path would keep the old file."""
+    """A symbolic link is not resolved: a mounted file is updated by switching its link."""
     (elsewhere / "new.yaml").touch()
     (elsewhere / "pack.yaml").symlink_to("new.yaml")
     assert Settings(policy=Path("pack.yaml")).policy == elsewhere / "pack.yaml"
 
 
 def test_every_setting_is_explained() -> None:
-    """Name, type and meaning; a secret is masked, as value and as default."""
+    """Each setting shows its name, type and meaning; a secret is masked, as a value and as a default."""
     settings = {setting.name: setting for setting in Settings(pepper="p" * 16).in_force()}
     assert all(setting.meaning.endswith(".") and setting.type for setting in settings.values())
     assert "SSRF" in settings["CREDITGATE_WEBHOOK_PRIVATE"].meaning

@@ -1,4 +1,4 @@
-"""A file of subjects becomes checks; their answers become a file that a spreadsheet opens without harm."""
+"""A file of subjects becomes checks, and the decisions become a file that is safe in a spreadsheet."""
 
 import csv
 from io import BytesIO
@@ -28,7 +28,7 @@ def asked(text: str, kind: FileKind = FileKind.CSV, encoding: str = "gb18030") -
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "utf-8", "utf-16"])
 def test_rows_become_checks(encoding: str) -> None:
-    """Chinese headers, title and footer rows, quoted numbers; neighbours of one transaction are one check."""
+    """Chinese headers, title and footer rows and quoted ids are read; adjacent rows of a transaction are one check."""
     first, second, third = asked(BIDDERS, encoding=encoding)
     assert (first.lines, first.body["transaction_id"], first.body["amount"]) == ([3, 4], "B-1", 1_000_000.0)
     assert [(s["role"], s["id"]) for s in first.body["subjects"]] == [
@@ -41,13 +41,13 @@ def test_rows_become_checks(encoding: str) -> None:
 
 
 def test_ndjson_is_read_too() -> None:
-    """One object a line."""
+    """NDJSON has one object per line."""
     (found,) = asked('{"id": "91320800MA1TE5T0XK", "name": "甲"}\n', FileKind.NDJSON, "utf-8")
     assert found.body["subjects"][0]["id"] == "91320800MA1TE5T0XK"
 
 
 def test_a_number_that_lost_its_digits_is_told() -> None:
-    """A spreadsheet's number cell cannot be an identifier: the row is named, the others are asked."""
+    """A numeric cell cannot be an identifier: its row is reported, and the other rows are checked."""
     sheet = xlsx_file([["id", "name"], [3.20803199001011e17, "甲"], ["91320800MA1TE5T0XK", "乙"]])
     bad, good = checks_in(BytesIO(sheet), FileKind.XLSX, COMMON, "bidder")
     assert bad.fault is not None
@@ -55,13 +55,13 @@ def test_a_number_that_lost_its_digits_is_told() -> None:
 
 
 def test_a_file_without_a_header_is_refused() -> None:
-    """Nothing is asked on a guess."""
+    """The columns are never guessed: no check is made."""
     with pytest.raises(FileUnreadableError):
         asked("1,2,3\n4,5,6\n")
 
 
 def test_results_are_text_for_a_spreadsheet(tmp_path: Path) -> None:
-    """One row for each party; a cell never begins a formula; a problem names its lines."""
+    """The result has one row per subject; no cell starts a formula; a problem names its lines."""
     decision: dict[str, Any] = {
         "outcome": "intercept",
         "transaction_id": "=cmd|'/c calc'!A0",

@@ -1,4 +1,4 @@
-"""Commands that pages name within a sentence are commands: they exist, with their options and what they require."""
+"""Commands that the docs name within a sentence exist, with their options and required arguments."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ RUN: Any = get_command(command_line())
 
 @pytest.mark.parametrize("line", NAMED)
 def test_a_command_within_a_sentence_exists(line: str) -> None:
-    """It resolves to a command; where it has options, it has all that the command needs."""
+    """The text resolves to a command; if it has options, it has all that the command requires."""
     _, *words = shlex.split(line)
     command: Any = RUN
     while words and hasattr(command, "commands") and words[0] in command.commands:

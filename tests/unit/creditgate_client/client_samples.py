@@ -1,4 +1,4 @@
-"""What the tests of the client ask, and what they are answered."""
+"""Requests of the client tests, and the responses to them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -85,12 +85,12 @@ PROBLEM_HEADERS = {"Content-Type": "application/problem+json"}
 
 
 def client_of(gateway: FakeGateway, timeout: float = 5.0, retries: int = 2) -> CreditGate:
-    """Over real sockets, past whatever proxy the environment names."""
+    """A client that uses real sockets and ignores the proxy settings of the environment."""
     return CreditGate(gateway.url, KEY, timeout=timeout, retries=retries, transport=httpx.HTTPTransport())
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> CreditGate:
-    """A client whose requests never leave it."""
+    """A client whose requests a function answers; no request reaches the network."""
     return CreditGate("http://gateway.test/gate", KEY, transport=httpx.MockTransport(answer))
 
 

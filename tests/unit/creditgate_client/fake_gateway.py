@@ -1,4 +1,4 @@
-"""A gateway that answers what a test has written down, over real sockets."""
+"""A gateway on real sockets that gives the responses that a test prepared."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Answer:
-    """One answer. ``delay`` comes before the headers, ``body_delay`` between them and the body."""
+    """One response. ``delay`` is before the headers, ``body_delay`` between the headers and the body."""
 
     status: int = 200
     body: object = None
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass
 class Asked:
-    """One request as it came."""
+    """One request as received."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass
 class FakeGateway:
-    """The answers it will give, one after the other, and what it was asked. The last answer is given for ever."""
+    """The responses in their order, and the requests received. The last response repeats."""
 
     answers: list[Answer]
     url: str = ""
@@ -49,7 +49,7 @@ class FakeGateway:
 
 @contextmanager
 def fake_gateway(*answers: Answer) -> Iterator[FakeGateway]:
-    """A gateway on a port of its own while the block lasts."""
+    """A gateway on a free port, for the duration of the block."""
     gateway = FakeGateway(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,7 @@ def fake_gateway(*answers: Answer) -> Iterator[FakeGateway]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = gateway.answer(Asked(self.command, self.path, headers, json.loads(body or "null")))
             time.sleep(answer.delay)
-            with suppress(BrokenPipeError, ConnectionResetError):  # the client waits no longer
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client has closed the connection
                 self._send(answer)
 
         def _send(self, answer: Answer) -> None:
@@ -73,7 +73,7 @@ def fake_gateway(*answers: Answer) -> Iterator[FakeGateway]:
         do_GET = do_POST = do_PUT = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
-            """Tests print nothing."""
+            """Suppress the access log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

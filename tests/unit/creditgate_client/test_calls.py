@@ -1,4 +1,4 @@
-"""The client beside the single check: batches, locks, tickets, watches; and the client that awaits."""
+"""Calls of the client other than the single check: batches, locks, tickets and watches; and the async client."""
 
 import inspect
 import json
@@ -30,7 +30,7 @@ def checks_of(count: int) -> list[Check]:
 
 
 def batch_answer(request: httpx.Request) -> httpx.Response:
-    """Intercepts all, in no order; refuses F-1; fails for F-2."""
+    """Intercepts all checks, in mixed order; refuses F-1; fails for F-2."""
     results: list[dict[str, Any]] = []
     for index, check in enumerate(json.loads(request.content)["checks"]):
         match check["transaction_id"]:
@@ -44,7 +44,7 @@ def batch_answer(request: httpx.Request) -> httpx.Response:
 
 
 def test_a_batch_keeps_order_and_each_answer_its_own() -> None:
-    """A refusal is among the answers, a failure becomes what the caller said, the others are untouched."""
+    """A refused check returns its problem, a failed one the ``on_failure`` outcome; the others are unaffected."""
     sizes: list[int] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -64,13 +64,13 @@ def test_a_batch_keeps_order_and_each_answer_its_own() -> None:
 
 
 def test_failed_item_is_raised_when_configured() -> None:
-    """RAISE holds for one of many as for one."""
+    """RAISE applies to one check of a batch as to a single check."""
     with pytest.raises(GatewayUnavailable):
         answering(batch_answer).check_many(checks_of(3), on_failure=OnFailure.RAISE)
 
 
 def test_failed_batch_applies_the_failure_policy() -> None:
-    """Another thousand is asked all the same; a refused call is raised."""
+    """After a failed call the next thousand checks are still sent; a refused call raises."""
     answers = [httpx.Response(500), httpx.Response(500), httpx.Response(500)]
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -87,7 +87,7 @@ def test_failed_batch_applies_the_failure_policy() -> None:
 
 @pytest.mark.parametrize("indexes", [[0], [0, 0], [0, 1, 2], [1, 2]])
 def test_mismatched_batch_results_are_refused(indexes: list[int]) -> None:
-    """No transaction gets the answer of another."""
+    """A transaction never gets the result of another transaction."""
     results = [{"index": index, "status": 200, "decision": DECISION} for index in indexes]
     client = answering(lambda request: httpx.Response(200, json={"results": results}))
     with pytest.raises(AnswerUnreadable):
@@ -118,7 +118,7 @@ def sent(request: httpx.Request) -> tuple[str, str, Any]:
 
 
 def test_decision_is_read_and_given_feedback() -> None:
-    """Paths and bodies of the two calls; an id cannot lead anywhere else."""
+    """Both calls have the right path and body; an id cannot change the path."""
     client, asked = recording(
         httpx.Response(200, json={"decision": DECISION}), httpx.Response(201, json={"feedback_id": "fb_1"})
     )
@@ -130,7 +130,7 @@ def test_decision_is_read_and_given_feedback() -> None:
 
 
 def test_locks_are_read_page_after_page() -> None:
-    """The cursor is passed on until there is none; filters stay; no page is asked for before it is needed."""
+    """The cursor is sent until it is null, with the same filters; a page is requested only when it is needed."""
     pages = [{"locks": [LOCK, LOCK], "next": "c 2"}, {"locks": [], "next": "c3"}, {"locks": [LOCK], "next": None}]
     client, asked = recording(*(httpx.Response(200, json=page) for page in pages))
     locks = client.locks(state="held", overdue=True)
@@ -143,7 +143,7 @@ def test_locks_are_read_page_after_page() -> None:
 
 
 def test_a_lock_is_shown_released_and_confirmed() -> None:
-    """Paths and bodies; the history is typed."""
+    """The calls have the right paths and bodies; the history is typed."""
     client, asked = recording(*(httpx.Response(200, json=LOCK) for _ in range(3)))
     assert client.lock("lock_1").history[0].operator == "window-3"
     client.release_lock("lock_1", reason="异议成立", document_no="淮信〔2026〕3号", operator="s-1")
@@ -160,7 +160,7 @@ def test_a_lock_is_shown_released_and_confirmed() -> None:
 
 
 def test_a_ticket_is_never_guessed() -> None:
-    """It holds or not, with the reason; where the gateway cannot say, that is raised."""
+    """The result is valid or not, with the reason; if the gateway cannot verify the ticket, the call raises."""
     verdict = {"holds": False, "reason": "other_transaction", "decision_id": "dec_1", "expires_at": None}
     client, asked = recording(httpx.Response(200, json=verdict), *(httpx.Response(503) for _ in range(3)))
     answer = client.verify_ticket("tkt_1", scene="funds.grant", transaction_id="F-1")
@@ -172,7 +172,7 @@ def test_a_ticket_is_never_guessed() -> None:
 
 
 def test_watches_are_set_by_the_thousand() -> None:
-    """Both kinds in one call where it holds them."""
+    """Watches and removals share a call up to its limit of a thousand."""
     client, asked = recording(*(httpx.Response(200, json={"watches": n}) for n in range(3)))
     client.set_watches([Watch("r-1", NUMBER)], remove=["r-0"], operator="w-1")
     assert sent(asked[0]) == (
@@ -185,11 +185,11 @@ def test_watches_are_set_by_the_thousand() -> None:
     assert [(len(sent(r)[2]["watches"]), sent(r)[2]["remove"]) for r in asked[1:]] == [(1000, ["x"]), (1, [])]
 
 
-# The awaiting client
+# The async client
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    """The same methods with the same parameters, but for how they are closed."""
+    """Both clients have the same methods and parameters, except for closing."""
 
     def offers(kind: type) -> dict[str, list[inspect.Parameter]]:
         functions = inspect.getmembers(kind, inspect.isfunction)

@@ -1,4 +1,4 @@
-"""The client: what a check makes of every kind of answer, and of none."""
+"""What a check of the client returns or raises for every kind of response, and for none."""
 
 import socket
 import time
@@ -36,11 +36,11 @@ from tests.unit.creditgate_client.client_samples import (
 from tests.unit.creditgate_client.fake_gateway import Answer, fake_gateway
 from tests.unit.test_import_rule import ROOMS, ROOT, imports_of
 
-# What is asked and answered
+# Requests and decisions
 
 
 def test_unknown_members_of_a_decision_are_ignored() -> None:
-    """Every member is typed; members that this client does not know change nothing and stay in ``raw``."""
+    """Every known member is typed; unknown members are ignored and stay in ``raw``."""
     with fake_gateway(Answer(body=DECISION)) as gateway, client_of(gateway) as client:
         decision = ask(client)
     assert (decision.outcome, decision.blocked, decision.may_proceed) == (Outcome.INTERCEPT, True, False)
@@ -63,7 +63,7 @@ def test_unknown_members_of_a_decision_are_ignored() -> None:
 
 
 def test_only_what_was_given_is_sent() -> None:
-    """A gateway that does not know a newer member is not sent it; what is given arrives whole, the key as bearer."""
+    """The body has only the arguments given, so that an older gateway accepts it; the key is sent as Bearer."""
     with fake_gateway(Answer(body=DECISION)) as gateway, client_of(gateway) as client:
         ask(client)
         client.check(
@@ -106,7 +106,7 @@ def test_only_what_was_given_is_sent() -> None:
     ],
 )
 def test_a_review_neither_proceeds_nor_blocks(outcome: str, may_proceed: bool, blocked: bool) -> None:
-    """The two questions a caller asks of an outcome; a review is for a person."""
+    """``may_proceed`` and ``blocked`` are both false for a review, which a person decides."""
     client = answering(lambda request: httpx.Response(200, json=DECISION | {"outcome": outcome}))
     assert (ask(client).may_proceed, ask(client).blocked) == (may_proceed, blocked)
 
@@ -122,7 +122,7 @@ def test_a_review_neither_proceeds_nor_blocks(outcome: str, may_proceed: bool, b
     ],
 )
 def test_unreadable_answer_never_applies_the_failure_policy(answer: httpx.Response) -> None:
-    """A wrong address or an outcome of tomorrow must not become "allow"."""
+    """A wrong address or an unknown outcome must not become "allow"."""
     with pytest.raises(AnswerUnreadable):
         ask(answering(lambda request: answer), OnFailure.ALLOW)
 
@@ -132,7 +132,7 @@ def test_unreadable_answer_never_applies_the_failure_policy(answer: httpx.Respon
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REVIEW, OnFailure.ALLOW, OnFailure.INTERCEPT, OnFailure.LOCK])
 def test_failure_policy_applies_without_the_gateway(on_failure: OnFailure) -> None:
-    """The outcome is the caller's, is marked so, names the cause, and claims no place in the ledger."""
+    """The decision has the caller's outcome, is marked as such, names the cause and has no decision id."""
     with fake_gateway(Answer(503, AWAY, PROBLEM_HEADERS)) as gateway, client_of(gateway, retries=0) as client:
         decision = ask(client, on_failure)
     assert decision.outcome == on_failure.value
@@ -144,7 +144,7 @@ def test_failure_policy_applies_without_the_gateway(on_failure: OnFailure) -> No
 
 
 def test_failure_is_raised_when_configured() -> None:
-    """RAISE gives the gateway's own code and status."""
+    """RAISE raises with the gateway's code and status."""
     answer = Answer(503, AWAY, PROBLEM_HEADERS)
     with (
         fake_gateway(answer) as gateway,
@@ -156,7 +156,7 @@ def test_failure_is_raised_when_configured() -> None:
 
 
 def test_on_failure_is_validated_before_the_request() -> None:
-    """A slip in it is found on the first day, not in the first outage; and it cannot be left out."""
+    """``on_failure`` is required, and a wrong value raises on the first call and not in the first outage."""
     client = answering(lambda request: pytest.fail("asked"))
     with pytest.raises(ValueError, match="permit"):
         ask(client, "permit")  # type: ignore[arg-type]
@@ -166,7 +166,7 @@ def test_on_failure_is_validated_before_the_request() -> None:
 
 @pytest.mark.parametrize("on_failure", OnFailure)
 def test_a_refusal_is_always_raised_and_asked_once(on_failure: OnFailure) -> None:
-    """A 4xx is the caller's to mend: no policy hides it and no retry repeats it."""
+    """The caller must correct a 4xx: it is never retried, and the failure policy does not apply."""
     answer = Answer(422, REFUSED, PROBLEM_HEADERS)
     with fake_gateway(answer) as gateway, client_of(gateway) as client, pytest.raises(ProblemError) as caught:
         ask(client, on_failure)
@@ -177,7 +177,7 @@ def test_a_refusal_is_always_raised_and_asked_once(on_failure: OnFailure) -> Non
 
 
 def test_refusal_by_a_proxy_has_a_code() -> None:
-    """A proxy answers in its own words; the status is the code then, for 4xx and 5xx."""
+    """A proxy's response is no problem document; its status becomes the code, for 4xx and 5xx."""
     with pytest.raises(ProblemError, match="http_404"):
         ask(answering(lambda request: httpx.Response(404, text="<html>")))
     with pytest.raises(GatewayUnavailable, match="http_502"):
@@ -185,7 +185,7 @@ def test_refusal_by_a_proxy_has_a_code() -> None:
 
 
 def test_unreachable_gateway_is_unavailable() -> None:
-    """No connection is a failure at once, without retries."""
+    """A refused connection is a failure with the cause ``connection_failed``."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with CreditGate(f"http://127.0.0.1:{port}", KEY, transport=httpx.HTTPTransport()) as client:
@@ -197,7 +197,7 @@ def test_unreachable_gateway_is_unavailable() -> None:
 
 
 def test_5xx_is_retried_until_answered() -> None:
-    """Two failures and then the decision: the caller sees only the decision; the same was asked each time."""
+    """After two failures the caller gets the decision; all attempts send the same request."""
     answers = [Answer(503, AWAY), Answer(500, b"?"), Answer(body=DECISION)]
     with fake_gateway(*answers) as gateway, client_of(gateway) as client:
         assert ask(client).decision_id == DECISION["decision_id"]
@@ -206,14 +206,14 @@ def test_5xx_is_retried_until_answered() -> None:
 
 
 def test_retries_are_limited() -> None:
-    """As many as were allowed and no more."""
+    """The client makes no more than the allowed number of retries."""
     with fake_gateway(Answer(500, b"?")) as gateway, client_of(gateway, retries=2) as client:
         assert ask(client, OnFailure.LOCK).cause == "http_500"
     assert len(gateway.asked) == 3
 
 
 def test_retry_after_is_waited_for() -> None:
-    """The second attempt comes no sooner than the gateway asked for."""
+    """The second attempt is not earlier than Retry-After allows."""
     answers = [Answer(503, AWAY, {"Retry-After": "1"}), Answer(body=DECISION)]
     with fake_gateway(*answers) as gateway, client_of(gateway) as client:
         began = time.monotonic()
@@ -225,7 +225,7 @@ def test_retry_after_is_waited_for() -> None:
     "value", ["30", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
 )
 def test_retry_after_beyond_the_timeout_fails_at_once(value: str) -> None:
-    """Nobody is kept waiting for an attempt that could not be made any more."""
+    """The call fails immediately if the timeout would pass before the next attempt."""
     with fake_gateway(Answer(503, AWAY, {"Retry-After": value})) as gateway, client_of(gateway) as client:
         began = time.monotonic()
         assert ask(client, OnFailure.REVIEW).cause == "register_unreachable"
@@ -235,14 +235,14 @@ def test_retry_after_beyond_the_timeout_fails_at_once(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "٣", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00"])
 def test_invalid_retry_after_is_no_wait(value: str) -> None:
-    """A header that cannot be read, or that names a time gone by, does not stop the retry."""
+    """An unreadable or past Retry-After does not prevent the retry."""
     headers = {b"Retry-After": value.encode()}
     answers = [httpx.Response(503, headers=headers), httpx.Response(200, json=DECISION)]
     assert ask(answering(lambda request: answers.pop(0))).outcome == Outcome.INTERCEPT
 
 
 def test_a_timeout_is_not_asked_again() -> None:
-    """It has already cost the caller the time there was."""
+    """A timeout is not retried: the time of the call is used up."""
     with fake_gateway(Answer(body=DECISION, delay=1)) as gateway, client_of(gateway, timeout=0.2) as client:
         began = time.monotonic()
         decision = ask(client, OnFailure.REVIEW)
@@ -252,7 +252,7 @@ def test_a_timeout_is_not_asked_again() -> None:
 
 
 def test_the_time_is_for_the_whole_call() -> None:
-    """A 5xx, late headers and a late body, each within the time, are together beyond it: a timeout."""
+    """A 5xx, late headers and a late body, each within the timeout, together exceed it and raise a timeout."""
     late = [Answer(503, AWAY, delay=0.3), Answer(body=DECISION, delay=0.4, body_delay=0.6)]
     with fake_gateway(*late) as gateway, client_of(gateway, timeout=1) as client:
         began = time.monotonic()
@@ -260,11 +260,11 @@ def test_the_time_is_for_the_whole_call() -> None:
         assert time.monotonic() - began < 1.3
 
 
-# What is never shown
+# Secrets and personal data
 
 
 def test_numbers_and_names_are_not_shown() -> None:
-    """A repr ends up in logs: no digit of birth, no whole number, no name stands in it."""
+    """A repr may be logged: it has no birth date, no complete identifier and no name."""
     subject = Subject("applicant", id=NUMBER, name="张三丰")
     check = Check(scene="approval.licence", transaction_id="L-1", subjects=[subject, SELLER])
     assert repr(subject) == "Subject(role='applicant', id='320***********006X', name='张*')"
@@ -279,7 +279,7 @@ def test_numbers_and_names_are_not_shown() -> None:
 
 
 def test_the_key_is_not_shown() -> None:
-    """Neither by the client, nor by anything it raises, however deep the chain of causes."""
+    """Neither the client's repr nor any exception, with its chain of causes, contains the API key."""
     client = CreditGate("http://127.0.0.1:1", KEY, transport=httpx.HTTPTransport())
     assert KEY not in repr(client) + repr(Connection("http://127.0.0.1:1", KEY, 2.0, 0))
     with pytest.raises(GatewayUnavailable) as caught:
@@ -291,7 +291,7 @@ def test_the_key_is_not_shown() -> None:
 
 @pytest.mark.parametrize("key", ["", "with space", "line\nbreak", "密钥", "key\x7f"])
 def test_invalid_key_is_refused_without_showing_it(key: str) -> None:
-    """Further down it would be quoted in an exception."""
+    """An invalid key raises here; the HTTP library would quote it in its exception."""
     with pytest.raises(ValueError, match="printable ASCII") as caught:
         CreditGate("http://gateway.test", key)
     assert not key or key not in str(caught.value)
@@ -301,13 +301,13 @@ def test_invalid_key_is_refused_without_showing_it(key: str) -> None:
     "url", ["gateway.test", "ftp://gateway.test", "http://user:pass@gateway.test", "http://", "http://g/?a=b"]
 )
 def test_invalid_base_url_is_refused(url: str) -> None:
-    """On the first day, not as "the gateway is away"."""
+    """An invalid base URL raises at construction and is not reported as an unavailable gateway."""
     with pytest.raises(ValueError, match="base_url"):
         CreditGate(url, KEY)
 
 
 def test_timeout_and_retries_are_validated() -> None:
-    """Numbers that mean nothing are refused."""
+    """Values without a meaning are refused."""
     with pytest.raises(ValueError, match="timeout"):
         CreditGate("http://gateway.test", KEY, timeout=0)
     with pytest.raises(ValueError, match="retries"):
@@ -315,7 +315,7 @@ def test_timeout_and_retries_are_validated() -> None:
 
 
 def test_the_client_imports_nothing_of_the_gateway() -> None:
-    """Who uses it needs none of the rest."""
+    """The client package works without the rest of the project."""
     modules = list((ROOT / "creditgate_client").rglob("*.py"))
     assert modules
     for path in modules:

@@ -1,4 +1,4 @@
-"""The client as a reader of events: streams that break, and deliveries that must be believed or not."""
+"""The client's event stream, which reconnects, and its verification of webhooks."""
 
 import base64
 import hashlib
@@ -50,7 +50,7 @@ BROKEN = [
 
 
 def test_event_stream_resumes_after_a_break() -> None:
-    """After an end, a 5xx and a cut, each event came once, and the gateway was told the last that came whole."""
+    """After an end, a 5xx and a cut connection each event arrives once; Last-Event-ID is the last complete event."""
     with fake_gateway(*BROKEN) as gateway, client_of(gateway) as client:
         events = list(islice(client.events("0"), 4))
     assert [event.id for event in events] == ["1", "2", "3", "4"]
@@ -61,7 +61,7 @@ def test_event_stream_resumes_after_a_break() -> None:
 
 
 def test_a_silent_stream_counts_as_dropped() -> None:
-    """Without even a heartbeat for that long the connection is made anew."""
+    """Without an event or a heartbeat for ``silence`` seconds the client reconnects."""
     silent = Answer(body=event_text(1), headers=STREAM, body_delay=1)
     with fake_gateway(silent, Answer(body=event_text(2), headers=STREAM)) as gateway, client_of(gateway) as client:
         assert next(client.events(silence=0.2)).id == "2"
@@ -76,14 +76,14 @@ def test_a_silent_stream_counts_as_dropped() -> None:
     ],
 )
 def test_events_that_are_refused_or_none_are_raised(answer: Answer, fault: type[Exception]) -> None:
-    """Connecting again would not mend these."""
+    """Responses that a new connection would not change are raised."""
     with fake_gateway(answer) as gateway, client_of(gateway) as client, pytest.raises(fault):
         next(client.events())
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_event_stream_is_read_in_any_chunks(size: int) -> None:
-    """All three ends of line, several data lines, characters cut in half, U+2028 in a line, ids that stay, no data."""
+    """Handles all three line ends, several data lines, split characters, U+2028, ids that persist, and no data."""
     text = (
         "\ufeff: comment\r\n\r\nid: 7\r\nevent: note\r\ndata: 一\u2028二\r\ndata:  三\r\n\r\n"
         "data: 5\r\r"
@@ -103,7 +103,7 @@ def test_event_stream_is_read_in_any_chunks(size: int) -> None:
 
 
 def test_reconnect_pauses_grow_and_reset() -> None:
-    """A gateway that is away for a night is not stormed; after an event the next drop is taken up at once."""
+    """Pauses grow while the gateway is away; after an event the next reconnect is quick again."""
     feed = EventFeed(None)
     list(feed.read(b"retry: 500\n"))
     pauses = [feed.pause_after_drop(OSError()) for _ in range(2000)]
@@ -114,7 +114,7 @@ def test_reconnect_pauses_grow_and_reset() -> None:
 
 
 async def test_async_event_stream_resumes_after_a_break() -> None:
-    """As for the client that waits."""
+    """The async client behaves as the sync client."""
     with fake_gateway(*BROKEN) as gateway:
         async with AsyncCreditGate(gateway.url, KEY, transport=httpx.AsyncHTTPTransport()) as client:
             events, found = client.events("0"), list[str]()
@@ -139,14 +139,14 @@ BODY = b'{"test": 2432232314}'
 
 
 def test_published_webhook_example_verifies() -> None:
-    """The example that libraries of Standard Webhooks test with; header names in any case."""
+    """The published test vector of Standard Webhooks verifies; header names are case-insensitive."""
     headers = {name.title(): value for name, value in HEADERS.items()}
     event = verify_webhook(SECRET, headers, BODY, now=SIGNED_AT + 299)
     assert (event.id, event.data) == ("msg_p5jXN8AQM9LWM0D4loKWxJek", {"test": 2432232314})
 
 
 def test_one_right_signature_of_several_is_enough() -> None:
-    """While a secret is changed, deliveries carry both; versions that are not known here are passed over."""
+    """During a rotation a delivery has two signatures; unknown versions are ignored."""
     signatures = f"v1,AAAA v1a,{HEADERS['webhook-signature'][3:]} {HEADERS['webhook-signature']}"
     body = b'{"type":"listing.added","timestamp":"2026-11-23T12:00:00Z","data":{"reference":"r-1"}}'
     assert verify_webhook(SECRET, HEADERS | {"webhook-signature": signatures}, BODY, now=SIGNED_AT).data
@@ -179,7 +179,7 @@ def test_one_right_signature_of_several_is_enough() -> None:
     ],
 )
 def test_altered_webhook_is_refused(changed: dict[str, str], body: bytes, now: float, code: str) -> None:
-    """Body, id and time are signed; an old delivery is not taken again; nothing odd ends in another exception."""
+    """Body, id and time are signed; an old delivery is refused; every invalid input raises the same exception."""
     with pytest.raises(WebhookInvalid) as caught:
         verify_webhook(SECRET, HEADERS | changed, body, now=now)
     assert caught.value.code == code
@@ -187,13 +187,13 @@ def test_altered_webhook_is_refused(changed: dict[str, str], body: bytes, now: f
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_webhook_without_headers_is_refused(name: str) -> None:
-    """Each of the three is needed."""
+    """Each of the three headers is required."""
     with pytest.raises(WebhookInvalid, match="header_missing"):
         verify_webhook(SECRET, {k: v for k, v in HEADERS.items() if k != name}, BODY, now=SIGNED_AT)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!", "whsec_密"])
 def test_invalid_secret_is_a_configuration_error(secret: str) -> None:
-    """An empty key would sign for anybody; the secret is not repeated."""
+    """An empty key would accept any signer's webhook; the message does not contain the secret."""
     with pytest.raises(ValueError, match="the secret must be"):
         verify_webhook(secret, HEADERS, BODY, now=SIGNED_AT)

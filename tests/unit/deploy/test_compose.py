@@ -1,4 +1,4 @@
-"""The deployment files keep their promises: loopback only, ordered start, no secret written down, no root."""
+"""The deployment files: loopback only, ordered start, no secret in them, no root."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_published_ports_are_on_loopback(name: str) -> None:
-    """Only the gateway is published, and on 127.0.0.1; the rest has no way in or out."""
+    """Only the gateway publishes a port, on 127.0.0.1; the other services are on an internal network."""
     ports = SERVICES[name].get("ports", [])
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert bool(ports) == (name == "gateway")
@@ -36,7 +36,7 @@ def test_published_ports_are_on_loopback(name: str) -> None:
 
 @pytest.mark.parametrize("name", LASTING)
 def test_lasting_services_are_watched_and_restarted(name: str) -> None:
-    """Every server has a health check with its own limits, comes back, and is given time to stop."""
+    """Every server has a health check, a restart policy and a stop grace period."""
     service = SERVICES[name]
     assert service["healthcheck"].keys() == {"test", "interval", "timeout", "start_period", "retries"}
     assert service["restart"] == "unless-stopped"
@@ -44,7 +44,7 @@ def test_lasting_services_are_watched_and_restarted(name: str) -> None:
 
 
 def test_start_is_ordered() -> None:
-    """Setup waits for its servers; gateway and worker wait for all three and for setup to have succeeded."""
+    """Setup waits for its servers; gateway and worker wait for all three servers and for the end of setup."""
     healthy = {"condition": "service_healthy"}
     assert SERVICES["setup"]["depends_on"] == {"kafka": healthy, "postgres": healthy}
     for name in ("gateway", "worker"):
@@ -56,21 +56,21 @@ def test_start_is_ordered() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
-    """No capability, no new privileges, nobody is root; the root file system is read-only except Kafka's."""
+    """No capability, no new privileges, no root user; every root file system but Kafka's is read-only."""
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert "cap_add" not in service
     assert "privileged" not in service
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service.get("read_only", False) == (name != "kafka")
-    if name in ("valkey", "postgres"):  # the other images are not root's by themselves
+    if name in ("valkey", "postgres"):  # the other images do not run as root
         assert service["user"] == name
     for volume in service.get("volumes", []):
-        assert volume.partition(":")[0] in COMPOSE["volumes"]  # nothing of the host is mounted
+        assert volume.partition(":")[0] in COMPOSE["volumes"]  # no host directory is mounted
 
 
 def test_secrets_come_from_files() -> None:
-    """No value in the environment is a secret: those are given as *_FILE, from ./secrets, and not in the image."""
+    """No environment value is a secret: secrets are *_FILE settings that point to ./secrets and not to the image."""
     assert all(secret["file"] == f"./secrets/{name}" for name, secret in COMPOSE["secrets"].items())
     for service in SERVICES.values():
         assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
@@ -86,13 +86,13 @@ def test_secrets_come_from_files() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_environment_names_settings_that_exist(name: str) -> None:
-    """A misspelt setting would be ignored in silence; here it is not."""
+    """Each environment variable is a setting: a misspelt one would be ignored."""
     known = {f"CREDITGATE_{field.upper()}" for field in Settings.model_fields}
     assert {variable.removesuffix("_FILE") for variable in SERVICES[name]["environment"]} <= known
 
 
 def test_register_is_durable_and_never_evicts() -> None:
-    """The four words that the register's promises rest on."""
+    """The four Redis options on which the register's durability depends."""
     command = SERVICES["valkey"]["command"]
     given = dict(zip(command[1::2], command[2::2], strict=True))
     assert given["--appendonly"] == "yes"
@@ -102,7 +102,7 @@ def test_register_is_durable_and_never_evicts() -> None:
 
 
 def test_kafka_is_the_version_that_the_tests_run() -> None:
-    """Compose and tests/kafka/pom.xml move together; topics are made by setup, never by chance."""
+    """Compose and tests/kafka/pom.xml have the same version; only setup creates topics."""
     tested = re.search(r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests/kafka/pom.xml").read_text())
     assert tested is not None
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{tested[1]}"
@@ -111,7 +111,7 @@ def test_kafka_is_the_version_that_the_tests_run() -> None:
 
 
 def test_image_is_locked_and_not_root() -> None:
-    """Dependencies by hash, a numeric user that is not 0, a health check, and our own entry point."""
+    """Dependencies are locked by hash; the user is numeric and not 0; health check and entry point are set."""
     assert "pip install --require-hashes -r requirements.lock" in DOCKERFILE
     users = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)
     assert users == ["10001"]
@@ -120,7 +120,7 @@ def test_image_is_locked_and_not_root() -> None:
 
 
 def test_image_gets_every_package() -> None:
-    """A package that pyproject.toml names is copied, is let through .dockerignore, and has its data declared."""
+    """Each package of pyproject.toml is copied, allowed by .dockerignore, and has its data files declared."""
     setuptools = PROJECT["tool"]["setuptools"]
     packages = [pattern.rstrip("*") for pattern in setuptools["packages"]["find"]["include"]]
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
@@ -134,7 +134,7 @@ def test_image_gets_every_package() -> None:
 
 
 def test_the_readme_makes_every_secret(tmp_path: Path) -> None:
-    """The script of deploy/README.md, run as it stands, makes just the files that Compose asks for."""
+    """The script of deploy/README.md creates exactly the files that Compose requires."""
     script = (ROOT / "deploy/README.md").read_text().split("```sh\n")[1].split("```")[0]
     shell = shutil.which("sh") or "sh"
     subprocess.run([shell, "-c", script], cwd=tmp_path, check=True, timeout=20)

@@ -25,7 +25,7 @@ def runnable_tests() -> set[str]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
 def test_each_case_has_a_test_or_a_reason(row: str, runnable_tests: set[str]) -> None:
-    """``file::test`` is collected to be run, or the row says "not yet" and why."""
+    """pytest collects the ``file::test`` of the row, or the row says "not yet" and why."""
     proof = row.split("|")[3].strip()
     named = PROOF.fullmatch(proof)
     if named is None:

@@ -1,4 +1,4 @@
-"""The guide for departments: its records are admitted, its format is read. Its commands: tests/e2e/test_docs_run.py."""
+"""The guide for departments: its records and its format are valid. tests/e2e/test_docs_run.py runs its commands."""
 
 import io
 import json
@@ -24,13 +24,13 @@ def blocks(text: str, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("example", [block for block in blocks(GUIDE, "json") if '"operation"' in block])
 def test_each_record_is_admitted(example: str) -> None:
-    """Copied from the guide, it passes the door without a warning that something was dropped."""
+    """A record copied from the guide passes validation and no field is dropped."""
     claim = VALIDATOR.validate(json.loads(example), today=date(2026, 11, 23), default_version=1, sender="court")
     assert claim.dropped == ()
 
 
 def test_the_format_reads_a_file(tmp_path: Path) -> None:
-    """The complete example is a format, and the listing and the removal that its columns say are admitted."""
+    """The complete example is a valid format; it reads a listing and a removal that pass validation."""
     (tmp_path / "dust-control.yaml").write_text(blocks(GUIDE, "yaml")[0])
     fmt = load_formats(tmp_path)["dust-control"]
     header = [

@@ -1,4 +1,4 @@
-"""Pages name files that exist."""
+"""Files that the docs name exist."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,6 @@ NAMED = re.compile(r"`((?:gateway|store|rules|intake|streams|creditgate|config|t
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_named_files_exist(page: Path) -> None:
-    """Every path of the tree in backticks leads to a file or folder."""
+    """Every repository path in backticks is a file or a folder."""
     missing = [path for path in NAMED.findall(page.read_text()) if not list(ROOT.glob(path.rstrip("/")))]
     assert not missing

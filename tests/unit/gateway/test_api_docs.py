@@ -1,4 +1,4 @@
-"""The API description says what the gateway does, and its page loads nothing from anywhere else."""
+"""The API description matches the gateway, and its page loads nothing from other hosts."""
 
 import re
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ _REGISTRY: Registry[Any] = Registry().with_resource("urn:openapi", DRAFT202012.c
 
 
 def faults(value: object, schema: dict[str, Any]) -> list[str]:
-    """What keeps a value from being of that schema of the document."""
+    """Why a value is not valid under that schema of the document."""
     absolute = orjson.loads(orjson.dumps(schema).replace(b'"#/', b'"urn:openapi#/'))
     validator = Draft202012Validator(absolute, registry=_REGISTRY, format_checker=FormatChecker())
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
@@ -90,7 +90,7 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Every example of a request or an answer, with where it stands and its schema."""
+    """Every example of a request or a response, with its place and its schema."""
     for operation, body in operations():
         parts = [("request", body.get("requestBody", {})), *body["responses"].items()]
         for place, part in parts:
@@ -109,7 +109,7 @@ def requests(operation: str) -> list[tuple[str, Any]]:
 
 
 def told_as(code: str) -> dict[str, Any]:
-    """What the table of problems says about a code."""
+    """The members of a problem that its code determines."""
     status, (title, title_zh) = PROBLEMS[code]
     return {
         "type": f"urn:creditgate:problem:{code}",
@@ -128,14 +128,14 @@ def enum(name: str) -> set[str]:
 
 
 def test_it_is_valid_openapi_3_1() -> None:
-    """Tools of others can read the document as it is served, the feed record's classes included."""
+    """The served document is valid OpenAPI 3.1 and contains the feed record's classes."""
     assert DOCUMENT["openapi"].startswith("3.1")
     assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
     assert {"FeedRecord", "ListRecord", "IdType"} <= SCHEMAS.keys()
 
 
 async def test_its_operations_are_the_routes() -> None:
-    """No route without a description, no description without a route."""
+    """Every route is described, and every described operation is a route."""
     app = build_app(SETTINGS, lambda: NOON)
     routes = {
         f"{route.method} {route.resource.canonical}"
@@ -146,18 +146,18 @@ async def test_its_operations_are_the_routes() -> None:
 
 
 def test_each_line_for_people_is_in_both_languages() -> None:
-    """Every summary and every tag says it in English and in Chinese."""
+    """Every summary and every tag is in English and Chinese."""
     lines = [body["summary"] for _, body in operations()] + [tag["description"] for tag in DOCUMENT["tags"]]
     assert [line for line in lines if not re.fullmatch(r"[ -~]+ / .*[\u4e00-\u9fff].*", line)] == []
 
 
 def test_every_problem_code_is_in_the_enumeration() -> None:
-    """The enumeration of codes is the table of problems: nothing missing, nothing invented."""
+    """The enumeration of codes equals ``PROBLEMS``."""
     assert SCHEMAS["Problem"]["properties"]["code"]["enum"] == list(PROBLEMS)
 
 
 def test_problems_are_documented_with_their_status() -> None:
-    """An operation's answers name the codes of their own status; each code is told somewhere."""
+    """A response names only codes of its status and has an example of each; each code is documented somewhere."""
     told: set[str] = set()
     for operation, body in operations():
         for status, answered in body["responses"].items():
@@ -176,7 +176,7 @@ def test_problems_are_documented_with_their_status() -> None:
 
 
 def test_basic_is_for_pages_only() -> None:
-    """No operation that decides, locks or takes feeds in offers the browser's login; health is open."""
+    """Only pages, metrics and schemas offer the browser's login; only the health probes need no key."""
     schemes = {
         name: {s for need in body.get("security", DOCUMENT["security"]) for s in need} for name, body in operations()
     }
@@ -214,7 +214,7 @@ def test_basic_is_for_pages_only() -> None:
     ],
 )
 def test_enumerations_match_the_code(shown: set[str], meant: set[str]) -> None:
-    """The closed words and the members of requests are the ones that the code knows."""
+    """Enumerations and members of requests equal those of the code."""
     assert shown == meant
 
 
@@ -223,20 +223,20 @@ def test_enumerations_match_the_code(shown: set[str], meant: set[str]) -> None:
 
 @pytest.mark.parametrize(("schema", "value"), [pytest.param(s, v, id=where) for where, s, v in examples()])
 def test_each_example_is_of_its_schema(schema: dict[str, Any], value: object) -> None:
-    """What the page offers to send, and what it shows as answers, has the form it describes."""
+    """Every example of a request or response is valid under its schema."""
     assert faults(value, schema) == []
 
 
 @pytest.mark.parametrize(("_media_type", "value"), requests("POST /v1/checks"))
 def test_example_checks_are_accepted(_media_type: str, value: object) -> None:
-    """The gateway itself finds nothing to mend in them."""
+    """The gateway accepts each example of a check."""
     check = check_from(check_request_from(orjson.dumps(value)), CLIENT, POLICY, TODAY)
     assert all(party.number for party in check.parties)
 
 
 @pytest.mark.parametrize(("media_type", "value"), requests("POST /v1/feeds/{authority}/records"))
 def test_example_deliveries_are_accepted(media_type: str, value: object) -> None:
-    """The admission desk takes every record of them in, and each line of NDJSON has the record's schema."""
+    """The validator accepts every record, and each line of NDJSON is valid under the record's schema."""
     body = value.encode() if isinstance(value, str) else orjson.dumps(value)
     judged = validate_delivery(body, media_type, "court", VALIDATOR, today=TODAY, now=1)
     assert [item.verdict for item in judged if not isinstance(item.verdict, FeedEvent)] == []
@@ -258,7 +258,7 @@ def test_example_deliveries_are_accepted(media_type: str, value: object) -> None
     ],
 )
 def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> None:
-    """The schema of a check promises no more than the gateway takes."""
+    """What the schema of a check refuses, the gateway refuses with 422."""
     value = requests("POST /v1/checks")[0][1] | bent
     assert faults(value, named("CheckRequest"))
     with pytest.raises(ProblemError) as caught:
@@ -270,7 +270,7 @@ def test_what_the_schema_refuses_the_gateway_refuses(bent: dict[str, Any]) -> No
 
 
 def test_a_decision_has_the_described_form() -> None:
-    """The answer that the gateway makes for a listed bidder and for a bare name is a Decision."""
+    """A decision on a listed bidder and on a bare name is valid under Decision, and every member is described."""
     asked = requests("POST /v1/checks")[0][1]
     asked = asked | {"subjects": [*asked["subjects"], {"role": "agent", "name": "沈知微"}]}
     check = check_from(check_request_from(orjson.dumps(asked)), CLIENT, POLICY, TODAY)
@@ -294,7 +294,7 @@ def test_a_decision_has_the_described_form() -> None:
 
 
 def test_results_of_a_delivery_have_the_described_form() -> None:
-    """Queued and rejected records are told as RecordResult says."""
+    """Results of queued and rejected records are valid under RecordResult."""
     lines = [orjson.dumps(record()), b"{broken", orjson.dumps(record(subject={"id": "91320800MA1TE5T0XA"})), b"[]"]
     judged = validate_delivery(b"\n".join(lines), "application/x-ndjson", "court", VALIDATOR, today=TODAY, now=1)
     results = [item.result() for item in judged]
@@ -306,7 +306,7 @@ def test_results_of_a_delivery_have_the_described_form() -> None:
 
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_each_problem_has_the_described_form(code: str) -> None:
-    """Whatever goes wrong, the answer is a Problem, with the headers that its status promises."""
+    """Every error response is a Problem, with the headers of its status."""
     response = serialise(ProblemError(code, "detail", "说明", path="$")).response()
     assert isinstance(response.body, bytes)
     assert faults(orjson.loads(response.body), named("Problem")) == []
@@ -318,7 +318,7 @@ def test_each_problem_has_the_described_form(code: str) -> None:
 
 
 class Page(HTMLParser):
-    """What a page loads and links to, and which of its scripts stand inside it."""
+    """The resources and links of a page, and its inline scripts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -345,12 +345,12 @@ PAGE = Page((STATIC / "docs.html").read_text())
 
 @pytest.mark.parametrize("name", ["docs.html", "docs.js"])
 def test_the_page_names_no_other_host(name: str) -> None:
-    """Neither the page nor its start-up holds an address with a host in it."""
+    """Neither the page nor its script contains a URL with a host."""
     assert re.findall(r"""(?:[a-z]+:)?//[\w.-]+\.\w+|["'(]//""", (STATIC / name).read_text()) == []
 
 
 def test_page_resources_and_links_exist() -> None:
-    """Each file is in static/ and under its address, each link is a described GET; no script is inline (CSP)."""
+    """Each resource is a file in static/, each link is a described GET, and no script is inline (CSP)."""
     files = [address.removeprefix("/docs/") for address in PAGE.loads if address != "data:,"]
     assert sorted(files) == ["docs.js", "swagger-ui-bundle.js", "swagger-ui.css"]
     assert all((STATIC / name).is_file() for name in files)
@@ -360,7 +360,7 @@ def test_page_resources_and_links_exist() -> None:
 
 
 def test_the_page_says_its_language_and_fits_a_phone() -> None:
-    """A screen reader knows the language of the page and of its Chinese parts; a phone gets its own width."""
+    """The page declares its language and marks its Chinese parts; the viewport fits a phone."""
     text = (STATIC / "docs.html").read_text()
     assert PAGE.root == {"lang": "en"}
     assert 'lang="zh-CN"' in text
@@ -369,7 +369,7 @@ def test_the_page_says_its_language_and_fits_a_phone() -> None:
 
 
 def test_vendored_script_has_its_licence() -> None:
-    """What is not ours is named, with its licence and notice."""
+    """The vendored script has its licence and notice, and no source map."""
     licence = (STATIC / "LICENSE.swagger-ui.txt").read_text()
     assert "Apache License" in licence
     assert "SmartBear" in licence

@@ -1,4 +1,4 @@
-"""Counts in plain numbers end in the metrics as if each had been observed."""
+"""Batched counts give the same metrics as single observations."""
 
 from prometheus_client import REGISTRY
 
@@ -20,7 +20,7 @@ def shown(scene: str) -> dict[str, float]:
 
 
 def test_batched_metrics_equal_single_observations() -> None:
-    """Sum, count and every bucket, edges included; and telling again adds nothing."""
+    """Sum, count and every bucket are equal, at the edges too; a second flush adds nothing."""
     metrics_batch = MetricsBatch()
     for seconds in SECONDS:
         metrics_batch.count("tally.all", Outcome.ALLOW, seconds)

@@ -1,4 +1,4 @@
-"""Files and formats for the tests of intake: invented people and companies, fictitious valid numbers."""
+"""Files and formats for the tests of intake: invented people and companies, fictitious valid identifiers."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ MASKED = "3208291988****006X"
 
 
 def csv_file(rows: Iterable[Sequence[Any]], *, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
-    """Delimited text with these rows."""
+    """Delimited text of these rows."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
     return text.getvalue().encode(encoding)
@@ -72,7 +72,7 @@ def xls_file(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def ndjson_file(values: Iterable[Any]) -> bytes:
-    """One JSON value a line."""
+    """One JSON value per line."""
     return b"\n".join(map(orjson.dumps, values))
 
 
@@ -96,7 +96,7 @@ def faults(rows: list[PreparedRecord]) -> list[tuple[int, str, str]]:
 
 
 def admitted(record: dict[str, Any] | None, authority: str) -> FeedEvent:
-    """The claim that the gateway would make of a record today."""
+    """The feed event that the gateway would make of the record today."""
     return VALIDATOR.validate(record, today=TODAY, default_version=1_790_000_000_000, sender=authority)
 
 

@@ -1,4 +1,4 @@
-"""Working days and the clocks counted in them, against the shipped tables."""
+"""Working days and the deadlines counted in them, compared with the shipped tables."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ KNOWN = st.dates(FIRST, date(2026, 10, 31))
 
 
 def test_every_day_agrees_with_the_library() -> None:
-    """The tables hold for all 3287 days of 2018 to 2026, none of them provisional."""
+    """The tables are right for all 3287 days of 2018 to 2026, and none of them is provisional."""
     days = [FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)]
     assert len(days) == 3287
     wrong = [
@@ -37,7 +37,7 @@ def test_every_day_agrees_with_the_library() -> None:
 
 
 def test_the_tables_are_those_that_the_script_writes(tmp_path: Path) -> None:
-    """Nobody edited a table by hand and left the script behind; each names its notice."""
+    """The tables equal the script's output, so none was edited by hand; each names its notice."""
     main(tmp_path)
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert written == {path.name: path.read_text() for path in HOLIDAYS.iterdir()}
@@ -57,7 +57,7 @@ def test_the_tables_are_those_that_the_script_writes(tmp_path: Path) -> None:
     ],
 )
 def test_golden_clocks(received: date, corrected: date, verified: date, pushed: date, reviewed: date) -> None:
-    """3, 5, 7 and 10 working days, the day of receipt not counted."""
+    """3, 5, 7 and 10 working days, without the day of receipt."""
     clock = objection_deadlines(received, SHIPPED)
     assert correction_deadline(received, SHIPPED) == (corrected, False)
     assert clock.verify_by == (verified, False)
@@ -70,11 +70,11 @@ def test_golden_clocks(received: date, corrected: date, verified: date, pushed: 
     [
         (date(2026, 9, 18), date(2026, 9, 24)),
         (date(2026, 9, 21), date(2026, 9, 29)),
-        (date(2026, 9, 29), date(2026, 10, 9)),  # five days would be 10-12: the review ends it
+        (date(2026, 9, 29), date(2026, 10, 9)),  # five days would end on 10-12; the deadline of the review comes first
     ],
 )
 def test_verification_lies_inside_the_review(sent: date, verify_by: date) -> None:
-    """It runs from the day it was sent on, and never past the review of the objection."""
+    """It starts when the objection is forwarded, and ends no later than the review of the objection."""
     assert objection_deadlines(date(2026, 9, 18), SHIPPED, sent).verify_by.day == verify_by
 
 
@@ -100,16 +100,16 @@ def test_publicity_ends(published: date, last: date) -> None:
         (date(2026, 12, 31), 1, (date(2027, 1, 1), True)),
         (date(2026, 12, 30), 1, (date(2026, 12, 31), False)),
         (date(2017, 12, 31), 1, (date(2018, 1, 2), False)),  # the day itself is not counted, nor its year
-        (date(9999, 12, 30), 5, (date(9999, 12, 31), True)),  # an absurd date breaks nothing
+        (date(9999, 12, 30), 5, (date(9999, 12, 31), True)),  # the result stays within the calendar
     ],
 )
 def test_a_year_without_a_table_is_provisional(day: date, n: int, expected: tuple[date, bool]) -> None:
-    """Weekends are known for ever, holidays are not; the answer says which it rests on."""
+    """Without a table only weekends are known, and the result is marked provisional."""
     assert SHIPPED.after(day, n) == expected
 
 
 def test_between_over_the_edge_of_the_tables() -> None:
-    """The count says as well when it rests on a year without a table."""
+    """The count is provisional too if it includes a year without a table."""
     assert SHIPPED.between(date(2026, 12, 30), date(2026, 12, 31)) == (1, False)
     assert SHIPPED.between(date(2026, 12, 31), date(2027, 1, 1)) == (1, True)
     assert SHIPPED.between(date(2026, 10, 7), date(2026, 10, 7)) == (0, False)
@@ -117,7 +117,7 @@ def test_between_over_the_edge_of_the_tables() -> None:
 
 
 def test_a_missing_year_between_known_ones_shows() -> None:
-    """One day counted without a table makes the whole answer provisional, wherever it ends."""
+    """One counted day without a table makes the result provisional, whatever year it ends in."""
     gap = WorkingDays([HolidayYear(2025, "x", (), ()), HolidayYear(2027, "x", (), ())])
     assert gap.after(date(2026, 12, 30), 2) == (date(2027, 1, 1), True)
     assert gap.between(date(2026, 12, 30), date(2027, 1, 4)) == (3, True)
@@ -125,14 +125,14 @@ def test_a_missing_year_between_known_ones_shows() -> None:
 
 
 def test_no_period_is_empty() -> None:
-    """Zero days after a holiday would be no answer."""
+    """A period of zero working days is refused."""
     with pytest.raises(ValueError, match="at least one"):
         SHIPPED.after(date(2026, 10, 1), 0)
 
 
 @given(KNOWN, st.integers(1, 30))
 def test_after_and_between_are_inverse(day: date, n: int) -> None:
-    """Exactly ``n`` working days lie up to the deadline, and it is one of them."""
+    """The deadline is a working day, and exactly ``n`` working days lead up to it."""
     deadline = SHIPPED.after(day, n)
     assert SHIPPED.is_working_day(deadline.day)
     assert SHIPPED.between(day, deadline.day) == (n, False)
@@ -140,13 +140,13 @@ def test_after_and_between_are_inverse(day: date, n: int) -> None:
 
 @given(KNOWN, KNOWN, st.integers(1, 30))
 def test_a_later_start_never_ends_earlier(one: date, other: date, n: int) -> None:
-    """Waiting never shortens a period."""
+    """A later start does not give an earlier deadline."""
     earlier, later = sorted((one, other))
     assert SHIPPED.after(earlier, n).day <= SHIPPED.after(later, n).day
 
 
 def test_the_version_is_that_of_the_days() -> None:
-    """The same tables in any order have one version; one day more has another."""
+    """The same tables in any order have one version; an additional day changes it."""
     year, next_year = (HolidayYear(y, "x", (), ()) for y in (2026, 2027))
     longer = HolidayYear(2027, "x", (date(2027, 1, 1),), ())
     assert WorkingDays([year, next_year]).version == WorkingDays([next_year, year]).version
@@ -155,7 +155,7 @@ def test_the_version_is_that_of_the_days() -> None:
 
 
 def test_a_year_twice_is_refused() -> None:
-    """Two tables of a year would be added up."""
+    """Two tables for one year are refused and not merged."""
     with pytest.raises(ValueError, match="two tables"):
         WorkingDays([HolidayYear(2026, "x", (), ()), HolidayYear(2026, "y", (), ())])
 
@@ -176,7 +176,7 @@ def test_a_year_twice_is_refused() -> None:
     ],
 )
 def test_a_broken_table_is_refused_with_its_place(tmp_path: Path, name: str, text: str, told: str) -> None:
-    """A table that cannot be right stops the start, and the message names the file and the place."""
+    """An invalid table stops the start; the message has the file and the place."""
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as refused:
         load_working_days(tmp_path)

@@ -1,4 +1,4 @@
-"""The prepared answer is the answer: byte for byte what the full decision makes when nothing is found."""
+"""The prepared response equals, byte for byte, the full decision for subjects without a listing."""
 
 from datetime import UTC, date, datetime
 
@@ -37,7 +37,7 @@ def check(*parties: Party, ticket: bool = False) -> Check:
 
 @pytest.mark.parametrize("parties", [(party(ORGANISATION),), (party(ORGANISATION, "甲"), party(PERSON))])
 def test_fast_allow_body_matches_the_full_answer(parties: tuple[Party, ...]) -> None:
-    """The answer and what the ledger keeps of it."""
+    """The response body and the ledger entry are the same."""
     asked = check(*parties)
     verdict = decide(POLICY, asked.transaction, [(item.profile, []) for item in parties], TODAY)
     found = DecisionContext("dec_1", asked, verdict, verdict.outcome, [], (), STATE, NOON)
@@ -54,7 +54,7 @@ def test_fast_allow_body_matches_the_full_answer(parties: tuple[Party, ...]) -> 
 
 @pytest.mark.parametrize("micro", [0, 1, 499, 500, 999, 1000, 123_456, 999_499, 999_500, 999_999])
 def test_moment_has_the_common_format(micro: int) -> None:
-    """At every part of a second, and on both sides of midnight in Beijing."""
+    """The time equals RFC 3339 in Beijing time, for every part of a second and on both sides of midnight."""
     moment = DecisionTime()
     for at in (NOON, datetime(2026, 11, 23, 15, 59, 59, tzinfo=UTC), datetime(2026, 11, 23, 16, tzinfo=UTC)):
         now = at.replace(microsecond=micro)
@@ -64,7 +64,7 @@ def test_moment_has_the_common_format(micro: int) -> None:
 
 
 def test_decision_ids_are_unique_and_well_formed() -> None:
-    """128 random bits."""
+    """An id has 128 random bits."""
     ids = DecisionIds()
     assert len({ids.next() for _ in range(1000)}) == 1000
     assert len(ids.next()) == len("dec_") + 32

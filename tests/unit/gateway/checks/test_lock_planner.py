@@ -1,4 +1,4 @@
-"""Judging and planning are pure: held locks, releases and the unknown, each without a server."""
+"""The verdict and the lock plan are pure: held locks, releases and unknown data, without a server."""
 
 from datetime import date
 
@@ -40,21 +40,21 @@ def planned(verdict: Verdict, *held: Lock, released: frozenset[str] = frozenset(
 
 
 def test_a_listing_locks_and_an_excluded_one_does_not() -> None:
-    """The verdict of the same matches, with and without the listing that ended."""
+    """The verdict for the same matches, with and without the excluded listing."""
     assert verdict_on(LISTED).outcome is Outcome.LOCK
     assert verdict_on(LISTED, LISTING.key) == verdict_on(CLEAR)
     assert verdict_on(CLEAR).outcome is Outcome.ALLOW
 
 
 def test_a_lock_is_wanted_with_its_listing() -> None:
-    """One request, which rests on the listing."""
+    """The plan has one lock request, which names the listing."""
     (request,) = planned(verdict_on(LISTED)).wanted
     assert request.listings == (LISTING.key,)
     assert request.target_key in TARGETS.values()
 
 
 def test_a_held_lock_counts_for_a_clear_subject_and_brings_no_measures() -> None:
-    """Whoever is not listed is locked while the lock stands."""
+    """A subject without a listing gets ``lock`` while a lock is held on the target."""
     lock = Lock("lock_1", "shop", "account", "A-1", TARGETS[LockScope.ACCOUNT], CHECK.scene, "dec_1", 1, "held", 2, 3)
     plan = planned(verdict_on(CLEAR), lock)
     assert (plan.verdict.outcome, plan.verdict.measures, list(plan.wanted)) == (Outcome.LOCK, (), [])
@@ -62,13 +62,13 @@ def test_a_held_lock_counts_for_a_clear_subject_and_brings_no_measures() -> None
 
 @pytest.mark.parametrize(("unknown", "outcome"), [(False, Outcome.WARN), (True, Outcome.REVIEW)])
 def test_a_released_listing_warns_and_the_unknown_stays(unknown: bool, outcome: Outcome) -> None:
-    """After a release the listing locks no more; what is unknown is answered as for anybody else."""
+    """After its release the listing no longer locks; unknown data still have their effect."""
     plan = planned(verdict_on(LISTED, unknown=unknown), released=frozenset([LISTING.key]), unknown=unknown)
     assert (plan.verdict.outcome, list(plan.wanted)) == (outcome, [])
     assert plan.verdict.parties[0].notes == ("lock_released",)
 
 
 def test_another_listing_locks_a_released_target() -> None:
-    """A release names the listings on which it decided; a later one is none of them."""
+    """A release applies to the listings that it names; a later listing locks again."""
     plan = planned(verdict_on(LISTED), released=frozenset(["another"]))
     assert (plan.verdict.outcome, len(plan.wanted)) == (Outcome.LOCK, 1)

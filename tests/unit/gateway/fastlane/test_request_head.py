@@ -1,4 +1,4 @@
-"""What the fast lane takes for a check, aiohttp's own reader takes for the very same request; all else is not taken."""
+"""The fast lane accepts a request head only if aiohttp's parser reads the same request from it."""
 
 import asyncio
 import random
@@ -66,13 +66,13 @@ def with_lines(*lines: str) -> bytes:
     ],
 )
 def test_what_ordinary_clients_send_is_taken(lines: tuple[str, ...], length: int) -> None:
-    """In either case of letters, with the headers that client libraries add."""
+    """In any letter case, with the headers that client libraries add."""
     assert HeadReader().read(with_lines(*lines)) == Head(False, "", length)
 
 
 @pytest.mark.parametrize("target", [b"/v1/checks/batch", b"/v1/checks"])
 def test_head_has_target_and_key(target: bytes) -> None:
-    """Spaces behind the key are no part of it."""
+    """Spaces after the key are not part of it."""
     head = HeadReader().read(PLAIN.replace(b"/v1/checks", target).replace(b"Bearer k", b"Bearer k \t"))
     assert head == Head(target.endswith(b"batch"), "Bearer k", 0)
     assert head.route == target.decode()
@@ -114,12 +114,12 @@ def test_head_has_target_and_key(target: bytes) -> None:
     ],
 )
 def test_ambiguous_heads_are_not_taken(lines: tuple[str, ...]) -> None:
-    """It is aiohttp's to refuse, or to answer."""
+    """These heads go to aiohttp, which refuses or answers them."""
     assert HeadReader().read(with_lines(*lines)) is None
 
 
 async def test_taken_heads_are_read_alike_by_aiohttp() -> None:
-    """Every byte at every place of a plain head, seams and lines put in, and seeded mixtures of these."""
+    """Every byte at every position of a plain head, inserted separators and lines, and seeded mixtures of these."""
     loop = asyncio.get_running_loop()
     reader, taken = HeadReader(), 0
     for request in mutants():
@@ -132,7 +132,7 @@ async def test_taken_heads_are_read_alike_by_aiohttp() -> None:
 
 
 def test_head_cache_is_bounded() -> None:
-    """The same bytes give the same head; ever new ones do not fill the memory."""
+    """The same bytes give the same object; new heads do not grow the cache without limit."""
     reader = HeadReader()
     first = reader.read(PLAIN)
     assert first is not None
@@ -169,7 +169,7 @@ def as_told(head: Head) -> tuple[Any, ...]:
 
 
 def read_by_aiohttp(request: bytes, loop: asyncio.AbstractEventLoop) -> tuple[Any, ...] | str:
-    """What its parser makes of the bytes, as the gateway's server sets it up; or the name of its refusal."""
+    """What aiohttp's parser, configured as in the gateway, reads from the bytes; or the name of its exception."""
     protocol = Mock(_reading_paused=False)
     parser = HttpRequestParser(protocol, loop, 2**16, max_line_size=8190, max_headers=128, max_field_size=8190)
     try:

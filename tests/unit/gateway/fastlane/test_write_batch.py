@@ -1,4 +1,4 @@
-"""Answers leave together at the end of a turn, in their order, and none is forgotten."""
+"""Responses of one event-loop iteration are written together at its end, in order, and none is lost."""
 
 import asyncio
 from typing import cast
@@ -7,7 +7,7 @@ from gateway.fastlane.write_batch import WriteBatch
 
 
 class Wire:
-    """A transport that notes what is written to it, and in which order among all."""
+    """A transport that records what is written to it, and the order over all transports."""
 
     def __init__(self, written: list[bytes], *, closing: bool = False) -> None:
         self._written, self._closing = written, closing
@@ -24,7 +24,7 @@ def transport(written: list[bytes], *, closing: bool = False) -> asyncio.Transpo
 
 
 async def test_answers_are_written_in_order_each_iteration() -> None:
-    """Each once, also in the turns after."""
+    """Each response is written once, in later iterations too."""
     written = list[bytes]()
     write_batch = WriteBatch()
     for turn in range(3):
@@ -37,7 +37,7 @@ async def test_answers_are_written_in_order_each_iteration() -> None:
 
 
 async def test_no_answer_waits_for_many() -> None:
-    """A long turn sends as it goes on."""
+    """A long iteration writes its responses in parts."""
     written = list[bytes]()
     write_batch = WriteBatch()
     for number in range(100):
@@ -48,7 +48,7 @@ async def test_no_answer_waits_for_many() -> None:
 
 
 async def test_closed_connection_does_not_affect_others() -> None:
-    """Sending early sends all; nothing is written to a connection that is closing."""
+    """An early flush writes all responses; nothing is written to a closing connection."""
     written = list[bytes]()
     write_batch = WriteBatch()
     for closing in (False, True, False):

@@ -1,4 +1,4 @@
-"""File formats are replaced while the gateway runs; a set that cannot be used leaves the one before it in force."""
+"""File formats reload while the gateway runs; an invalid set leaves the previous set in force."""
 
 import shutil
 from pathlib import Path
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_new_format_is_known_without_a_restart(folder: Path) -> None:
-    """Added, removed, and untouched files: the set in force is always that of the folder."""
+    """After files are added, removed or untouched, the set in force is that of the folder."""
     store = FormatStore(folder)
     first, before = store.current, counted("taken")
     assert sorted(first) == ["feed-record", "wage-arrears"]
@@ -41,7 +41,7 @@ def test_a_new_format_is_known_without_a_restart(folder: Path) -> None:
 
 
 def test_a_set_that_is_refused_leaves_the_one_before(folder: Path) -> None:
-    """It is counted and shown, until the files are in order again."""
+    """The refused reload is counted and shown until the files are valid again."""
     store, before = FormatStore(folder), counted("refused")
     first = store.current
     (folder / "broken.yaml").write_text("name: [")
@@ -58,7 +58,7 @@ def test_a_set_that_is_refused_leaves_the_one_before(folder: Path) -> None:
 
 
 def test_without_usable_formats_there_is_no_start(folder: Path) -> None:
-    """As with every other file of the configuration."""
+    """The start fails, as for every other invalid configuration file."""
     (folder / "broken.yaml").write_text("name: [")
     with pytest.raises(ConfigError, match=r"broken\.yaml"):
         FormatStore(folder)

@@ -1,4 +1,4 @@
-"""The bound on work in hand, bodies that come too slowly, listening sockets, and the bound on connections."""
+"""Limits on concurrent requests, slow bodies and connections; and the listening sockets."""
 
 import asyncio
 import resource
@@ -18,7 +18,7 @@ from gateway.web.request_body import BODY_DEADLINE, read_body, read_deadline
 
 
 def test_full_concurrency_limit_refuses_until_released() -> None:
-    """At most so many at once; what goes wrong inside gives its place back as well."""
+    """At most the given number run concurrently; an exception inside also releases its slot."""
     gate = ConcurrencyLimit("checks", 2)
     with gate, gate:
         with pytest.raises(ProblemError, match="overloaded"), gate:
@@ -30,7 +30,7 @@ def test_full_concurrency_limit_refuses_until_released() -> None:
 
 
 async def test_waiting_streams_get_slots_one_by_one() -> None:
-    """Many wait for one place: all come to their turn, never two at once."""
+    """Many tasks wait for one slot: each gets it, and never two at the same time."""
     gate, most, done = ConcurrencyLimit("checks", 1), 0, 0
 
     async def work() -> None:
@@ -52,7 +52,7 @@ async def test_waiting_streams_get_slots_one_by_one() -> None:
 
 @asynccontextmanager
 async def serving(deadline: float) -> AsyncIterator[str]:
-    """A server that says how long the body was; at /lines each line restarts the deadline."""
+    """A server that returns the length of the body; at /lines each line restarts the deadline."""
 
     async def length(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await read_body(request))))
@@ -79,7 +79,7 @@ async def pieces(count: int, pause: float) -> AsyncIterator[bytes]:
 
 
 async def test_body_has_a_read_deadline() -> None:
-    """One that comes in pieces in good time is read; one that trickles is 408 and its connection is closed."""
+    """A body in pieces within the deadline is read; a slower one gets 408 and its connection is closed."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(url, data=pieces(4, 0.01)) as answer:
             assert (answer.status, await answer.text()) == (200, "20")
@@ -90,7 +90,7 @@ async def test_body_has_a_read_deadline() -> None:
 
 
 async def test_read_deadline_is_renewed_by_progress() -> None:
-    """A body without an end may take longer than the deadline while its next piece comes within it."""
+    """A stream may exceed the deadline as long as each piece arrives within it."""
     async with serving(0.4) as url, ClientSession() as session:
         async with session.post(f"{url}lines", data=pieces(12, 0.1)) as answer:
             assert (answer.status, await answer.text()) == (200, "12")
@@ -99,7 +99,7 @@ async def test_read_deadline_is_renewed_by_progress() -> None:
 
 
 def test_a_port_is_shared_only_when_asked_for() -> None:
-    """With ``share_port`` another may listen there too; else it is refused, and the sockets are closed again."""
+    """With ``share_port`` a second listener may bind the port; else binding fails, and its sockets are closed."""
     (first,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=7)
     port = first.getsockname()[1]
     with first:
@@ -111,7 +111,7 @@ def test_a_port_is_shared_only_when_asked_for() -> None:
 
 
 def test_bound_socket_accepts_only_when_listening() -> None:
-    """Of two sockets at one port, all connections go to the one that listens."""
+    """Of two sockets on one port, all connections go to the one that listens."""
     (listener,) = listening_sockets("127.0.0.1", 0, share_port=True, write_deadline=1)
     (idle,) = bound_sockets("127.0.0.1", listener.getsockname()[1], share_port=True)
     with listener, idle:
@@ -139,7 +139,7 @@ def _accepts(listener: socket.socket) -> bool:
 
 @pytest.fixture
 def soft_limit() -> Iterator[None]:
-    """Puts the limit of open files back."""
+    """Restores the soft limit of open files."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -147,7 +147,7 @@ def soft_limit() -> Iterator[None]:
 
 @pytest.mark.usefixtures("soft_limit")
 def test_connection_limit_follows_the_file_limit() -> None:
-    """The soft limit is raised as needed, never lowered; beyond the hard one there is less room."""
+    """The soft limit is raised as needed and never lowered; the hard limit bounds the connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
     assert room_for_connections(100) == 100
@@ -160,7 +160,7 @@ def test_connection_limit_follows_the_file_limit() -> None:
 
 
 async def test_connections_over_the_limit_get_503() -> None:
-    """A whole 503 with Retry-After, although the request was not read, and the connection is closed after it."""
+    """The client gets a complete 503 with Retry-After before its request is read, and the connection is closed."""
     loop, (listener,) = (
         asyncio.get_running_loop(),
         listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=1),

@@ -1,4 +1,4 @@
-"""Load shedding: a burst is served whole, a lasting overload is refused beyond what there is time for, and it ends."""
+"""Load shedding: a burst is served, a lasting overload is refused beyond the capacity, and shedding ends with it."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ REQUEST = b"POST /v1/checks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nCo
 
 
 class Seconds:
-    """A processor that is always at work: what it was given to do is how time passes."""
+    """The clock of a processor that is always busy: only work advances it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -25,7 +25,7 @@ class Seconds:
 
 
 class Steps(Seconds):
-    """Goes on by what each request takes, whenever somebody looks."""
+    """A clock that advances by the duration of one request at each reading."""
 
     def __init__(self, step: float) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ _CHECK, _REFUSAL = 0.0001, 0.00001
 
 
 async def served(shedder: LoadShedder, seconds: Seconds, asked: int) -> int:
-    """How many of those that come at one turn of the loop are served."""
+    """How many of the requests that arrive in one event-loop iteration are served."""
     found = 0
     for _ in range(asked):
         has_capacity = shedder.has_capacity()
@@ -52,18 +52,18 @@ async def served(shedder: LoadShedder, seconds: Seconds, asked: int) -> int:
 
 
 def shedder_of(seconds: Seconds) -> LoadShedder:
-    """A shedder whose thread has the processor all the time."""
+    """A shedder whose thread always has the processor."""
     return LoadShedder(clock=seconds, work=seconds)
 
 
 async def test_load_within_the_idle_budget_is_served() -> None:
-    """However long it goes on: callers that each wait for their answer are no excess, unless they are very many."""
+    """A moderate number of callers that each wait for their response is not an overload, for any duration."""
     shedder = shedder_of(seconds := Seconds())
     assert [await served(shedder, seconds, 45) for _ in range(500)] == [45] * 500
 
 
 async def test_short_burst_is_served() -> None:
-    """Many at once, and then nobody for a moment: no reason to send anybody away; as often as that happens."""
+    """A burst followed by a pause is served, however often it repeats."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(20):
         assert await served(shedder, seconds, 400) == 400
@@ -72,7 +72,7 @@ async def test_short_burst_is_served() -> None:
 
 
 async def test_sustained_overload_is_shed() -> None:
-    """Those few are answered at once, and the excess is not forgotten at a turn that happens to bring less."""
+    """A few requests per iteration are served; one iteration with less work does not end shedding."""
     shedder = shedder_of(seconds := Seconds())
     found = [await served(shedder, seconds, 100) for _ in range(30)]
     assert found[:5] == [100] * 5
@@ -82,7 +82,7 @@ async def test_sustained_overload_is_shed() -> None:
 
 
 async def test_recurring_overload_is_detected_at_once() -> None:
-    """A second later a turn or two are served whole, to see whether it is over: hardly anybody waits for that."""
+    """After each second of shedding an iteration or two are served as a probe; more than 97 % of iterations shed."""
     shedder, few = shedder_of(seconds := Seconds()), 0
     until = seconds.now + 10
     found = []
@@ -94,7 +94,7 @@ async def test_recurring_overload_is_detected_at_once() -> None:
 
 
 async def test_closed_loop_callers_recover_after_overload() -> None:
-    """Thirty-two that ask again at once, even when refused, keep no second of refusals going by it."""
+    """Thirty-two callers that retry immediately, even when refused, do not prolong shedding."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(100):
         await served(shedder, seconds, 100)
@@ -105,7 +105,7 @@ async def test_closed_loop_callers_recover_after_overload() -> None:
 
 
 async def test_nobody_is_refused_after_a_pause() -> None:
-    """What was too much before it says nothing about now."""
+    """Overload before a pause has no effect after it."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(100):
         await served(shedder, seconds, 100)
@@ -117,7 +117,7 @@ async def test_nobody_is_refused_after_a_pause() -> None:
 
 
 async def test_cpu_starvation_is_not_overload() -> None:
-    """Time passes, and the thread does little in it: it is not asked too much."""
+    """Time in which the thread had no processor does not count as overload."""
     seconds, work = Seconds(), Seconds()
     shedder = LoadShedder(clock=seconds, work=work)
     for _ in range(100):
@@ -139,7 +139,7 @@ class Wire:
 
 
 def lane_that_answers(body: bytes, shedder: LoadShedder, drain_state: DrainState) -> FastLaneContext:
-    """A lane in which every check is a fast allow."""
+    """A fast lane in which every check is a fast allow."""
     admission = AdmissionControl(cast(Any, None), cast(Any, None), drain_state, shedder)
     checks: Any = SimpleNamespace(try_allow=lambda _client, _body: body, admission=admission)
     authenticator: Any = SimpleNamespace(known=lambda _authorization: "somebody")
@@ -147,7 +147,7 @@ def lane_that_answers(body: bytes, shedder: LoadShedder, drain_state: DrainState
 
 
 async def test_shed_connection_gets_503_and_is_served_later() -> None:
-    """A 503 with Retry-After and its length; the connection stays, and its next request is answered."""
+    """A 503 has Retry-After and Content-Length; the connection stays open and its next request is served."""
     shedder = shedder_of(Steps(0.001))
     lane = lane_that_answers(b"{}", shedder, DrainState())
     wires = [Wire() for _ in range(50)]
@@ -173,7 +173,7 @@ async def test_shed_connection_gets_503_and_is_served_later() -> None:
 
 
 async def test_draining_process_sheds_nothing() -> None:
-    """The last requests of a connection are answered: it is told to go elsewhere anyway."""
+    """While draining, the last requests of a connection are served: the connection closes afterwards anyway."""
     shedder = shedder_of(seconds := Seconds())
     for _ in range(20):
         await served(shedder, seconds, 100)
@@ -189,7 +189,7 @@ async def test_draining_process_sheds_nothing() -> None:
 
 
 class Closing(Wire):
-    """One that may be closed."""
+    """A transport that can be closed."""
 
     def close(self) -> None:
-        """Nothing more is to come."""
+        """Accept the call; the test does not check it."""

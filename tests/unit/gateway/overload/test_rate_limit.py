@@ -1,4 +1,4 @@
-"""A client's tokens: never more than its rate and burst allow, and some again after the time that it was told."""
+"""A client's token bucket: never more than rate and burst allow, and Retry-After is long enough."""
 
 from itertools import accumulate
 
@@ -17,7 +17,7 @@ _ROUNDING = 1e-3
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -34,7 +34,7 @@ def client(name: str = "shop", rate: float | None = None) -> Client:
 def test_no_window_has_more_than_burst_and_rate(
     rate: float, burst: float, pauses: list[float], data: st.DataObject
 ) -> None:
-    """From any moment to any later one, at most ``burst`` and ``rate`` for each second were let in."""
+    """In every interval at most ``burst`` plus ``rate`` times its seconds are admitted."""
     bucket, taken = Bucket(rate, burst, 0.0), list[tuple[float, float]]()
     for now in accumulate(pauses):
         cost = data.draw(st.floats(0.1, burst))
@@ -49,7 +49,7 @@ def test_no_window_has_more_than_burst_and_rate(
 
 @given(RATES, BURSTS, PAUSES, st.floats(1, 1000))
 def test_a_big_batch_is_paid_off(rate: float, burst: float, pauses: list[float], times: float) -> None:
-    """What costs more than a bucket holds is let in once, out of a full one; nothing after it until it is paid for."""
+    """A cost above the burst is admitted once, from a full bucket; nothing more until the debt is paid."""
     bucket, cost = Bucket(rate, burst, 0.0), burst * times
     assert bucket.take(cost, 0.0) == 0
     owed = (cost - burst + 1) / rate
@@ -64,7 +64,7 @@ def test_a_big_batch_is_paid_off(rate: float, burst: float, pauses: list[float],
 
 @given(RATES, BURSTS, PAUSES, st.data())
 def test_retry_after_is_long_enough(rate: float, burst: float, pauses: list[float], data: st.DataObject) -> None:
-    """The seconds that a refusal names are enough, and a refusal costs nothing."""
+    """After the wait that a refusal names the request is admitted; a refusal costs no tokens."""
     bucket = Bucket(rate, burst, 0.0)
     for now in accumulate(pauses):
         cost = data.draw(st.floats(0.1, burst * 3))
@@ -75,7 +75,7 @@ def test_retry_after_is_long_enough(rate: float, burst: float, pauses: list[floa
 
 
 def test_a_clock_that_goes_back_gives_nothing() -> None:
-    """Time gone back and come again is not counted twice."""
+    """An interval that the clock repeats adds its tokens only once."""
     bucket = Bucket(1, 1, 10.0)
     assert bucket.take(1, 10.0) == 0
     assert bucket.take(1, 0.0) == 1
@@ -83,7 +83,7 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
 
 
 def test_clients_have_buckets_of_their_own() -> None:
-    """A refusal says when to come back, and is nothing to another client; a registered rate goes before the default."""
+    """A refusal has Retry-After and does not affect other clients; a registered rate overrides the default."""
     clock = Clock()
     limits = RateLimiter(rate=10, burst=20, clock=clock)
     limits.take(client("loud"), 20)
@@ -103,7 +103,7 @@ def test_clients_have_buckets_of_their_own() -> None:
 
 
 def test_a_changed_rate_holds_at_once() -> None:
-    """A client whose registration gets another rate has another bucket."""
+    """A client whose registered rate changes gets a new bucket."""
     limits = RateLimiter(rate=10, burst=20, clock=Clock())
     limits.take(client(), 20)
     limits.take(client(rate=100), 200)

@@ -1,4 +1,4 @@
-"""Closing sockets without losing a connection, the pipe between parent and process, and room under a hard limit."""
+"""Closing sockets without losing a connection, the pipe between parent and process, and the limit of open files."""
 
 import multiprocessing
 import socket
@@ -14,7 +14,7 @@ from gateway.process.parent_pipe import announce_closing, reports_serving
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """A listener of one's own on a free port."""
+    """A listener of one socket on a free port."""
     sockets = listening_sockets("127.0.0.1", 0, share_port=False, write_deadline=7)
     yield Listener(sockets)
     for each in sockets:
@@ -28,7 +28,7 @@ def address(listener: Listener) -> tuple[str, int]:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a packet filter of Linux")
 def test_stopped_listener_keeps_waiting_connections(listener: Listener) -> None:
-    """After it, who is in the queue is accepted and can talk; who knocks gets no connection, then a plain refusal."""
+    """A queued connection is accepted and works; a new one times out, and is refused once the socket is closed."""
     own = listener.sockets[0]
     with socket.create_connection(address(listener), timeout=10) as waiting:
         listener.stop_accepting()
@@ -50,7 +50,7 @@ def test_stopped_listener_keeps_waiting_connections(listener: Listener) -> None:
 
 
 def test_lent_socket_closes_with_its_parent() -> None:
-    """One's own may always be shut."""
+    """Without a parent a listener may always close; with one, only after its announcement or its end."""
     assert Listener([]).has_no_successor()
     parents, ours = multiprocessing.Pipe()
     lent = Listener([], ours)
@@ -62,7 +62,7 @@ def test_lent_socket_closes_with_its_parent() -> None:
 
 
 def test_readiness_is_reported_once() -> None:
-    """A parent hears it also after the process has ended; an end alone says nothing."""
+    """The parent reads the report also after the process has ended; an end without a report is no readiness."""
     parents, ours = multiprocessing.Pipe()
     assert not reports_serving(parents)
     Listener([], ours).report_serving()
@@ -70,11 +70,11 @@ def test_readiness_is_reported_once() -> None:
     assert reports_serving(parents)
     assert not reports_serving(parents)
     parents.close()
-    Listener([], ours).report_serving()  # to nobody: no fault of this process
+    Listener([], ours).report_serving()  # the parent has closed its end: no error in this process
 
 
 def test_hard_file_limit_lowers_the_connection_limit() -> None:
-    """The bound is what can be served, not what was wished for: running out of files would harm everybody."""
+    """The limit is what the hard limit of open files allows: exhausting them would affect all connections."""
     ask = "from gateway.process.connection_limit import room_for_connections as room; print(room(10_000), room(100))"
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 600));"
     done = subprocess.run([sys.executable, "-c", limit + ask], capture_output=True, text=True, check=True, timeout=60)

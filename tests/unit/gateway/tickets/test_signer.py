@@ -1,4 +1,4 @@
-"""Clearance tickets: what they bind, what voids them, and that nobody can make or bend one."""
+"""Clearance tickets: what they are bound to, what voids them, and that they cannot be forged or altered."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -61,14 +61,14 @@ def void(then: LookUp, now: LookUp, visible: frozenset[DataClass] = ALL, **chang
 
 
 def test_ticket_round_trips() -> None:
-    """Read back whole, by the deployment that made it."""
+    """The deployment that made a ticket reads the same clearance from it."""
     made = clearance(looked_up())
     assert SIGNER.read(SIGNER.make(made)["token"]) == made
 
 
 @given(st.data())
 def test_altered_ticket_is_refused(data: st.DataObject) -> None:
-    """Any character changed, dropped or added, and any other deployment's: none is ours."""
+    """A ticket with a character changed or removed, or of another deployment, is refused."""
     token = SIGNER.make(clearance(looked_up()))["token"]
     at = data.draw(st.integers(0, len(token) - 1))
     with_other = token[:at] + data.draw(st.sampled_from("AZaz09-_.=")) + token[at + 1 :]
@@ -81,12 +81,12 @@ def test_altered_ticket_is_refused(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("token", ["", ".", "a.b", "é.ü", "{}.{}", "x" * 5000])
 def test_invalid_ticket_is_none(token: str) -> None:
-    """Nothing a stranger sends is an error of ours."""
+    """No input raises an exception."""
     assert SIGNER.read(token) is None
 
 
 def test_ticket_is_valid_without_changes() -> None:
-    """The same listings, fewer, or none: it holds."""
+    """The ticket stays valid with the same listings, fewer, or none."""
     warned = looked_up(listing(severity="general"))
     assert void(looked_up(), looked_up()) is None
     assert void(warned, warned) is None
@@ -103,28 +103,28 @@ def test_ticket_is_valid_without_changes() -> None:
     ],
 )
 def test_later_listing_voids_the_ticket(now: LookUp, reason: str) -> None:
-    """A listing under the number or possibly under the name, a register made anew, a lock."""
+    """A listing under the number or possibly under the name, a rebuilt register, or a lock voids the ticket."""
     assert void(looked_up(), now) == reason
 
 
 def test_a_changed_listing_is_another_one() -> None:
-    """A general discredit that became a severe one voids the ticket that had seen it."""
+    """A listing that changed from general to severe voids the ticket."""
     assert void(looked_up(listing(severity="general")), looked_up(listing())) == "listing_arrived"
 
 
 def test_numbered_namesake_voids_nothing() -> None:
-    """Somebody else of that name was listed: not this party."""
+    """A listing of the same name with another number belongs to another subject."""
     assert void(looked_up(), looked_up(by_name=(listing(),))) is None
 
 
 def test_what_the_caller_may_not_see_voids_nothing() -> None:
-    """Or the ticket would tell what the check may not."""
+    """Otherwise the ticket would reveal a listing that the check must not show."""
     hidden = looked_up(listing(data_class="government"))
     assert void(looked_up(), hidden, frozenset({DataClass.PUBLIC})) is None
 
 
 def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
-    """Nothing listed is allowed by any policy; what was weighed is weighed again."""
+    """Every policy allows a subject without listings; a subject with a listing must be checked again."""
     warned = looked_up(listing(severity="general"))
     assert void(looked_up(), looked_up(), policy="another") is None
     assert void(warned, warned, policy="another") == "policy_changed"
@@ -132,7 +132,7 @@ def test_another_policy_voids_only_what_rested_on_a_listing() -> None:
 
 @pytest.mark.parametrize(("begins", "reason"), [(22, None), (23, None), (24, "policy_changed"), (25, None)])
 def test_newly_effective_rule_voids_a_ticket(begins: int, reason: str | None) -> None:
-    """At midnight in Beijing, with no file changed: a ticket of the day before was given without that rule."""
+    """A rule that takes effect at midnight in Beijing voids the tickets of the day before, without a new file."""
     pack, (first, *others) = POLICY.pack, POLICY.rules_of("bidding.qualification")
     begun = msgspec.structs.replace(first, from_day=date(2026, 11, begins))
     dated = Policy(msgspec.structs.replace(pack, rules=(begun, *others)), POLICY.digest)

@@ -1,4 +1,4 @@
-"""Days in every way in which departments write them, and the marks that stand for none."""
+"""Dates in the forms that departments write, and the values that mean "no date"."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -35,12 +35,12 @@ DAY = date(2018, 10, 30)
     ],
 )
 def test_the_day_is_read(written: Any) -> None:  # noqa: ANN401
-    """One day, however it is written."""
+    """Every form gives the same day."""
     assert read_day(written) == DAY
 
 
 def test_months_and_days_of_one_figure() -> None:
-    """2019.7.3 is the third of July, in each of the separated forms."""
+    """2019.7.3 is 3 July, in each of the separated forms."""
     assert {read_day(text) for text in ("2019.7.3", "2019-7-3", "2019/7/3", "2019年7月3日")} == {date(2019, 7, 3)}
 
 
@@ -57,16 +57,16 @@ def test_months_and_days_of_one_figure() -> None:
         "2018103",
         "约2018-10-30",
         "2018-10-30 起",
-        "43403",  # a serial is read in workbooks, and where it is declared
+        "43403",  # a serial is read only in a workbook or where declared
         43403,
-        1540857600000,  # so is a time in ms
+        1540857600000,  # the same for a time in ms
         True,
         time(9, 30),
         [2018, 10, 30],
     ],
 )
 def test_what_is_no_day_is_refused(written: Any) -> None:  # noqa: ANN401
-    """A doubtful date is never guessed."""
+    """An ambiguous date is refused and never guessed."""
     with pytest.raises(DateUnreadableError):
         read_day(written)
 
@@ -76,14 +76,14 @@ def test_what_is_no_day_is_refused(written: Any) -> None:  # noqa: ANN401
     [None, "", "  ", "0000-00-00", "0000-00-00 00:00:00", "1900-01-00", "1900-01-01", "1900/1/1", "1899-12-31", time()],
 )
 def test_marks_for_no_day(written: Any) -> None:  # noqa: ANN401
-    """Databases and spreadsheets write these where nothing was entered."""
+    """Databases and spreadsheets write these values for an empty date."""
     assert read_day(written) is None
     assert read_end(written) is None
 
 
 @pytest.mark.parametrize("written", ["长期", "永久有效", "2099-12-31", "2099/12/31", "9999-12-31", "99991231"])
 def test_an_end_that_is_never(written: str) -> None:
-    """An end in 2099 or later is a way of writing 长期."""
+    """An end in 2099 or later means 长期 (no end)."""
     assert read_end(written) == FOR_EVER
 
 
@@ -95,12 +95,12 @@ def test_an_end_that_is_never(written: str) -> None:
         (41941, True, DAY),
         (0, False, None),
         (0, True, date(1904, 1, 1)),
-        (61, False, date(1900, 3, 1)),  # behind the leap day that 1900 did not have
-        (20181030, False, DAY),  # typed as a number, not a serial: no serial has eight figures
+        (61, False, date(1900, 3, 1)),  # after 29 February 1900, which did not exist
+        (20181030, False, DAY),  # a date typed as a number: no serial has eight digits
     ],
 )
 def test_serials_of_workbooks(cell: float, date_1904: bool, day: date | None) -> None:
-    """A number in a workbook counts days from 1900 or 1904, as the workbook says."""
+    """A number in a workbook counts days from 1900 or 1904, as the workbook states."""
     assert read_day(cell, date_1904=date_1904) == day
 
 
@@ -114,21 +114,21 @@ def test_serials_of_workbooks(cell: float, date_1904: bool, day: date | None) ->
         # 23:30 on the 30th, stored without a zone: Debezium writes it as if it were UTC.
         (DateForm.EPOCH_MS, 1540942200000, DAY),
         (DateForm.EPOCH_US, 1540942200000000, DAY),
-        # 16:00 UTC on the 29th is the 30th in Beijing, where the moment counts.
+        # 16:00 UTC on the 29th is the 30th in Beijing; an instant has the civil day of Beijing.
         (DateForm.INSTANT_MS, 1540828800000, DAY),
         (DateForm.INSTANT_MS, 1540828799999, date(2018, 10, 29)),
         (DateForm.EPOCH_DAYS, -25567, None),  # 1900-01-01
     ],
 )
 def test_declared_numbers(form: DateForm, cell: Any, day: date | None) -> None:  # noqa: ANN401
-    """Bare numbers are read as the format declares them."""
+    """A bare number is read in the form that the format declares."""
     assert read_day(cell, form) == day
 
 
 @pytest.mark.parametrize("form", list(DateForm))
 @given(number=st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 def test_arbitrary_numbers_raise_no_other_error(form: DateForm, number: float) -> None:
-    """Any number is a day, no day, or refused with ``DateUnreadableError``; nothing else is raised."""
+    """Any number gives a day, no day or ``DateUnreadableError``; no other exception is raised."""
     try:
         read_end(number, form, date_1904=False)
     except DateUnreadableError:
@@ -156,7 +156,7 @@ def test_every_form_says_the_same(day: date) -> None:
 
 @given(st.text(max_size=30))
 def test_arbitrary_text_raises_no_other_error(text: str) -> None:
-    """Any text is a day, no day, for ever, or refused with ``DateUnreadableError``."""
+    """Any text gives a day, no day, no end or ``DateUnreadableError``; no other exception is raised."""
     try:
         read_end(text)
     except DateUnreadableError:

@@ -1,4 +1,4 @@
-"""The shipped formats: for each a department's own row, the records it says, and how it fails in its own words."""
+"""The shipped formats: a department's row gives the expected record, and a fault names the department's own column."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ NAME, NUMBER = "淮安云岫建材有限公司", "统一社会信用代码"
 
 
 class Shipped(NamedTuple):
-    """A row of one format as its department writes it, what must come of it, and a cell that spoils it."""
+    """A row of one format as its department writes it, the expected record, and an invalid cell."""
 
     authority: str
     row: dict[str, Any]
@@ -156,14 +156,14 @@ def table(row: dict[str, Any]) -> bytes:
 
 
 def test_every_shipped_format_is_tested() -> None:
-    """A new file in config/formats needs a row here; change events have tests of their own."""
+    """A new file in config/formats needs a row here; change events have their own tests."""
     plain = {name for name, fmt in FORMATS.items() if fmt.envelope is None and name != FEED_RECORD}
     assert plain == SHIPPED.keys()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_formats_map_rows_to_valid_records(name: str) -> None:
-    """Field by field; the gateway's door takes it, in the name of who sends it."""
+    """Each field has the expected value, and the record of that authority passes validation."""
     shipped = SHIPPED[name]
     (row,) = prepared(table(shipped.row), "csv", name, shipped.authority)
     assert row.fault is None
@@ -176,14 +176,14 @@ def test_shipped_formats_map_rows_to_valid_records(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_bad_cell_is_named_by_its_column(name: str) -> None:
-    """Line, the column as the file writes it, a stable code; the row below it is still read."""
+    """The fault has the line, the file's column name and a stable code; the next row is still read."""
     shipped = SHIPPED[name]
     column, cell, code = shipped.spoilt
     bad = shipped.row | {column: cell}
     rows = prepared(
         csv_file([list(bad), list(bad.values()), list(shipped.row.values())]), "csv", name, shipped.authority
     )
-    if code.startswith("identifier"):  # the number itself decides who it is; the door would name it too
+    if code.startswith("identifier"):  # the format or the validator may find the fault, with different paths
         assert [(line, found) for line, found, _ in faults(rows)] == [(2, code)]
     else:
         assert faults(rows) == [(2, code, column)]
@@ -192,7 +192,7 @@ def test_bad_cell_is_named_by_its_column(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_prohibited_columns_refuse_the_row(name: str) -> None:
-    """办法二 Art. 14: blood type under any name; a column of no use is named and goes no further."""
+    """A blood type column refuses the row (办法二 Art. 14); an unused column is reported and not kept."""
     shipped = SHIPPED[name]
     (refused,) = prepared(table(shipped.row | {"血型": "A"}), "csv", name, shipped.authority)
     assert refused.fault is not None
@@ -203,7 +203,7 @@ def test_prohibited_columns_refuse_the_row(name: str) -> None:
 
 
 def test_a_row_with_a_day_of_removal_says_both() -> None:
-    """Listed, then removed by its own document, in this order."""
+    """The row gives a listing and then its removal, each with its own document."""
     shipped = SHIPPED["market-regulation-violations"]
     row = shipped.row | {"移出日期": "2026年10月1日", "移出原因": "履行完毕", "移出文号": "淮市监移1号"}
     listed, removed = prepared(table(row), "csv", "market-regulation-violations", "market-regulation")
@@ -219,7 +219,7 @@ def test_a_row_with_a_day_of_removal_says_both() -> None:
 
 
 def test_permanent_end_is_dropped_with_a_note() -> None:
-    """长期 is no end: the legal one applies, and the reader is told."""
+    """长期 is not an end: the legal period applies, and a note says so."""
     (row,) = prepared(table(SHIPPED["red-list"].row), "csv", "red-list", "taxation")
     assert row.notes == ("end_for_ever",)
     assert row.record is not None
@@ -227,7 +227,7 @@ def test_permanent_end_is_dropped_with_a_note() -> None:
 
 
 def test_masked_and_truncated_numbers_are_recognised() -> None:
-    """The court masks; a spreadsheet rounds: the one leads to a review, the other is refused by its column."""
+    """An identifier masked by the court is accepted; one rounded by a spreadsheet is refused by its column."""
     shipped = SHIPPED["court-dishonest-persons"]
     column = "身份证号码/组织机构代码"
     (row,) = prepared(table(shipped.row | {column: MASKED, "partyTypeName": ""}), "csv", "court-dishonest-persons")
@@ -239,7 +239,7 @@ def test_masked_and_truncated_numbers_are_recognised() -> None:
 
 
 def test_every_penalty_warns_at_most() -> None:
-    """A penalty is no list decision, and no severity is invented for it."""
+    """A penalty is not a list decision, and its severity stays unspecified."""
     shipped = SHIPPED["penalty-publicity"]
     (row,) = prepared(table(shipped.row), "csv", "penalty-publicity", shipped.authority)
     record = admitted(row.record, shipped.authority).record
@@ -262,14 +262,14 @@ def test_every_penalty_warns_at_most() -> None:
     ],
 )
 def test_each_word_of_a_rule(changes: dict[str, Any], row: tuple[str, ...], expected: tuple[str, str]) -> None:
-    """Code tables with else, splitting, defaults, joins, serials."""
+    """Code tables with else, splitting, defaults, joins and serials."""
     (found,) = prepared(csv_file([HEADER, row]), "csv", small_format(**changes))
     assert found.record is not None, found.fault
     assert found.record[expected[0]] == expected[1]
 
 
 def test_the_first_filled_of_several_numbers_counts() -> None:
-    """A credit code, else the organisation's older number."""
+    """The first column that has a value gives the identifier."""
     fmt = small_format(subject={"name": {"from": "名称"}, "id": {"from": ["号码", "旧号码"]}})
     (found,) = prepared(csv_file([(*HEADER, "旧号码"), (ROW[0], "", *ROW[2:], SHOP)]), "csv", fmt)
     assert found.record is not None
@@ -287,7 +287,7 @@ def test_the_first_filled_of_several_numbers_counts() -> None:
     ],
 )
 def test_a_wrong_format_file_is_named_with_its_place(tmp_path: Path, text: str, place: str) -> None:
-    """An operator's mistake is found before anything is read by it."""
+    """An invalid format file is refused at load, with its name and the place of the fault."""
     (tmp_path / "wrong.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"wrong\.yaml") as caught:
         load_formats(tmp_path)

@@ -1,4 +1,4 @@
-"""What never enters (办法二 Art. 14), and what only sounds like it."""
+"""Prohibited data (办法二 Art. 14), and names and texts that only resemble them."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ FORBIDDEN_NAMES = [
     ("geneticData", "genetic"),
     ("血型", "blood_type"),
     ("ABO血型", "blood_type"),
-    ("血\u200b型", "blood_type"),  # a character nobody sees
+    ("血\u200b型", "blood_type"),  # an invisible character
     ("Ｂｌｏｏｄ＿Ｔｙｐｅ", "blood_type"),
     ("bloodType", "blood_type"),
     ("BLOOD-GROUP", "blood_type"),
@@ -64,7 +64,7 @@ FORBIDDEN_NAMES = [
 ]
 
 INNOCENT_NAMES = [
-    *("XX", "XXDM", "JB", "JBMC", "BS", "JYXX", "JWS"),  # two readings, and so none
+    *("XX", "XXDM", "JB", "JBMC", "BS", "JYXX", "JWS"),  # ambiguous initials
     *("general", "generation", "gender", "genuine", "eugene", "agency", "reviewer", "historical_name", "case_history"),
     *("good_faith", "bloodStation", "healthBureau", "diseased_animals", "icdc", "archive", "typed"),
     *("diseaseControlCenter", "DISEASE_PREVENTION_CENTER", "religious_affairs_bureau", "ReligionAffairsOffice"),
@@ -112,7 +112,7 @@ STATEMENTS = [
     ("肝癌晚期", "disease"),
     ("主要疾病：冠心病", "disease"),
     ("疾病：乙肝", "disease"),
-    ("患\n有\n抑\n郁\n症", "disease"),  # a cell of a sheet, broken into lines
+    ("患\n有\n抑\n郁\n症", "disease"),  # a spreadsheet cell with line breaks
     ("基因检测结果显示携带突变", "genetic"),
     ("其携带乳腺癌易感基因", "genetic"),
     ("DNA检测结果：与送检样本一致", "genetic"),
@@ -195,37 +195,37 @@ INNOCENT_TEXTS = [
 
 @pytest.mark.parametrize(("name", "kind"), FORBIDDEN_NAMES)
 def test_a_forbidden_name_is_known(name: str, kind: str) -> None:
-    """In Chinese, English, pinyin and its initials, in any case, width and with any separator."""
+    """In Chinese, English, pinyin and its initials, in any letter case and width, with any separator."""
     assert prohibited_field(name) == kind
 
 
 @pytest.mark.parametrize("name", INNOCENT_NAMES)
 def test_an_innocent_name_passes(name: str) -> None:
-    """Offices, other words, and initials with a second reading are not the data of the article."""
+    """Names of offices, other words, and initials with a second reading are not prohibited."""
     assert prohibited_field(name) is None
 
 
 @pytest.mark.parametrize(("text", "kind"), STATEMENTS)
 def test_a_statement_about_a_person_is_found(text: str, kind: str) -> None:
-    """A word of the article with its value, holder or finding is data about somebody."""
+    """A word of the article with a value, a holder or a finding is data about a person."""
     assert stated_kind(text) == kind
 
 
 @pytest.mark.parametrize("text", INNOCENT_TEXTS)
 def test_the_facts_of_a_violation_pass(text: str) -> None:
-    """Food, health and labour offices could report nothing if the words alone were refused."""
+    """The words alone are not refused: food, health and labour authorities need them to report facts."""
     assert stated_kind(text) is None
 
 
 def test_no_word_of_the_format_is_forbidden() -> None:
-    """The fields of feed record v1 themselves, at every depth, are lawful."""
+    """No field name of feed record v1, at any depth, is prohibited."""
     names = {name for kind in feed_record_schema()["$defs"].values() for name in kind.get("properties", {})}
     assert len(names) > 25
     assert {name for name in names if prohibited_field(name)} == set()
 
 
 def test_no_sample_is_refused() -> None:
-    """Hundreds of invented records of eight offices pass."""
+    """Every invented record of the eight authorities passes."""
     records = [json.loads(line) for path in SAMPLES.glob("*.ndjson") for line in path.read_text().splitlines()]
     records += [entry for path in SAMPLES.glob("*.json") for entry in json.loads(path.read_text())]
     assert len(records) > 100
@@ -258,7 +258,7 @@ def refusal(value: Any) -> InvalidRecordError:  # noqa: ANN401
     ],
 )
 def test_refused_with_its_place(value: Any, path: str, kind: str) -> None:  # noqa: ANN401
-    """The path leads to the field, the detail names the kind; ``无`` and ``false`` are statements too."""
+    """The path leads to the field, and the detail names the kind; ``无`` and ``false`` are statements too."""
     fault = refusal(value)
     assert (fault.code, fault.path, fault.detail) == ("data_prohibited", path, kind)
     assert fault.text == DATA_PROHIBITED
@@ -277,7 +277,7 @@ def test_refused_with_its_place(value: Any, path: str, kind: str) -> None:  # no
     ],
 )
 def test_empty_columns_and_names_pass(value: Any) -> None:  # noqa: ANN401
-    """Empty columns, and what authorities, documents and subjects are called, are not read."""
+    """Empty columns and the names of authorities, documents and subjects are not examined."""
     refuse_prohibited(value)
 
 
@@ -294,7 +294,7 @@ def test_empty_columns_and_names_pass(value: Any) -> None:  # noqa: ANN401
     ],
 )
 def test_fault_omits_keys_that_may_be_values(key: str) -> None:
-    """The fault travels into logs and receipts; the key of it must not smuggle the data there."""
+    """The fault goes to logs and receipts, so its path must not contain a key that may hold the data."""
     fault = refusal({key: "有"})
     assert fault.path == "$.?"
     assert key not in json.dumps(fault.as_dict(), ensure_ascii=False)
@@ -302,12 +302,12 @@ def test_fault_omits_keys_that_may_be_values(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["320829198803150066", "a" * 65, "沈知微 男", "tel.13800000000", "p4321"])
 def test_fault_path_omits_unknown_keys(key: str) -> None:
-    """Every step of the path is as safe as its end."""
+    """An unknown key is hidden at every step of the path."""
     assert refusal({key: {"血型": "A"}}).path == "$.?.血型"
 
 
 def test_too_deep_is_refused_unread() -> None:
-    """What is not walked is not admitted, and nothing overflows."""
+    """A value nested too deeply is refused without recursion."""
     value: Any = {"血型": "A"}
     for _ in range(MAX_DEPTH + 1):
         value = {"a": value}
@@ -318,7 +318,7 @@ def test_too_deep_is_refused_unread() -> None:
 
 
 def test_a_hostile_name_or_text_is_read_in_time() -> None:
-    """64 KiB of separate words, or of words that nearly match, take no more than linear time."""
+    """64 KiB of separate words or of near matches take linear time at most."""
     assert prohibited_field("a_" * 32_000) is None
     assert stated_kind("患" * 21_000) is None
     assert stated_kind("血型" + " " * 60_000 + "未核对") is None
@@ -327,7 +327,7 @@ def test_a_hostile_name_or_text_is_read_in_time() -> None:
 
 @given(st.sampled_from(FORBIDDEN_NAMES), st.sampled_from(["x", "", "a_", "cf_"]), st.sampled_from(["", "_x", "2"]))
 def test_a_word_stays_known_between_others(row: tuple[str, str], before: str, after: str) -> None:
-    """Prefixes and suffixes set off from a forbidden word do not hide it."""
+    """A separated prefix or suffix does not hide a prohibited word."""
     name, _ = row
     before = before if before.endswith("_") or not before else before + "_"
     assert prohibited_field(f"{before}{name}{after}") is not None
@@ -335,6 +335,6 @@ def test_a_word_stays_known_between_others(row: tuple[str, str], before: str, af
 
 @given(st.text(max_size=80), st.sampled_from(sorted(ProhibitedKind)))
 def test_no_value_in_the_fault(secret: str, kind: str) -> None:
-    """Whatever stands in the field, the fault is the same with any other value."""
+    """The fault does not depend on the value of the field."""
     key = {"religion": "religion", "genetic": "gene", "blood_type": "血型", "disease": "疾病"}.get(kind, "病史")
     assert refusal({key: f"v{secret}"}).as_dict() == refusal({key: "other"}).as_dict()

@@ -1,4 +1,4 @@
-"""From a record to a claim: who may say what, and what is refused with which code."""
+"""Validation of a feed record: which authority may send what, and the code of each fault."""
 
 from itertools import permutations
 from typing import Any
@@ -25,7 +25,7 @@ from tests.unit.validator import TODAY, VALIDATOR, admit, filed
         (record(operation="delete"), "field_invalid", "$.operation"),
         (record(authority="weather-bureau"), "authority_unknown", "$.authority"),
         (record(category="R04"), "category_list_mismatch", "$.category"),
-        (record(category="C01"), "category_not_permitted", "$.category"),  # 谁主管、谁认定: not the court's
+        (record(category="C01"), "category_not_permitted", "$.category"),  # 谁主管、谁认定: not for the court
         (record(determined_on="2026-11-24"), "determined_in_future", "$.determined_on"),
         (record(valid_until="2026-08-11"), "validity_reversed", "$.valid_until"),
         (record(subject={"id": "91320800MA1TE5T0XJ"}), "identifier_check_digit", "$.subject.id"),
@@ -35,7 +35,7 @@ from tests.unit.validator import TODAY, VALIDATOR, admit, filed
     ],
 )
 def test_refused_with_a_stable_code(value: Any, code: str, path: str) -> None:  # noqa: ANN401
-    """Each defect has one code and says where it stands."""
+    """Each defect has one code and a path."""
     with pytest.raises(InvalidRecordError) as refused:
         admit(value)
     assert (refused.value.code, refused.value.path) == (code, path)
@@ -43,14 +43,14 @@ def test_refused_with_a_stable_code(value: Any, code: str, path: str) -> None:  
 
 @pytest.mark.parametrize("value", [record(list=PERSON), record(subject={"kind": PERSON}), record(operation=PERSON)])
 def test_a_fault_never_repeats_what_was_sent(value: Any) -> None:  # noqa: ANN401
-    """An identifier in the wrong field must not come out in a dead letter's reason."""
+    """An identifier in the wrong field must not appear in the reason of a dead letter."""
     with pytest.raises(InvalidRecordError) as refused:
         admit(value)
     assert PERSON not in str(refused.value.as_dict())
 
 
 def test_sender_must_be_the_authority() -> None:
-    """Nobody feeds in another's name; a record without a name gets its sender's."""
+    """A record of another authority is refused; a record without an authority gets its sender's."""
     with pytest.raises(InvalidRecordError) as refused:
         admit(record(), sender="taxation")
     assert refused.value.code == "authority_mismatch"
@@ -59,7 +59,7 @@ def test_sender_must_be_the_authority() -> None:
 
 
 def test_claim_files_under_number_and_name() -> None:
-    """A whole number files under both keys, a masked one under the name alone."""
+    """A complete identifier has a number key and a name key, a masked one only a name key."""
     (whole,), (masked,) = filed(record()), filed(record(subject=person(id="320829198803****6X")))
     assert len(whole.lookup_keys) == 2
     assert len(masked.lookup_keys) == 1
@@ -68,7 +68,7 @@ def test_claim_files_under_number_and_name() -> None:
 
 
 def test_no_identifier_in_what_the_register_holds() -> None:
-    """The register's listing and keys carry neither a person's number nor a name."""
+    """Neither the register's listing nor its keys contain a person's identifier or name."""
     claim, (kept,) = admit(record(subject=person())), filed(record(subject=person()))
     shown = f"{kept} {claim.key} {claim.order}"
     assert PERSON not in shown
@@ -76,13 +76,13 @@ def test_no_identifier_in_what_the_register_holds() -> None:
 
 
 def test_organisation_code_is_the_same_subject() -> None:
-    """组织机构代码 is characters 9–17 of the credit code: one subject."""
+    """组织机构代码 is characters 9–17 of the credit code and means the same subject."""
     (by_code,) = filed(record(subject={"id": ORGANISATION[8:17], "id_type": "org_code"}))
     assert by_code.subject_key == filed(record())[0].subject_key
 
 
 def test_order_is_total_and_independent_of_arrival() -> None:
-    """Later versions win; at the same version a removal wins; the same record always has the same order."""
+    """A later version has a higher order, as has a removal of the same version; a record always has the same order."""
     events = [record(version=1), record(version=2), removal(version=2), record(version=3)]
     expected = [admit(event).order for event in events]
     assert expected == sorted(expected)
@@ -91,7 +91,7 @@ def test_order_is_total_and_independent_of_arrival() -> None:
 
 
 def test_version_defaults_to_the_time_of_arrival() -> None:
-    """An authority that keeps no versions is ordered by when its records came in."""
+    """Records without versions are ordered by arrival."""
     bare = record(version=None)
     early = VALIDATOR.validate(bare, today=TODAY, default_version=1, sender=None)
     late = VALIDATOR.validate(bare, today=TODAY, default_version=2, sender=None)
@@ -99,7 +99,7 @@ def test_version_defaults_to_the_time_of_arrival() -> None:
 
 
 def test_canonical_json_round_trips() -> None:
-    """What the topic and the ledger carry comes back as the same record."""
+    """A record decoded from the JSON of the topic and the ledger equals the original."""
     for value in (record(responsible_persons=[{"role": "principal", "name": "陆行舟"}]), removal()):
         typed = feed_record_from(value)
         assert feed_record_from_json(feed_record_json(typed)) == typed
@@ -107,7 +107,7 @@ def test_canonical_json_round_trips() -> None:
 
 
 def test_data_class_is_narrowed_never_widened() -> None:
-    """Unknown counts as the most closed; a department's own bound closes further."""
+    """The more restrictive class of record and department applies; a record without one is ``authorised``."""
     assert more_restrictive_class(DataClass.PUBLIC, DataClass.GOVERNMENT) is DataClass.GOVERNMENT
     assert more_restrictive_class(DataClass.AUTHORISED, DataClass.PUBLIC) is DataClass.AUTHORISED
     unstated = {key: value for key, value in record().items() if key != "data_class"}

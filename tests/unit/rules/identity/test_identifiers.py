@@ -1,4 +1,4 @@
-"""Numbers of subjects: what is accepted, as whom, what is refused, and that nothing leaks. All invented."""
+"""Identifiers: what is accepted as which type, what is refused, and that faults reveal nothing. All invented."""
 
 import pickle
 import string
@@ -203,7 +203,7 @@ def test_the_day_is_a_parameter() -> None:
 
 
 def valid_both_ways(first_17: Iterable[str]) -> str:
-    """The first of these that passes MOD 31 and MOD 11-2 alike, its organisation part MOD 11 besides."""
+    """The first that passes MOD 31 and MOD 11-2, and whose organisation part passes MOD 11."""
     return next(
         first + person_check(first)
         for first in first_17
@@ -233,7 +233,7 @@ def test_number_without_province_is_a_credit_code() -> None:
 
 
 def test_all_digit_credit_code_is_not_a_residence_permit() -> None:
-    # MOD 11-2 holds for one in eleven of them: refusing these would refuse every tenth old company.
+    # One in eleven also passes MOD 11-2: refusing these would refuse almost every tenth old company.
     company = valid_both_ways(f"91320800{n:09}" for n in range(10**6))
     assert whole(company).type is IdType.USCC
     assert whole(company, "foreign_permanent_resident").type is IdType.FOREIGN_PERMANENT
@@ -403,7 +403,7 @@ def test_mod_31_finds_every_single_error(text: str, place: int, other: str) -> N
 
 @given(organisation_codes, st.sampled_from(string.digits))
 def test_mod_11_finds_a_wrong_digit_for_a_digit(text: str, other: str) -> None:
-    # Only digits: 36 characters cannot all differ modulo 11, so a letter can pass for another one.
+    # Only digits: 36 characters cannot all differ modulo 11, so two letters may be equivalent.
     for place in (place for place in range(8) if text[place].isdigit() and text[place] != other):
         assert fault(text[:place] + other + text[place + 1 :]) == "identifier_check_digit"
 
@@ -463,6 +463,6 @@ def test_a_refusal_survives_pickling() -> None:
 
 
 def test_refusal_does_not_reveal_the_check_character() -> None:
-    # Whoever tries numbers must not be helped to complete one.
+    # The message must not help to complete a guessed number.
     error = InvalidIdentifierError("identifier_check_digit")
     assert not any(c.isdigit() for c in error.text.en + error.text.zh)

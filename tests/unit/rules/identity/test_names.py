@@ -1,4 +1,4 @@
-"""Names: which spellings are one name, and which are not. All invented."""
+"""Which spellings are the same name, and which are not. All invented."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The life of a listing is a fold over the set of its events: tables of what they come to, and its properties."""
+"""The state of a listing is a fold over the set of its events: tables of examples, and properties."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -58,7 +58,7 @@ def state(*events: Event, on: date = TODAY) -> State:
     return life(*events).state(on)
 
 
-# ---------------------------------------------------------------- what a few events come to
+# ---------------------------------------------------------------- the state after a few events
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def state(*events: Event, on: date = TODAY) -> State:
         ([LISTED | {"severity": "serious"}], State.HELD),  # 较重 has no legal period
         ([LISTED | {"severity": "serious", "removed_on": "2026-12-01"}], State.IN_FORCE),
         ([LISTED, removed("2026-10-01")], State.REMOVED),
-        ([removed("2026-10-01")], State.REMOVED),  # remembered until the listing comes
-        ([LISTED, removed("2026-08-12")], State.REMOVED),  # on the very day
-        ([LISTED | {"determined_on": "2026-10-02"}, removed("2026-10-01")], State.IN_FORCE),  # determined anew
+        ([removed("2026-10-01")], State.REMOVED),  # kept until the listing arrives
+        ([LISTED, removed("2026-08-12")], State.REMOVED),  # on the day of the determination
+        ([LISTED | {"determined_on": "2026-10-02"}, removed("2026-10-01")], State.IN_FORCE),  # determined again later
         ([record(version=3), removal(version=2)], State.IN_FORCE),
         ([record(version=1), removal(version=2), record(version=3)], State.IN_FORCE),
         ([record(version=1), removal(version=2), record(version=2)], State.REMOVED),  # a removal wins a tie
         ([LISTED, archived("2026-10-01")], State.ARCHIVED),
         ([LISTED, removed("2026-10-01"), archived("2026-11-01")], State.REMOVED),  # archiving changes no ending
-        ([LISTED, objected("2026-09-01")], State.IN_FORCE),  # no article suspends discipline meanwhile
+        ([LISTED, objected("2026-09-01")], State.IN_FORCE),  # no article suspends the listing during an objection
         ([LISTED, objected("2026-09-01"), answered("2026-09-10", "rejected")], State.IN_FORCE),
         ([LISTED, objected("2026-09-01"), answered("2026-09-10", "upheld")], State.ANNULLED),
         ([LISTED, answered("2026-09-10", "upheld")], State.ANNULLED),  # filed with the centre, not with the authority
         ([answered("2026-09-10", "upheld")], State.ANNULLED),
         ([objected("2026-09-01")], State.PENDING),
         ([repaired("2026-09-01")], State.REPAIRED),
-        # an answer against what was determined on that day or before says nothing of what is determined later
+        # an answer applies only to what was determined on or before its day
         ([LISTED, answered("2026-09-10", "upheld"), LISTED | {"determined_on": "2026-09-11"}], State.IN_FORCE),
         ([LISTED, answered("2026-09-10", "rejected"), answered("2026-09-20", "upheld")], State.ANNULLED),  # 申诉
         ([LISTED, answered("2026-09-10", "upheld"), answered("2026-09-20", "rejected")], State.IN_FORCE),
@@ -93,7 +93,7 @@ def state(*events: Event, on: date = TODAY) -> State:
             State.ANNULLED,
         ),
         ([LISTED, corrected("2026-10-01")], State.IN_FORCE),
-        ([corrected("2026-10-01")], State.IN_FORCE),  # the whole record, so the listing too when that never came
+        ([corrected("2026-10-01")], State.IN_FORCE),  # the whole record, so it lists by itself
         ([LISTED, corrected("2026-10-01", severity="serious")], State.HELD),
         ([LISTED, removed("2026-09-15"), corrected("2026-10-01")], State.REMOVED),  # 办法一 Art. 16: not put back
         ([LISTED, removed("2026-09-15"), corrected("2026-10-01", determined_on="2026-09-20")], State.REMOVED),
@@ -106,13 +106,13 @@ def state(*events: Event, on: date = TODAY) -> State:
     ],
 )
 def test_state_of_a_life(events: list[Event], expected: State) -> None:
-    """What an authority said comes to one state, in whatever order the words are given."""
+    """The events give one state, in any order."""
     for order in permutations(events):
         assert state(*order) is expected
 
 
 def test_removal_ends_the_listing_and_names_its_document() -> None:
-    """The day before is the last that counted; the listing's own end may come sooner."""
+    """The last day in force is the day before the removal, or the listing's own earlier end."""
     found = life(LISTED, removed("2026-10-01"))
     assert (found.last_day, found.termination and found.termination.document_no) == (date(2026, 9, 30), "YC-1")
     assert found.state(date(2026, 9, 30)) is State.IN_FORCE
@@ -122,7 +122,7 @@ def test_removal_ends_the_listing_and_names_its_document() -> None:
 
 
 def test_same_day_removal_voids_the_listing() -> None:
-    """Nor one that an objection annulled: no day of it may stand against anybody, nor strike a red listing."""
+    """A listing removed on its first day, annulled or held never applies, not even against a red listing."""
     assert not life(LISTED, removed("2026-08-12")).applicable
     assert not life(LISTED, answered("2026-09-10", "upheld")).applicable
     assert not life(LISTED | {"severity": "serious"}).applicable
@@ -130,7 +130,7 @@ def test_same_day_removal_voids_the_listing() -> None:
 
 
 def test_a_correction_replaces_what_was_said() -> None:
-    """The later correction holds; a listing restated with a higher version replaces both."""
+    """The later correction applies; the same listing with a higher version replaces both."""
     first, second = corrected("2026-10-01", document_no="一号"), corrected("2026-10-08", document_no="二号")
     for order in permutations([LISTED, first, second]):
         kept = life(*order).record
@@ -142,7 +142,7 @@ def test_a_correction_replaces_what_was_said() -> None:
 
 
 def test_open_objections_are_those_without_an_answer() -> None:
-    """Each by its number, from the day on which it was first told."""
+    """An open objection is identified by its number and dated by its earliest event."""
     found = life(
         LISTED, objected("2026-09-01", "A"), objected("2026-09-02", "B"), answered("2026-09-09", "rejected", "B")
     )
@@ -152,7 +152,7 @@ def test_open_objections_are_those_without_an_answer() -> None:
 
 
 def test_archived_listing_is_marked_until_listed_again() -> None:
-    """Archived after its repair it stays repaired (办法一 Art. 19)."""
+    """A listing archived after its repair stays repaired (办法一 Art. 19)."""
     found = life(LISTED, repaired("2026-09-01"), archived("2026-10-12"))
     assert (found.state(TODAY), found.archived) == (State.REPAIRED, True)
     again = life(LISTED, archived("2026-10-12"), LISTED | {"determined_on": "2026-10-20"})
@@ -172,7 +172,7 @@ def test_archived_listing_is_marked_until_listed_again() -> None:
     ],
 )
 def test_a_repair_takes_effect_when_its_publicity_is_over(publicity_from: str, first_day_free: str) -> None:
-    """Five working days after the day of publication, included; free from 00:00 of the next day."""
+    """In force to the end of the fifth working day after publication, and repaired from 00:00 of the next day."""
     found, free = life(LISTED, repaired(publicity_from)), date.fromisoformat(first_day_free)
     assert found.state(free - timedelta(days=1)) is State.IN_FORCE
     assert found.state(free) is State.REPAIRED
@@ -186,9 +186,9 @@ def test_a_repair_takes_effect_when_its_publicity_is_over(publicity_from: str, f
         ([objected("2026-09-10", concerns="repair"), answered("2026-09-18", "upheld")], State.IN_FORCE),
         ([objected("2026-09-10", concerns="repair"), answered("2026-09-18", "rejected")], State.REPAIRED),
         ([objected("2026-09-14", concerns="repair")], State.IN_FORCE),  # on the last day: in time
-        ([objected("2026-09-15", concerns="repair")], State.REPAIRED),  # "公示期间有异议的": too late
+        ([objected("2026-09-15", concerns="repair")], State.REPAIRED),  # "公示期间有异议的": after it
         ([objected("2026-09-15", concerns="repair"), answered("2026-09-20", "upheld")], State.REPAIRED),
-        ([objected("2026-09-06", concerns="repair")], State.REPAIRED),  # against another opinion, before this one
+        ([objected("2026-09-06", concerns="repair")], State.REPAIRED),  # before this publicity
         ([objected("2026-09-10")], State.REPAIRED),  # against the listing, not against its repair
         ([objected("2026-09-10", "A", concerns="repair"), answered("2026-09-11", "rejected", "B")], State.IN_FORCE),
         (
@@ -201,13 +201,13 @@ def test_a_repair_takes_effect_when_its_publicity_is_over(publicity_from: str, f
     ],
 )
 def test_an_objection_during_publicity_stops_the_repair(said: list[Event], expected: State) -> None:
-    """Published on Monday 2026-09-07, to 09-14: only what is raised in these days counts, unless it is rejected."""
+    """Publicity is from Monday 2026-09-07 to 09-14: an objection in it stops the repair unless it is rejected."""
     for order in permutations([LISTED, repaired("2026-09-07"), *said]):
         assert state(*order) is expected
 
 
 def test_examined_repair_takes_effect_with_the_answer() -> None:
-    """Rejected after the publicity: from the day of the answer, not from before."""
+    """If the objection is rejected after the publicity, the repair takes effect on the day of the answer."""
     events = [
         LISTED,
         repaired("2026-09-07"),
@@ -219,7 +219,7 @@ def test_examined_repair_takes_effect_with_the_answer() -> None:
 
 
 def test_a_repair_shortens_and_never_lengthens() -> None:
-    """Removed or over before the publicity is, it was over then."""
+    """A removal or end before the publicity is over still ends the listing then."""
     assert life(LISTED, repaired("2026-11-16"), removed("2026-11-18")).state(TODAY) is State.REMOVED
     expiring = LISTED | {"valid_until": "2026-11-18"}
     assert life(expiring, repaired("2026-11-16")).last_day == date(2026, 11, 18)
@@ -227,13 +227,13 @@ def test_a_repair_shortens_and_never_lengthens() -> None:
 
 
 def test_a_listing_determined_after_a_repair_stands() -> None:
-    """A new determination is not what was repaired."""
+    """A repair does not apply to a later determination."""
     again = LISTED | {"determined_on": "2026-11-02"}
     assert state(LISTED, repaired("2026-10-12"), again) is State.IN_FORCE
 
 
 def test_a_publicity_in_an_unpublished_year_is_provisional() -> None:
-    """It is counted by weekends, and says so."""
+    """Without a holiday table only weekends are counted, and the result is marked provisional."""
     listed = LISTED | {"determined_on": "2027-12-01"}
     found = life(listed, repaired("2027-12-29"), today=date(2027, 12, 30))
     assert found.provisional
@@ -278,7 +278,7 @@ ANY_EVENT: st.SearchStrategy[Event] = st.builds(
 
 
 def arrive(events: Sequence[Event]) -> list[FeedEvent]:
-    """Each event as it was accepted: with the moment and the place that it keeps in every later delivery."""
+    """Each event as accepted, with the time and position that it keeps in every later delivery."""
     return [
         VALIDATOR.validate(event, today=TODAY, default_version=n // 2, position=n) for n, event in enumerate(events)
     ]
@@ -290,7 +290,7 @@ def folded(claims: Sequence[FeedEvent]) -> Life:
 
 @given(st.data(), st.lists(ANY_EVENT, min_size=1, max_size=8))
 def test_neither_order_nor_repetition_matters(data: st.DataObject, events: list[Event]) -> None:
-    """Any delivery of the same events, each at least once, comes to the same life."""
+    """Any order of the events, with repetitions, gives the same result."""
     claims = arrive(events)
     again = data.draw(st.lists(st.sampled_from(claims), max_size=4))
     assert folded(data.draw(st.permutations(claims + again))) == folded(claims)
@@ -298,14 +298,14 @@ def test_neither_order_nor_repetition_matters(data: st.DataObject, events: list[
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8))
 def test_no_two_events_share_a_place(events: list[Event]) -> None:
-    """The order is total: two claims at the same place are the same event."""
+    """The order is total: two events with the same order have the same record."""
     claims = arrive(events)
     assert all(one.record == other.record for one in claims for other in claims if one.order == other.order)
 
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8))
 def test_listing_is_in_force_through_its_last_day(events: list[Event]) -> None:
-    """The last day and the state tell the same on every day; what does not apply is in force on none."""
+    """State and last day agree on every day; a listing that does not apply is never in force."""
     found = folded(arrive(events))
     start = found.record.determined_on if found.record else TODAY
     days = [start + timedelta(days=n) for n in range(0, 4 * 366, 7)]
@@ -317,7 +317,7 @@ def test_listing_is_in_force_through_its_last_day(events: list[Event]) -> None:
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
 def test_latest_removal_always_wins(events: list[Event], day: str) -> None:
-    """With the highest version it takes the listing off, whatever was said before."""
+    """A removal with the highest version ends the listing, whatever came before."""
     found = folded(arrive([*events, removed(day, version=9)]))
     assert found.state(TODAY) is not State.IN_FORCE
     assert found.state(TODAY) is not State.HELD
@@ -325,7 +325,7 @@ def test_latest_removal_always_wins(events: list[Event], day: str) -> None:
 
 @given(st.lists(ANY_EVENT, min_size=1, max_size=8), DAYS)
 def test_correction_restores_nothing(events: list[Event], day: str) -> None:
-    """Whatever it says, and whenever: what had ended has ended, and on the same day (办法一 Art. 16)."""
+    """No correction restores an ended listing or postpones its end (办法一 Art. 16)."""
     before = folded(arrive(events))
     after = folded(arrive([*events, corrected(day, determined_on=day, version=9)]))
     if before.record is not None and before.termination is not None:

@@ -1,4 +1,4 @@
-"""The verdict: the table of the shipped policy, and the bounds that no policy can pass."""
+"""The verdict: the outcomes of the shipped policy, and the limits that no policy can exceed."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -41,7 +41,7 @@ def decide(
     visible: frozenset[DataClass],
     today: date,
 ) -> Verdict:
-    """As the gateway does: what the caller may not see is gone before anything is judged."""
+    """As the gateway decides: listings not visible to the client are removed before the decision."""
     judged = [(party.profile, visible_matches(matches, visible, today)) for party, matches in parties]
     return decide_with(policy, Transaction(scene), judged, today)
 
@@ -80,11 +80,11 @@ TAX_PERSON = {"authority": "taxation", "category": "C04", "subject": person()}
         ("approval.project", COURT, "applicant", "intercept", ["P04"]),
         ("ecommerce.onboarding", MARKET, "seller", "intercept", ["EC1", "EC4"]),
         ("ecommerce.onboarding", MARKET | {"severity": "unspecified"}, "seller", "intercept", ["EC1"]),
-        ("finance.loan", COURT, "borrower", "warn", ["P09"]),  # told, not forced
-        # a weak basis is for a human to look at
+        ("finance.loan", COURT, "borrower", "warn", ["P09"]),  # a warning, not a block
+        # a weak basis is reviewed by a person
         ("bidding.qualification", WEAK, "bidder", "review", []),
         ("approval.licence", WEAK, "applicant", "review", []),
-        # a listed agent or representative is not the applicant
+        # the listed agent or representative is not the applicant
         ("bidding.qualification", COURT, "agent", "review", []),
         ("bidding.qualification", COURT, "legal_representative", "review", []),
         # a penalty or a general discredit warns at most, in every scene
@@ -101,7 +101,7 @@ TAX_PERSON = {"authority": "taxation", "category": "C04", "subject": person()}
     ],
 )
 def test_the_shipped_policy(scene: str, changes: dict[str, Any], role: str, expected: str, measures: list[str]) -> None:
-    """Outcome and measures of each scene, as the four documents give them."""
+    """Each scene has the outcome and measures that the four documents state."""
     who = PERSON if changes is TAX_PERSON else ORGANISATION
     found = verdict(scene, listing(**changes), role=Role(role), who=who)
     assert found.outcome == expected
@@ -109,13 +109,13 @@ def test_the_shipped_policy(scene: str, changes: dict[str, Any], role: str, expe
 
 
 def test_nothing_listed_is_allowed() -> None:
-    """An empty answer of a whole register allows, without measures."""
+    """With a complete register and no listing, the outcome is ``allow`` without measures."""
     found = verdict("bidding.qualification")
     assert (found.outcome, found.measures, found.rules) == (Outcome.ALLOW, (), ())
 
 
 def test_black_beats_red() -> None:
-    """A red listing gives nothing while a black one counts (办法一 Art. 4)."""
+    """A red listing has no effect while a black one is in force (办法一 Art. 4)."""
     found = verdict("bidding.qualification", listing(**RED, record_no="R-2"), listing())
     assert found.outcome is Outcome.INTERCEPT
     assert "I04" not in found.measures
@@ -123,14 +123,14 @@ def test_black_beats_red() -> None:
 
 
 def test_expired_never_counts_and_the_last_day_does() -> None:
-    """Severe: three years, last day included."""
+    """A severe listing is in force for three years, last day included."""
     old = listing(determined_on="2023-11-23")
     assert verdict("bidding.qualification", old, today=date(2026, 11, 23)).outcome is Outcome.INTERCEPT
     assert verdict("bidding.qualification", old, today=date(2026, 11, 24)) == verdict("bidding.qualification")
 
 
 def test_listings_not_granted_do_not_change_the_outcome() -> None:
-    """Filtered before the verdict: the answer equals that of a miss (办法二 Art. 18–21)."""
+    """A listing that the client may not see gives the verdict of no listing (办法二 Art. 18–21)."""
     hidden = listing(data_class="government")
     public = frozenset({DataClass.PUBLIC})
     assert verdict("bidding.qualification", hidden, visible=public) == verdict("bidding.qualification", visible=public)
@@ -138,7 +138,7 @@ def test_listings_not_granted_do_not_change_the_outcome() -> None:
 
 
 def test_strictest_party_decides() -> None:
-    """One listed consortium member and the whole bid is intercepted; red members change nothing."""
+    """One listed consortium member intercepts the whole bid; red-listed members do not change that."""
     parties = [
         (Party(Role.BIDDER, number(OTHER_ORGANISATION)), [Match(listing(**RED), certain=True)]),
         (Party(Role.CONSORTIUM_MEMBER, number(ORGANISATION)), [Match(listing(), certain=True)]),
@@ -150,7 +150,7 @@ def test_strictest_party_decides() -> None:
 
 
 def test_fast_track_needs_every_party() -> None:
-    """A red bidder with an unknown partner is not sent through faster."""
+    """A red-listed bidder with a partner without a listing does not get the fast track."""
     parties: list[tuple[Party, list[Match]]] = [
         (Party(Role.BIDDER, number(ORGANISATION)), [Match(listing(**RED), certain=True)]),
         (Party(Role.CONSORTIUM_MEMBER, number(OTHER_ORGANISATION)), []),
@@ -161,7 +161,7 @@ def test_fast_track_needs_every_party() -> None:
 
 @pytest.mark.parametrize("who", [None, "320829198803****6X"])
 def test_a_name_or_a_masked_number_reviews_at_most(who: str | None) -> None:
-    """Weak evidence for a severe listing: review, no measure, no lock; and never a clean pass."""
+    """Weak evidence gives ``review``, without measure or lock, and never ``allow``."""
     black = listing(**TAX_PERSON)
     party = Party(Role.APPLICANT, number(who) if who else None, "沈知微")
     for by_name in ([black], []):
@@ -174,7 +174,7 @@ def test_a_name_or_a_masked_number_reviews_at_most(who: str | None) -> None:
 
 
 def test_a_masked_record_reviews_the_person_it_fits() -> None:
-    """A court's public record with a hidden birthday may be this person: review, never lock."""
+    """A public court record with a masked birth date that may match a person gives ``review``, never ``lock``."""
     masked = listing(subject=person(id="320829198803****6X"))
     fitting = Party(Role.APPLICANT, number(PERSON), "沈知微")
     other = Party(Role.APPLICANT, number("320811197503021233"), "沈知微")
@@ -184,25 +184,25 @@ def test_a_masked_record_reviews_the_person_it_fits() -> None:
 
 
 def test_a_namesake_is_not_the_subject() -> None:
-    """Another company that took the old name, with its own number, is not hit by name."""
+    """Another company with the same name and its own number does not match by name."""
     assert matches_of(Party(Role.BIDDER, number(OTHER_ORGANISATION), "淮安云岫建材有限公司"), [], [listing()]) == []
 
 
 def test_lock_scope_follows_the_scene() -> None:
-    """Intercept and lock are different things: what stays held is said by the rule."""
+    """The rule, not the outcome, sets what is locked: the account, the transaction or nothing."""
     assert [s for s, _ in verdict("bidding.qualification", listing()).parties[0].lock_grounds] == [LockScope.ACCOUNT]
     assert [s for s, _ in verdict("approval.licence", listing()).parties[0].lock_grounds] == [LockScope.TRANSACTION]
     assert verdict("funds.grant", listing()).parties[0].lock_grounds == ()
 
 
 def test_several_listings_all_stand_in_the_answer() -> None:
-    """Claims, not flags: two authorities' listings are two listings."""
+    """Listings of two authorities are two listings in the verdict."""
     both = (listing(), listing(**MARKET, record_no="M-9"))
     assert len(verdict("bidding.qualification", *both).parties[0].listings) == 2
 
 
 def test_a_number_known_under_another_name_is_reviewed() -> None:
-    """Whose number or whose name is wrong nobody knows: neither block nor pass, and no measure (个人意见三（一）)."""
+    """Number or name may be wrong: ``review`` without a measure (个人意见三（一）)."""
     party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
     for found, outcome in ((listing(), Outcome.REVIEW), (listing(**RED), Outcome.REVIEW)):
         matches = matches_of(party, [found], [])
@@ -212,7 +212,7 @@ def test_a_number_known_under_another_name_is_reviewed() -> None:
 
 
 def test_one_agreeing_name_is_enough() -> None:
-    """A company that was renamed is known under both names: the listing under the name given settles it."""
+    """A renamed company is listed under both names: a match under the given name is enough."""
     party = Party(Role.BIDDER, number(ORGANISATION), "淮安云岫建材有限公司")
     old, new = listing(), listing(**MARKET, record_no="M-9")
     matches = matches_of(party, [old, new], [new])
@@ -222,7 +222,7 @@ def test_one_agreeing_name_is_enough() -> None:
 
 
 def test_a_renamed_company_is_found_by_its_number() -> None:
-    """Listed under its old name: its number alone intercepts, with the new name it is reviewed, never missed."""
+    """A company listed under its old name: the number alone gives ``intercept``, with the new name ``review``."""
     for name, outcome in ((None, Outcome.INTERCEPT), ("淮安云岫新材料有限公司", Outcome.REVIEW)):
         party = Party(Role.BIDDER, number(ORGANISATION), name)
         matches = matches_of(party, [listing()], [])
@@ -232,7 +232,7 @@ def test_a_renamed_company_is_found_by_its_number() -> None:
 
 
 def test_an_authorised_listing_is_for_clients_with_that_class_only() -> None:
-    """授权查询 (办法二 Art. 18, 21): without the class the answer is that of a miss."""
+    """授权查询 (办法二 Art. 18, 21): without the class the verdict is that of no listing."""
     scene, authorised = "bidding.qualification", listing(data_class="authorised")
     others = ALL - {DataClass.AUTHORISED}
     assert verdict(scene, authorised, visible=others) == verdict(scene, visible=others)
@@ -240,7 +240,7 @@ def test_an_authorised_listing_is_for_clients_with_that_class_only() -> None:
 
 
 def test_listings_not_granted_cause_no_mismatch() -> None:
-    """A hidden listing under another name moves nothing."""
+    """A hidden listing under another name has no effect."""
     party = Party(Role.BIDDER, number(ORGANISATION), "淮安另一家有限公司")
     matches = matches_of(party, [listing(data_class="government")], [])
     public = frozenset({DataClass.PUBLIC})
@@ -249,7 +249,7 @@ def test_listings_not_granted_cause_no_mismatch() -> None:
 
 
 def test_a_role_weighs_what_the_scene_says() -> None:
-    """A listed agent is judged as anybody, and brings at most a review upon the whole: no measure, no lock."""
+    """A listed agent has its own outcome, but contributes at most ``review``, without measure or lock."""
     parties = [
         (Party(Role.BIDDER, number(OTHER_ORGANISATION)), list[Match]()),
         (Party(Role.AGENT, number(ORGANISATION)), [Match(listing(), certain=True)]),
@@ -261,7 +261,7 @@ def test_a_role_weighs_what_the_scene_says() -> None:
 
 
 def test_unlisted_agent_keeps_fast_track() -> None:
-    """An agent without any listing neither earns nor spoils the faster way; a listed one does spoil it."""
+    """An agent without a listing does not affect the fast track; a listed agent prevents it."""
     red = (Party(Role.BIDDER, number(ORGANISATION)), [Match(listing(**RED), certain=True)])
     for more, outcome in (([], Outcome.FAST_TRACK), ([Match(listing(**PENALTY), certain=True)], Outcome.WARN)):
         agent = (Party(Role.AGENT, number(PERSON)), more)
@@ -282,7 +282,7 @@ def test_unlisted_agent_keeps_fast_track() -> None:
 def test_unknown_data_follows_the_policy(
     scene: str, changes: dict[str, Any] | None, outcome: Outcome, measures: tuple[str, ...]
 ) -> None:
-    """What was found stands; what was not is the scene's own answer; nobody goes faster on doubt."""
+    """Listings found keep their effect; else the scene's outcome for unknown data applies; never ``fast_track``."""
     items = [] if changes is None else [listing(**changes)]
     found = apply_on_unknown(verdict(scene, *items), POLICY.pack.scenes[scene])
     assert (found.outcome, found.measures) == (outcome, measures)

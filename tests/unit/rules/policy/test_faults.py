@@ -1,4 +1,4 @@
-"""A pack is loaded whole or not at all."""
+"""A pack is loaded completely or not at all."""
 
 import copy
 from pathlib import Path
@@ -52,13 +52,13 @@ def bent(change: Any) -> dict[str, Any]:  # noqa: ANN401
     ],
 )
 def test_broken_pack_is_refused(change: Any, says: str) -> None:  # noqa: ANN401
-    """Each defect refuses the pack and is named."""
+    """Each defect refuses the pack and is named in the fault."""
     with pytest.raises(PolicyInvalidError, match=says):
         policy_from(bent(change), b"")
 
 
 def test_shipped_pack_loads_with_a_digest() -> None:
-    """The pack in config/ is usable, and its digest follows its bytes."""
+    """The pack in config/ loads, and its digest depends on its bytes."""
     policy = load_policy(Settings().policy)
     assert len(policy.pack.scenes) >= 6
     assert policy.digest == policy_from(PACK, SOURCE).digest
@@ -67,7 +67,7 @@ def test_shipped_pack_loads_with_a_digest() -> None:
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "", "pack: x"])
 def test_invalid_pack_names_its_file(tmp_path: Path, text: str) -> None:
-    """The operator is told the file and the place."""
+    """The message has the file and the place of the fault."""
     path = tmp_path / "pack.yaml"
     path.write_text(text)
     for load in (load_policy, load_departments):

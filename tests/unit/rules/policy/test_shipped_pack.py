@@ -1,4 +1,4 @@
-"""The shipped pack: measures of 办法一 Art. 14, incentives of Art. 13, those of e-commerce, in their scenes."""
+"""The shipped pack: measures of 办法一 Art. 14, incentives of Art. 13 and those of e-commerce, in their scenes."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ PACK = POLICY.pack
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_each_example_comes_out_as_its_article_says(example: Example) -> None:
-    """What the examples beside the pack expect is what comes of them."""
+    """The verdict of each example equals the expected one."""
     assert run_example(POLICY, example, TODAY).differs == ()
 
 
@@ -36,12 +36,12 @@ def test_each_example_comes_out_as_its_article_says(example: Example) -> None:
     ],
 )
 def test_each_article_is_shown_by_an_example(article: str) -> None:
-    """No measure of the law is without a scene in which it bites, and an example that shows it."""
+    """Each measure of the law has an example, in a scene where it affects the decision."""
     assert [example.name for example in EXAMPLES if example.article == article]
 
 
 def test_every_rule_and_every_measure_is_shown() -> None:
-    """Nothing in the pack is there without an example that uses it."""
+    """Each rule fires in an example, and each measure belongs to a rule."""
     tried = [run_example(POLICY, example, TODAY) for example in EXAMPLES]
     assert {rule.id for rule in PACK.rules} - {rule for item in tried for rule in item.fired} == set()
     used = {code for rule in PACK.rules for code in rule.then.measures}
@@ -49,19 +49,19 @@ def test_every_rule_and_every_measure_is_shown() -> None:
 
 
 def test_at_least_fourteen_scenes_over_all_fields() -> None:
-    """Approval, bidding, funds, finance, e-commerce, consumption, employment and honours."""
+    """The scenes cover approval, bidding, funds, finance, e-commerce, consumption, employment and honours."""
     assert len(PACK.scenes) >= 14
     fields = {scene.partition(".")[0] for scene in PACK.scenes}
     assert {"approval", "bidding", "funds", "finance", "ecommerce", "consumption", "employment", "honours"} <= fields
 
 
 def test_no_rule_is_idle_or_contradicts_another() -> None:
-    """The pack's own review has no remark."""
+    """The review of the pack finds nothing."""
     assert review(POLICY, load_departments(Settings().departments), TODAY) == []
 
 
 def test_loans_and_flights_are_denied_only_with_basis() -> None:
-    """Finance is told, not forced; high consumption is stopped by the court's lists only (依法依规)."""
+    """Lenders get a warning at most; only the court's listings stop high consumption (依法依规)."""
     for rule in PACK.rules:
         if "finance.loan" in rule.scenes:
             assert rule.then.outcome.rank <= Outcome.WARN.rank
@@ -71,7 +71,7 @@ def test_loans_and_flights_are_denied_only_with_basis() -> None:
 
 
 def test_a_block_cites_an_article_that_orders_it() -> None:
-    """What locks or intercepts rests on Art. 14 or on the two opinions, never on the duty to look alone."""
+    """A rule that locks or intercepts cites Art. 14 or one of the two opinions, never only the duty to query."""
     for rule in PACK.rules:
         if rule.then.outcome.rank >= Outcome.LOCK.rank:
             assert {basis.document for basis in rule.basis} & {"joint-discipline", "personal-integrity", "e-commerce"}

@@ -1,4 +1,4 @@
-"""A pack is tried before it bites: its faults by line, its idle rules, its differences, and the past decided again."""
+"""Trial of a pack before it is used: faults by line, idle rules, differences, and a replay of past decisions."""
 
 import copy
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def rule(pack: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def more(name: str, like: str, **changes: Any) -> Change:  # noqa: ANN401
-    """A change that adds a rule made from another one."""
+    """A change that adds a rule derived from an existing one."""
 
     def add(pack: dict[str, Any]) -> None:
         made = copy.deepcopy(rule(pack, like)) | {"id": name}
@@ -70,7 +70,7 @@ def verdict(
 
 
 def test_every_fault_names_its_line(tmp_path: Path) -> None:
-    """An editor is told all that is wrong at once, each with the line it stands on."""
+    """Each fault is reported with its file and line."""
     text = SOURCE.replace("measures: [P04]", "measures: [P99]").replace("outcome: intercept", "outcome: refuse", 1)
     path = tmp_path / "pack.yaml"
     path.write_text(text)
@@ -87,7 +87,7 @@ def test_every_fault_names_its_line(tmp_path: Path) -> None:
 
 
 def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
-    """The examples of another pack are refused, and so is a form that nobody knows."""
+    """Examples of another pack or of an unknown form are refused."""
     path = tmp_path / "x.examples.yaml"
     for text in ("pack: other\nexamples: []\n", "pack: huaian-2018\nexamples: [{name: x}]\n"):
         path.write_text(text)
@@ -96,7 +96,7 @@ def test_examples_belong_to_their_pack(tmp_path: Path) -> None:
 
 
 def test_second_regime_loads_as_a_pack() -> None:
-    """Today's national rules can be another pack; every decision names which one it was."""
+    """The national rules can be another pack; a decision names its pack."""
     other = bent(lambda p: p.update(pack="national-2025", regime="NDRC36", version="1"))
     assert (other.pack.regime, other.reference["pack"]) == ("NDRC36", "national-2025")
 
@@ -123,7 +123,7 @@ def test_second_regime_loads_as_a_pack() -> None:
     ],
 )
 def test_idle_and_contradictory_rules_are_found(change: Change, code: str, name: str) -> None:
-    """Each kind of rule that makes no sense is named with its reason."""
+    """Each kind of idle or contradictory rule is reported with its reason."""
     assert (code, name) in {(found.code, found.rule) for found in review(bent(change), DEPARTMENTS, TODAY)}
 
 
@@ -144,13 +144,13 @@ def test_idle_and_contradictory_rules_are_found(change: Change, code: str, name:
     ],
 )
 def test_conditions_on_the_transaction(when: dict[str, Any], transaction: Transaction, fires: bool) -> None:
-    """Amounts, regions and open objections decide whether a rule holds."""
+    """Amount, region, authority and open objections decide whether a rule fires."""
     policy = bent(more("x", "bidder-refused", when=when))
     assert ("x" in {r.id for r in verdict(policy, transaction).rules}) is fires
 
 
 def test_a_scene_says_which_facts_it_needs() -> None:
-    """Leaving out the amount is no way past a rule that asks for it."""
+    """A rule on the amount makes the amount required, so that omitting it does not avoid the rule."""
     policy = bent(more("x", "bidder-refused", when={"amount_from": 1, "regions": ["32"]}))
     assert policy.facts_needed["bidding.qualification"] == {"amount", "region"}
     assert policy.facts_needed["funds.grant"] == frozenset()
@@ -162,7 +162,7 @@ def test_a_scene_says_which_facts_it_needs() -> None:
      ({"until": "2026-11-22"}, False)],
 )  # fmt: skip
 def test_a_rule_holds_from_and_until(days: dict[str, str], holds: bool) -> None:
-    """Both days included, in Beijing."""
+    """Both days are included, in Beijing time."""
     policy = bent(more("x", "bidder-refused", **days))
     assert ("x" in {r.id for r in verdict(policy).rules}) is holds
 
@@ -171,7 +171,7 @@ def test_a_rule_holds_from_and_until(days: dict[str, str], holds: bool) -> None:
 
 
 def test_shadow_rule_is_reported_without_effect() -> None:
-    """It fires beside the others: outcome, measures and rules stay as they were."""
+    """A shadow rule is reported, but does not change outcome, measures or rules."""
     weak = ExampleListing(ListColour.BLACK, "C09", "market-regulation")
     shadow = bent(more("x", "bidder-refused", when={"categories": ["C09"]}, shadow=True))
     found, plain = verdict(shadow, given=weak), verdict(bent(lambda p: None), given=weak)
@@ -186,14 +186,14 @@ def test_shadow_rule_is_reported_without_effect() -> None:
 
 
 def test_the_same_pack_does_not_differ() -> None:
-    """No part and no case."""
+    """No part and no case differs."""
     policy = load_policy(PATH)
     assert part_diffs(policy, bent(lambda p: None)) == []
     assert case_diffs(policy, policy, TODAY) == []
 
 
 def test_diff_lists_changed_parts_and_outcomes() -> None:
-    """A category taken from a rule shows as the rule, and as the cases that come out otherwise."""
+    """A category removed from a rule shows the changed rule and the cases with another outcome."""
     before = load_policy(PATH)
     after = bent(lambda p: rule(p, "project-refused")["when"].update(categories=["C01", "C03", "C05", "C07"]))
     assert [(part.kind, part.changed) for part in part_diffs(before, after)] == [("rules", ("project-refused",))]
@@ -203,7 +203,7 @@ def test_diff_lists_changed_parts_and_outcomes() -> None:
 
 
 def test_amount_bounds_are_tested_on_both_sides() -> None:
-    """A rule that begins at an amount differs for that amount and not below it."""
+    """A rule from an amount upwards changes cases at that amount and none below it."""
     after = bent(more("x", "bidder-refused", when={"categories": ["C09"], "amount_from": 1_000_000}))
     cases = case_diffs(load_policy(PATH), after, TODAY)
     assert cases
@@ -211,7 +211,7 @@ def test_amount_bounds_are_tested_on_both_sides() -> None:
 
 
 def test_replay_decides_past_checks_again() -> None:
-    """What the ledger keeps of a decision is enough: no number, no name, and the outcome of any pack."""
+    """The ledger entry, without identifier and name, is enough to decide again under any pack."""
     match = BLACK.match(7)
     party = PastParty(Role.BIDDER, SubjectKind.ORGANISATION, True, "k", None, (PastMatch(match.listing, True, None),))
     check = PastCheck("bidding.qualification", Outcome.INTERCEPT, (party,))
@@ -226,15 +226,15 @@ def test_replay_decides_past_checks_again() -> None:
 
 
 def test_replay_input_names_no_person() -> None:
-    """The listing that is kept holds a masked pattern at most."""
+    """The kept listing has at most a masked pattern."""
     assert Match(BLACK.match(1).listing, certain=True).listing.pattern == "*"
 
 
-# ---------------------------------------------------------------- the shelf
+# ---------------------------------------------------------------- the policy store
 
 
 def test_changed_policy_file_is_loaded_and_broken_ignored(tmp_path: Path) -> None:
-    """The pack in force is swapped whole; one that cannot be used leaves it, until it is mended."""
+    """A valid file replaces the pack; an invalid one leaves the previous pack in force until it is corrected."""
     path = tmp_path / "pack.yaml"
     path.write_text(SOURCE)
     policy_store = PolicyStore(path)
@@ -255,7 +255,7 @@ def test_changed_policy_file_is_loaded_and_broken_ignored(tmp_path: Path) -> Non
 
 
 def test_pack_must_be_a_mapping() -> None:
-    """Whatever YAML holds, the answer is a fault with its place."""
+    """Any other YAML value raises a fault with its place."""
     value: Any
     for value in ([], 1, None, {"rules": 3}, {"rules": [3], "scenes": {"a": None}}):
         with pytest.raises(PolicyInvalidError):

@@ -1,4 +1,4 @@
-"""Credit repair: each condition at its edge, what decides, and where the two measures clash."""
+"""Credit repair: each condition at its edge, which conditions decide, and where the two measures conflict."""
 
 import json
 from datetime import date, timedelta
@@ -49,7 +49,7 @@ GOOD = StatedFacts(
 
 
 def black(**changes: Any) -> ListingToRepair:  # noqa: ANN401
-    """A first black listing of a company, of January 2026, with changes."""
+    """A first black listing of a company, from January 2026, with changes."""
     value: dict[str, Any] = {
         "category": "C07",
         "determined_on": date(2026, 1, 10),
@@ -63,7 +63,7 @@ def black(**changes: Any) -> ListingToRepair:  # noqa: ANN401
 
 
 def penalty(**changes: Any) -> ListingToRepair:  # noqa: ANN401
-    """A serious penalty of 2024 that Art. 31 lets repair, with changes."""
+    """A serious penalty of 2024 that Art. 31 allows to repair, with changes."""
     value: dict[str, Any] = {
         "severity": Severity.SERIOUS,
         "determination": PENALTY,
@@ -85,7 +85,7 @@ def case(listing: ListingToRepair | None = None, /, *others: Discredit, **facts:
 
 
 def measure(asked: RepairCase, code: str, today: date = TODAY) -> RuleSetAnswer:
-    """One measure of the answer under the regime that has all three."""
+    """One measure of the answer, under the regime that includes all three."""
     return {m.code: m for m in repair_answer(asked, regime=Regime.NDRC36, today=today).measures}[code]
 
 
@@ -106,7 +106,7 @@ SERIOUS = [other(date(2025, month, 1), severity=Severity.SERIOUS) for month in (
 
 WAITING = [
     ("J18_QUIET", case(**done(date(2026, 5, 22))), date(2026, 11, 23)),
-    ("J18_QUIET", case(**done(date(2025, 8, 31))), date(2026, 3, 1)),  # no 31 February: its last day
+    ("J18_QUIET", case(**done(date(2025, 8, 31))), date(2026, 3, 1)),  # no 31 February: the last day of the month
     ("J18_QUIET", case(**done(date(2023, 8, 29))), date(2024, 3, 1)),  # 29 February is that day
     ("J18_QUIET", case(fulfilled_on=LONG_AGO), date(2026, 11, 23)),  # the confirmation is later
     ("J18_QUIET", case(confirmed_on=LONG_AGO), date(2026, 11, 23)),  # the performance is later
@@ -130,7 +130,7 @@ WAITING = [
 
 @pytest.mark.parametrize(("code", "asked", "first"), WAITING)
 def test_a_condition_of_time_at_its_edge(code: str, asked: RepairCase, first: date) -> None:
-    """Not met on the last day of the period, with the day from which it is; met from then on."""
+    """Not met on the last day of the period, with the day from which it is met; met from that day."""
     before = found(asked, code, first - timedelta(days=1))
     assert (before.holds, before.from_when) == (NO, first)
     for later in (first, first + timedelta(days=1)):
@@ -139,7 +139,7 @@ def test_a_condition_of_time_at_its_edge(code: str, asked: RepairCase, first: da
 
 @pytest.mark.parametrize("code", ["J18_PERIOD", "G31_PERIOD", "N36_PERIOD"])
 def test_only_while_the_record_counts(code: str) -> None:
-    """Up to its last day, included; afterwards there is nothing to repair, whatever time passes."""
+    """Met through the record's last day; a record that has ended cannot be repaired."""
     asked = case(black(last_day=date(2026, 11, 23)))
     assert [found(asked, code, date(2026, 11, day)).holds for day in (22, 23, 24)] == [YES, YES, NO]
     assert found(asked, code, date(2026, 11, 24)).from_when is None
@@ -162,7 +162,7 @@ BARS = {"bankruptcy_proceedings": "G31_B2", "ignored_warning": "G31_B6", "other_
 
 @pytest.mark.parametrize(("fact", "code"), [(fact, code) for fact, codes in WANTED.items() for code in codes])
 def test_a_stated_fact_has_three_values(fact: str, code: str) -> None:
-    """True meets the condition, False fails it, and what is not stated is unknown, by its name in both languages."""
+    """True meets the condition, False fails it, unstated is unknown; the reason names the fact in both languages."""
     assert [found(case(**{fact: value}), code).holds for value in (True, False, None)] == [YES, NO, UNKNOWN]
     for value in (False, None):
         told = found(case(**{fact: value}), code)
@@ -172,13 +172,13 @@ def test_a_stated_fact_has_three_values(fact: str, code: str) -> None:
 
 @pytest.mark.parametrize(("fact", "code"), sorted(BARS.items()))
 def test_a_bar_has_three_values(fact: str, code: str) -> None:
-    """A bar that is stated to exist is in the way; one that nobody spoke of is unknown."""
+    """A stated bar fails the condition; an unstated bar is unknown."""
     assert [found(case(**{fact: value}), code).holds for value in (False, True, None)] == [YES, NO, UNKNOWN]
 
 
 @pytest.mark.parametrize("fact", ["bankruptcy_proceedings", "ignored_warning"])
 def test_two_bars_are_for_organisations(fact: str) -> None:
-    """企业 and 社会法人: a person needs not state them."""
+    """They apply to 企业 and 社会法人: a person need not state them."""
     assert found(case(penalty(organisation=False), **{fact: None}), BARS[fact]).holds is YES
 
 
@@ -187,7 +187,7 @@ def test_two_bars_are_for_organisations(fact: str) -> None:
     [("J18_PERFORMED", "fulfilled_on"), ("J18_PERFORMED", "confirmed_on"), ("G31_A2", "corrected_on")],
 )
 def test_unstated_day_is_unknown_and_future_day_waits(code: str, fact: str) -> None:
-    """What is promised for tomorrow is not done today."""
+    """A future day does not meet the condition before it comes."""
     assert found(case(**{fact: None}), code).holds is UNKNOWN
     tomorrow = TODAY + timedelta(days=1)
     assert (found(case(**{fact: tomorrow}), code).holds, found(case(**{fact: tomorrow}), code).from_when) == (
@@ -201,7 +201,7 @@ def test_unstated_day_is_unknown_and_future_day_waits(code: str, fact: str) -> N
 
 
 def test_30_first_listing_after_five_and_six_months() -> None:
-    """Five months are too few; after six Art. 18 permits what Art. 31 (二) 1 bars, and the clash is shown."""
+    """Five months are too few; after six, Art. 18 permits what Art. 31 (二) 1 bars: a conflict."""
     early = repair_answer(case(**done(date(2026, 6, 22))), regime=Regime.HUAIAN2018, today=TODAY)
     assert (early.governing, early.eligible) == (J18, NO)
     assert early.measures[0].deciding == ("J18_QUIET",)
@@ -216,7 +216,7 @@ def test_30_first_listing_after_five_and_six_months() -> None:
 
 @pytest.mark.parametrize(("objects_on", "state"), [(date(2026, 11, 27), State.IN_FORCE), (None, State.REPAIRED)])
 def test_31_objection_on_the_fourth_publicity_day(objects_on: date | None, state: State) -> None:
-    """The repair does not take effect over an objection in its five working days."""
+    """An objection within the five working days of publicity stops the repair."""
     act = {"record_no": "R-1", "authority": "court", "version": 2}
     events = [
         feed_record_from(record(valid_until="2029-08-12")),
@@ -233,7 +233,7 @@ def test_31_objection_on_the_fourth_publicity_day(objects_on: date | None, state
 
 
 def test_32_new_offence_after_repair_waits_a_year() -> None:
-    """The archived first listing makes this one a repeated one, whatever is stated."""
+    """An archived first listing makes this one a repeated listing, whatever is stated."""
     first = other(date(2023, 1, 1), state=State.REPAIRED, ended_on=date(2024, 1, 1))
     told = measure(case(black(first_listing=True), first), J18)
     assert told.deciding == ("J18_QUIET",)
@@ -245,7 +245,7 @@ def test_32_new_offence_after_repair_waits_a_year() -> None:
 
 
 def test_55_bankruptcy_bars_locally_and_reviews_nationally() -> None:
-    """Art. 31 (二) 2 bars; under the national order a reorganisation may suspend discipline, so a person looks."""
+    """Art. 31 (二) 2 bars; the national order may suspend discipline in a reorganisation, so a person decides."""
     asked = case(penalty(), bankruptcy_proceedings=True)
     assert repair_answer(asked, regime=Regime.HUAIAN2018, today=TODAY).eligible is NO
     national = repair_answer(asked, regime=Regime.NDRC36, today=TODAY)
@@ -257,7 +257,7 @@ def test_55_bankruptcy_bars_locally_and_reviews_nationally() -> None:
 
 
 def test_other_records_are_governed_by_article_31() -> None:
-    """A penalty is no black listing: Art. 18 is shown, but neither governs nor clashes."""
+    """A penalty is not a black listing: Art. 18 is shown, but neither governs nor conflicts."""
     answer = repair_answer(case(penalty()), regime=Regime.HUAIAN2018, today=TODAY)
     assert (answer.governing, answer.eligible, answer.conflict) == (G31, YES, False)
     assert [(m.code, m.applies) for m in answer.measures] == [(J18, False), (G31, True)]
@@ -266,7 +266,7 @@ def test_other_records_are_governed_by_article_31() -> None:
 
 
 def test_one_black_listing_both_rules_agree_on() -> None:
-    """An old one that both permit is no conflict."""
+    """An old listing that both measures permit is no conflict."""
     old = case(black(determined_on=date(2025, 1, 1), published_from=date(2025, 1, 2)))
     answer = repair_answer(old, regime=Regime.HUAIAN2018, today=TODAY)
     assert [m.eligible for m in answer.measures] == [YES, YES]
@@ -279,13 +279,13 @@ def test_one_black_listing_both_rules_agree_on() -> None:
         (None, date(2026, 11, 22), NO),  # too early for both periods
         (None, date(2026, 11, 23), UNKNOWN),  # six months have passed, twelve have not
         (None, date(2027, 5, 22), UNKNOWN),
-        (None, date(2027, 5, 23), YES),  # enough for either
+        (None, date(2027, 5, 23), YES),  # enough for both
         (True, date(2026, 11, 23), YES),
         (False, date(2027, 5, 22), NO),
     ],
 )
 def test_unknown_first_listing_is_unknown(first: bool | None, today: date, holds: Assessment) -> None:
-    """Unknown only where it matters; and never an earliest day that rests on a guess."""
+    """The result is unknown only where it depends on that fact, and there is no earliest day."""
     asked = case(black(first_listing=first))
     assert found(asked, "J18_QUIET", today).holds is holds
     if first is None:
@@ -294,7 +294,7 @@ def test_unknown_first_listing_is_unknown(first: bool | None, today: date, holds
 
 @pytest.mark.parametrize("missing", ["fulfilled_on", "confirmed_on"])
 def test_a_quiet_period_without_its_beginning(missing: str) -> None:
-    """The other day bounds it: surely too early before, unknown afterwards."""
+    """The known day bounds the period: not met before its end, unknown afterwards."""
     assert found(case(**{missing: None}), "J18_QUIET", date(2026, 11, 22)).holds is NO
     assert found(case(**{missing: None}), "J18_QUIET", date(2026, 11, 23)).holds is UNKNOWN
     assert found(case(fulfilled_on=None, confirmed_on=None), "J18_QUIET").holds is UNKNOWN
@@ -303,10 +303,10 @@ def test_a_quiet_period_without_its_beginning(missing: str) -> None:
 @pytest.mark.parametrize(
     ("happened", "holds"),
     [
-        (other(date(2026, 5, 22)), YES),  # the day itself is not after it
+        (other(date(2026, 5, 22)), YES),  # the day itself is not within the period
         (other(date(2026, 5, 23)), NO),
         (other(date(2026, 11, 22)), NO),
-        (other(date(2026, 11, 23)), YES),  # the six months were full
+        (other(date(2026, 11, 23)), YES),  # after the six months
         (other(date(2026, 8, 1), severity=Severity.GENERAL), YES),
         (other(date(2026, 8, 1), severity=Severity.UNSPECIFIED), NO),  # a black list decision is severe
         (other(date(2026, 8, 1), severity=Severity.UNSPECIFIED, determination=PENALTY), UNKNOWN),
@@ -314,7 +314,7 @@ def test_a_quiet_period_without_its_beginning(missing: str) -> None:
     ],
 )
 def test_events_that_break_the_quiet_period(happened: Discredit, holds: Assessment) -> None:
-    """Severe discredit after the performance, within the period; time alone does not mend it."""
+    """Severe discredit within the period fails the condition, and no later day meets it."""
     told = found(case(black(), happened), "J18_QUIET", date(2026, 11, 23))
     assert (told.holds, told.from_when) == (holds, None)
 
@@ -330,7 +330,7 @@ def test_events_that_break_the_quiet_period(happened: Discredit, holds: Assessme
     ],
 )
 def test_the_same_kind_again(category: str, on: date, holds: Assessment) -> None:
-    """Art. 31 asks for a year without the same kind since the correction, severe or not."""
+    """Art. 31 requires a year after the correction without discredit of the same kind, of any severity."""
     again = other(on, category=category, severity=Severity.GENERAL)
     assert found(case(penalty(), again), "G31_A3").holds is holds
 
@@ -345,18 +345,18 @@ def test_the_same_kind_again(category: str, on: date, holds: Assessment) -> None
     ],
 )
 def test_the_first_bar_counts(others: list[Discredit], holds: Assessment) -> None:
-    """One severe or three serious within a year; an unrated penalty might be either."""
+    """The bar is one severe or three serious records within a year; an unrated penalty is unknown."""
     assert found(case(penalty(), *others), "G31_B1", date(2025, 12, 31)).holds is holds
 
 
 def test_the_first_bar_counts_this_record_among_the_serious() -> None:
-    """Two others and this one are three."""
+    """Two other serious records and this one are three."""
     asked = case(penalty(determined_on=date(2025, 2, 1)), *SERIOUS[:2])
     assert found(asked, "G31_B1", date(2025, 12, 31)).holds is NO
 
 
 def test_the_repair_bars_count_by_kind() -> None:
-    """One repair of another kind within five years bars neither the count of two nor that of the kind."""
+    """One repair of another kind within five years meets all three bars; a second of the same kind fails two."""
     asked = case(penalty(), repaired(date(2024, 1, 1)))
     assert [found(asked, code).holds for code in ("G31_B3", "G31_B4", "G31_B5")] == [YES, YES, YES]
     twice = case(penalty(), repaired(date(2024, 1, 1)), repaired(date(2023, 1, 1), "C07"))
@@ -364,7 +364,7 @@ def test_the_repair_bars_count_by_kind() -> None:
 
 
 def test_a_wait_that_outlasts_the_record() -> None:
-    """A general discredit counts one year, and Art. 31 waits a year from its correction: it is never repaired."""
+    """A general record lasts one year, and Art. 31 waits a year from its correction: it is never repaired."""
     asked = case(
         penalty(severity=Severity.GENERAL, determined_on=date(2026, 6, 1), last_day=date(2027, 6, 1)),
         corrected_on=date(2026, 6, 20),
@@ -374,7 +374,7 @@ def test_a_wait_that_outlasts_the_record() -> None:
 
 
 def test_last_day_of_the_record_is_in_time() -> None:
-    """The day from which the conditions are met may be the very last on which it counts."""
+    """A repair is possible if the earliest day is the record's last day, and not a day later."""
     asked = black(last_day=date(2026, 12, 23))
     told = measure(case(asked, **done(date(2026, 6, 22))), J18)
     assert (told.earliest, told.too_late) == (date(2026, 12, 23), False)
@@ -390,13 +390,13 @@ def test_last_day_of_the_record_is_in_time() -> None:
     ],
 )
 def test_unrated_record_gives_no_earliest_day(code: str, asked: RepairCase) -> None:
-    """Time is missing, and so is a rating."""
+    """A missing rating, besides the time, prevents an earliest day."""
     told = found(asked, code, date(2026, 11, 1))
     assert (told.holds, told.from_when) == (NO, None)
 
 
 def test_a_fact_missing_beside_time_gives_no_earliest_day() -> None:
-    """The day is told only where nothing else stands in the way."""
+    """The earliest day is given only if time is the only unmet condition."""
     told = measure(case(commitment=None, **done(date(2026, 6, 22))), J18)
     assert (told.eligible, told.deciding, told.earliest) == (NO, ("J18_QUIET",), None)
     untold = measure(case(commitment=None), J18)
@@ -404,7 +404,7 @@ def test_a_fact_missing_beside_time_gives_no_earliest_day() -> None:
 
 
 def test_the_national_order_never_says_yes() -> None:
-    """What is not known of it stays unknown, and before it was in force it says no."""
+    """Its unknown conditions stay unknown; before it was in force the answer is no."""
     old = case(black(determined_on=date(2025, 1, 1)))
     told = measure(old, NDRC36)
     assert (told.eligible, told.deciding) == (UNKNOWN, ("N36_REST",))
@@ -414,7 +414,7 @@ def test_the_national_order_never_says_yes() -> None:
 
 
 def test_the_answer_as_json() -> None:
-    """Days as RFC 3339 dates, words of the closed lists, both languages, every condition of the law once."""
+    """RFC 3339 dates, enumerated codes, both languages, and every condition of the law once."""
     answer = repair_answer(case(), regime=Regime.NDRC36, today=TODAY).as_dict()
     assert json.loads(json.dumps(answer, ensure_ascii=False)) == answer
     assert (answer["regime"], answer["asked_on"], answer["governing"]) == ("ndrc36", "2026-11-23", "NDRC36")
@@ -464,7 +464,7 @@ CASES = st.builds(
 
 @given(CASES)
 def test_the_answer_follows_from_its_conditions(asked: RepairCase) -> None:
-    """Any no makes no, else any unknown makes unknown; those and no others decide."""
+    """Any no gives no, else any unknown gives unknown; exactly those conditions decide."""
     for told in repair_answer(asked, regime=Regime.NDRC36, today=TODAY).measures:
         holds = [c.holds for c in told.conditions]
         assert told.eligible is (NO if NO in holds else UNKNOWN if UNKNOWN in holds else YES)
@@ -474,7 +474,7 @@ def test_the_answer_follows_from_its_conditions(asked: RepairCase) -> None:
 
 @given(CASES, st.booleans())
 def test_the_earliest_day_is_the_earliest(asked: RepairCase, kind: bool) -> None:
-    """On the day told the answer is yes, and on the day before it is not."""
+    """On the earliest day the answer is yes; the day before it is no."""
     good = msgspec.structs.replace(
         GOOD, fulfilled_on=asked.facts.fulfilled_on or TODAY, confirmed_on=TODAY, corrected_on=asked.facts.corrected_on
     )
@@ -489,7 +489,7 @@ def test_the_earliest_day_is_the_earliest(asked: RepairCase, kind: bool) -> None
 
 @given(st.dates(), st.integers(0, 120))
 def test_months_are_calendar_months(day: date, months: int) -> None:
-    """The same day of the right month, or its last; and it never leaves the calendar."""
+    """The same day of the target month or its last day; the result stays within the calendar."""
     end = months_after(day, months)
     if end != date.max:
         assert (end.year * 12 + end.month) - (day.year * 12 + day.month) == months
@@ -499,6 +499,6 @@ def test_months_are_calendar_months(day: date, months: int) -> None:
 
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(0, 60))
 def test_a_later_event_never_passes_earlier(one: date, two: date, months: int) -> None:
-    """Months keep the order of days."""
+    """Adding months keeps the order of days."""
     earlier, later = sorted((one, two))
     assert months_after(earlier, months) <= months_after(later, months)

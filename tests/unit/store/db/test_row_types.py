@@ -1,4 +1,4 @@
-"""Row types are built from whole rows by position, so their fields are the columns of the table, in their order."""
+"""Row types are built by position from whole rows, so their fields are the columns of the table, in order."""
 
 import msgspec
 import pytest
@@ -22,17 +22,17 @@ def columns(table: Table) -> list[str]:
     ("row", "table"), [(ListingRow, listings), (LockRow, locks), (QuarantineRow, holds), (DecisionRow, decisions)]
 )
 def test_a_row_type_has_the_columns_of_its_table(row: type[msgspec.Struct], table: Table) -> None:
-    """``select(table)`` fills the type."""
+    """``select(table)`` gives the fields of the type."""
     assert list(row.__struct_fields__) == columns(table)
 
 
 def test_a_report_has_the_columns_of_its_table() -> None:
-    """``_asdict`` is what is appended."""
+    """``_asdict`` gives the columns to insert."""
     assert list(FeedbackRow._fields) == columns(feedback)
 
 
 def test_every_table_with_a_seal_is_verified() -> None:
-    """A chained table that ``CHAINED`` does not name would never be verified."""
+    """Every table with a hash chain is in ``CHAINED``; a missing one would never be verified."""
     assert {table.name for table in CHAINED} == {
         table.name for table in metadata.sorted_tables if "chain" in table.columns
     }

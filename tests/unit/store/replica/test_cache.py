@@ -1,4 +1,4 @@
-"""What is remembered is what was read and has not changed since; and there is an end to it."""
+"""The cache returns only listings that were read and have not changed since, and its size is bounded."""
 
 from datetime import date
 
@@ -33,7 +33,7 @@ changed = st.tuples(st.just("forget"), st.sampled_from(LISTINGS), st.lists(st.sa
 
 @given(st.lists(kept | changed, max_size=40))
 def test_cache_returns_only_kept_listings(steps: list[tuple[str, str, list[str]]]) -> None:
-    """Against plain rules: a change drops every key under which the listing was or is filed."""
+    """Compared with a simple model: a change drops every key under which the listing is or was filed."""
     cache, model = ListingCache(), dict[str, list[str]]()
     for step, name, others in steps:
         if step == "keep":
@@ -50,7 +50,7 @@ def test_cache_returns_only_kept_listings(steps: list[tuple[str, str, list[str]]
 
 
 def test_least_recently_used_entry_is_evicted() -> None:
-    """Bounded, whatever comes; what is asked for stays."""
+    """The size is bounded, and recently used keys are kept."""
     cache = ListingCache(max_keys=3)
     for key in ("k1", "k2", "k3"):
         cache.put({key: [listing("a")]})

@@ -1,4 +1,4 @@
-"""``creditgate up|serve|worker|setup``: run everything on this machine, or one part of a deployment."""
+"""``creditgate up``: run everything on this machine, and stop it together."""
 
 import asyncio
 import os
@@ -7,14 +7,14 @@ from time import monotonic
 from typing import Annotated
 
 import typer
-import uvloop
 from pydantic import ValidationError
 
 from config.files import ConfigError, load_departments
 from config.logs import set_up_logs
 from config.policy_file import load_policy
 from config.settings import Settings, load_settings
-from creditgate.cli.terminal import MISUSE, err, fail, out, settings_or_fail
+from creditgate.cli.processes.options import WorkersOption
+from creditgate.cli.terminal import MISUSE, err, fail, out
 from creditgate.embedded.data_dir import (
     DataDirectoryInUseError,
     claim_directory,
@@ -22,17 +22,9 @@ from creditgate.embedded.data_dir import (
     embedded_settings,
     ensure_pepper,
 )
-from creditgate.embedded.provision import provision
 from creditgate.embedded.seeding import seed_samples
 from creditgate.embedded.supervisor import ProcessGroup, StartFailedError, until_stopped
 from gateway.process.listener import port_is_free
-from gateway.process.prefork import NoWorkerServesError, run_workers
-from gateway.process.server import run_gateway
-from streams.worker import run_worker
-
-WorkersOption = Annotated[
-    int, typer.Option("--workers", min=1, max=64, help="Number of gateway processes that share the port.")
-]
 
 
 def up(
@@ -111,36 +103,3 @@ def _print_welcome(settings: Settings, url: str, seconds: float, *, seeded: bool
         ]
     sys.stdout.write("\n".join([*lines, "", "Ctrl-C stops everything / 按 Ctrl-C 停止", ""]))
     sys.stdout.flush()
-
-
-def serve(workers: WorkersOption = 1) -> None:
-    """Run only the gateway. / 仅运行网关。"""
-    settings = settings_or_fail()
-    try:
-        if workers > 1:
-            run_workers(settings, workers)
-        else:
-            run_gateway(settings)
-    except (ConfigError, ValueError, OSError) as error:
-        fail(f"serve: {error}")
-    except NoWorkerServesError as error:
-        fail(f"serve: {error.__doc__} / 网关未能启动，原因见其日志。")
-
-
-def worker() -> None:
-    """Run only a Faust worker. / 仅运行流处理。"""
-    settings = settings_or_fail()
-    try:
-        run_worker(settings)
-    except (ConfigError, ValueError) as error:
-        fail(f"worker: {error}")
-
-
-def setup() -> None:
-    """Prepare a deployment: migrate the ledger and create the topics; may be repeated. / 初始化档案与主题。"""
-    settings = settings_or_fail()
-    try:
-        uvloop.run(provision(settings))
-    except Exception as error:
-        fail(f"setup: {type(error).__name__}: {error}")
-    err.print("ledger migrated, topics created / 完成")
