@@ -1,4 +1,4 @@
-"""Open loop at half of what the gateway can bear, beside nginx at the same rate."""
+"""Open loop at half of the rate that the gateway sustains, beside nginx at the same rate."""
 
 import statistics
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from bench.report import Table
 from bench.wrk import Target, load
 
 MAX_ROUNDS = 3
-"""Rounds."""
+"""Upper bound of the rounds, which are long."""
 MIN_ROUND_S = 4
 _NGINX, _HALF = "nginx at that rate", "half"
 
@@ -18,15 +18,15 @@ _NGINX, _HALF = "nginx at that rate", "half"
 def open_loop(
     own: Target, nginx: Target | None, rate: float, rounds: int, seconds: int, again: int, drain: Callable[[], None]
 ) -> list[Table]:
-    """``rate`` is what 16 connections got from it in this run; measured now where it is 0."""
+    """``rate`` is the rate with 16 connections in this run, in requests a second; 0 measures it now."""
     pin(own.pids, SERVER_CORE)
-    bears = rate or statistics.median(load(own, seconds).rate for _ in range(MAX_ROUNDS))
-    cases: list[Case] = [(_HALF, own, bears / 2)]
+    sustained = rate or statistics.median(load(own, seconds).rate for _ in range(MAX_ROUNDS))
+    cases: list[Case] = [(_HALF, own, sustained / 2)]
     if nginx is not None:
-        cases.insert(0, (_NGINX, nginx, bears / 2))
+        cases.insert(0, (_NGINX, nginx, sustained / 2))
     found = by_schedule.by_turns(cases, min(rounds, MAX_ROUNDS), max(MIN_ROUND_S, seconds), again, drain)
     table = by_schedule.table("Open loop: one check a request", found)
-    table.notes.append(f"`half` is of {bears:.0f} requests/s, which 16 connections got in this run.")
+    table.notes.append(f"`half` is of {sustained:.0f} requests/s, the rate with 16 connections in this run.")
     if nginx is not None:
         table.notes.append(by_schedule.ratio(found, _HALF, _NGINX, "p50") + " (aim: 3).")
     table.notes += by_schedule.NOTES

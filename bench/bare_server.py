@@ -12,13 +12,13 @@ from aiohttp import web
 
 
 class Subject(msgspec.Struct):
-    """As a check has it."""
+    """A subject of a check."""
 
     role: str
     id: str
 
 
-class Asked(msgspec.Struct):
+class CheckBody(msgspec.Struct):
     """The body of a check."""
 
     scene: str
@@ -29,8 +29,8 @@ class Asked(msgspec.Struct):
 
 
 def application(size: int) -> web.Application:
-    """Answers every check with the same ``size`` bytes."""
-    decoder, answer = msgspec.json.Decoder(Asked), b'"' + b"x" * (size - 2) + b'"'
+    """An application that answers every check with the same ``size`` bytes."""
+    decoder, answer = msgspec.json.Decoder(CheckBody), b'"' + b"x" * (size - 2) + b'"'
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
     async def check(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ def application(size: int) -> web.Application:
 
 
 async def serve(port: int, size: int) -> None:
-    """Serve until ended."""
+    """Serve until the process ends."""
     runner = web.AppRunner(application(size), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -19,12 +19,12 @@ from bench.wrk import Target, load
 BATCH_CHECKS = 1000
 BATCH_CONNECTIONS = 2
 MIN_ROUND_S = 5
-"""Seconds of a round of batches, enough for several of them."""
+"""Seconds of a round, enough for several batches."""
 DRAIN_TIMEOUT_S = 45.0
 
 
 class Probe:
-    """Asks /livez every 2 ms in a thread; ``stop`` returns the longest latency."""
+    """Requests /livez every 2 ms in a thread; ``stop`` returns the longest latency."""
 
     def __init__(self, url: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
@@ -33,7 +33,7 @@ class Probe:
         self._thread.start()
 
     def stop(self) -> float:
-        """Seconds."""
+        """Stop, and return the longest latency in seconds."""
         self._going = False
         self._thread.join(60)
         self._connection.close()
@@ -51,7 +51,7 @@ class Probe:
 def batches(
     directory: Path, group: ProcessGroup, own: Target, chosen: Sequence[str], rounds: int, seconds: int
 ) -> list[Table]:
-    """Rounds of single checks and of batches in turn, and of nothing for comparison."""
+    """Rounds of single checks and batches in turn, and of no load for comparison."""
     many = group.target(group.main, subjects.write_batches(directory / "batches", chosen, BATCH_CHECKS), "batch")
     samples = Samples({"lane": [], "batch": []})
     loop_delays: Counter[str] = Counter()
@@ -74,11 +74,14 @@ def batches(
 
 def _table(samples: Samples, waits: dict[str, list[float]], loop_delays: Counter[str]) -> Table:
     table = Table("Batches of 1,000", ("what", "subjects/s", "CPU µs/subject", "longest /livez ms", "share", "rounds"))
-    for name, size, said in (("lane", 1, "one subject a request"), ("batch", BATCH_CHECKS, "1,000 subjects a request")):
+    for name, size, label in (
+        ("lane", 1, "one subject a request"),
+        ("batch", BATCH_CHECKS, "1,000 subjects a request"),
+    ):
         found, marked = samples.of(name), samples.marked(name)
         table.rows.append(
             (
-                said,
+                label,
                 spread([one.rate * size for one in found], "{:.0f}"),
                 spread([one.cpu_us / size for one in found]),
                 spread([one * 1e3 for one in waits[name]]),
@@ -90,8 +93,8 @@ def _table(samples: Samples, waits: dict[str, list[float]], loop_delays: Counter
     ratios = [one * BATCH_CHECKS for one in samples.ratios("lane", "batch", lambda found: found.cpu_us)]
     table.notes.append(f"One check costs as much CPU time as {spread(ratios)} subjects of a batch (within the round).")
     table.notes.append(
-        f"{BATCH_CONNECTIONS} connections send batches. /livez is asked every 2 ms from core 1, where it also waits for"
-        " wrk: an upper bound of how long the event loop was blocked."
+        f"{BATCH_CONNECTIONS} connections send batches. /livez is called every 2 ms from core 1, where it also waits"
+        " for wrk: an upper bound of how long the event loop was blocked."
         f" Rounds below {MIN_CORE_SHARE} are marked, not run again."
     )
     table.notes.append(

@@ -1,4 +1,4 @@
-"""Requests by a fixed schedule, whatever comes back: a server that is late is not asked the less for it."""
+"""Requests by a fixed schedule: a server that is late gets no fewer requests."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ _ACCEPTED, _REFUSED = "200", "503"
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """One run by a schedule. Times in seconds, shares of 1."""
+    """One run by a schedule. Rates a second, times in seconds, shares between 0 and 1."""
 
     asked: float
     times: dict[str, float]
@@ -36,17 +36,17 @@ class Scheduled:
 
     @property
     def accepted(self) -> float:
-        """A second."""
+        """Accepted requests a second."""
         return self.statuses.get(_ACCEPTED, 0) / self.seconds
 
     @property
     def refused(self) -> float:
-        """Of all that was answered."""
+        """The share of refused requests among all answers."""
         return self.statuses.get(_REFUSED, 0) / max(1, sum(self.statuses.values()))
 
 
 def ask(target: Target, rate: float, seconds: float) -> Scheduled:
-    """Ask at that rate, the server alone on its core. Raises ``RuntimeError`` where the load could not be made."""
+    """Load a server, alone on its core, at this rate. Raises ``RuntimeError`` when the generator fails."""
     pin(target.pids, SERVER_CORE)
     command = ["taskset", "-c", str(OTHER_CORE), sys.executable, "-m", "bench.open_loop"]
     command += [target.url, str(target.requests), f"{rate:.1f}", str(seconds)]
@@ -57,19 +57,19 @@ def ask(target: Target, rate: float, seconds: float) -> Scheduled:
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-300:])
-    spent, said = meter.read(), json.loads(done.stdout)
-    times = {cut: said[cut] for cut in CUTS}
-    return Scheduled(rate, times, said["statuses"], seconds, said["late"], min(spent.share, spent.share_beside))
+    spent, result = meter.read(), json.loads(done.stdout)
+    times = {cut: result[cut] for cut in CUTS}
+    return Scheduled(rate, times, result["statuses"], seconds, result["late"], min(spent.share, spent.share_beside))
 
 
 Case = tuple[str, Target, float]
-"""What it is called, who is asked, and how many requests a second."""
+"""Its name, the server, and the requests a second."""
 
 
 def by_turns(
     cases: Sequence[Case], rounds: int, seconds: float, again: int, drain: Callable[[], None]
 ) -> dict[str, list[Scheduled]]:
-    """Each case in each round; one that had too little of a core is run ``again``, and the best of it kept."""
+    """Run each case in each round; one with too little of a core is repeated ``again`` times, and the best run kept."""
     found: dict[str, list[Scheduled]] = {name: [] for name, _, _ in cases}
     for _ in range(rounds):
         for name, target, rate in cases:
@@ -105,6 +105,6 @@ def table(title: str, found: dict[str, list[Scheduled]]) -> Table:
 
 
 def ratio(found: dict[str, list[Scheduled]], above: str, below: str, cut: str) -> str:
-    """How many times longer the one takes than the other, within the round."""
+    """The ratio of the latencies of two cases within the same round, as text."""
     pairs = zip(found[above], found[below], strict=True)
     return f"{cut}, {above} to {below}: {spread([one.times[cut] / other.times[cut] for one, other in pairs], '{:.1f}')}"

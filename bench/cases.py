@@ -22,7 +22,7 @@ DRAIN_TIMEOUT_S = 15.0
 
 
 class Bench:
-    """One run. Whatever it started, ``stop`` ends."""
+    """One run; ``stop`` ends every process that it started."""
 
     def __init__(self, plan: Plan, directory: Path) -> None:
         self._plan, self._directory = plan, directory
@@ -33,7 +33,7 @@ class Bench:
         self.failed = False
 
     def run(self) -> list[Table]:
-        """Everything that was asked for, and a last table of what was not measured."""
+        """Measure everything that the plan names; the last table names what was not measured."""
         tables: list[Table] = []
         group = self._group(self._plan.listings[0]) if self._plan.only & ON_A_GROUP else None
         requests = subjects.write_checks(self._directory / "checks", self._mix())
@@ -55,7 +55,7 @@ class Bench:
         return tables
 
     def stop(self) -> None:
-        """End everything."""
+        """Stop everything that was started."""
         for started in reversed(self._started):
             started.stop()
 
@@ -159,7 +159,7 @@ class Bench:
         if group.intercepts():
             return True
         self._skipped.append(
-            f"intercept: {gateway.name} does not intercept who is listed in {subjects.INTERCEPT_SCENE}"
+            f"intercept: {gateway.name} does not intercept listed subjects in {subjects.INTERCEPT_SCENE}"
         )
         return False
 

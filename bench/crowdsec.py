@@ -1,7 +1,7 @@
 """CrowdSec's local API on a private directory: SQLite, one decision for each listing of ours, one look-up a request.
 
-Nothing of an installed CrowdSec is touched, its service least of all. To its favour: write-ahead log, no metrics, no
-log of requests. It does a key check in SQL and a look-up in SQL; none of our keyed hashes, rules or records.
+An installed CrowdSec and its service are not touched. In its favour: write-ahead log, no metrics, no
+log of requests. It checks the key and looks up in SQL, and has none of our keyed hashes, rules or records.
 """
 
 import os
@@ -55,7 +55,7 @@ class CrowdSec:
         self._key = ""
 
     def start(self) -> "CrowdSec":
-        """Start the local API alone, and give it a machine to import with and a bouncer to ask with."""
+        """Start the local API alone, and register a machine for the import and a bouncer for the look-ups."""
         password = secrets.token_hex(16)
         credentials = str(self.directory / "client.yaml")
         self._cscli("machines", "add", "bench", "--password", password, "-f", credentials, "--force")
@@ -69,29 +69,29 @@ class CrowdSec:
         return self
 
     def load(self, listings: int) -> None:
-        """Import as many decisions, about the same subjects. Raises ``RuntimeError``."""
+        """Import one decision for each listed subject. Raises ``RuntimeError``."""
         path = self.directory / "decisions.csv"
         with path.open("w") as file:
             file.write("value\n")
             file.writelines(f"{listed(number)}\n" for number in range(listings))
-        # The scope of a file's own column is not heeded by 1.4.6; the option's is.
+        # CrowdSec 1.4.6 ignores the scope column of the file, but not the option.
         more = ["--scope", "username", "--duration", "24h", "--type", "ban", "--reason", "bench"]
         self._cscli("decisions", "import", "-i", str(path), *more)
         path.unlink()
-        if not self._asked(listed(0)) or not self._asked(listed(listings - 1)) or self._asked("nobody"):
+        if not self._look_up(listed(0)) or not self._look_up(listed(listings - 1)) or self._look_up("nobody"):
             raise RuntimeError("crowdsec does not answer with what was imported")
 
     def target(self, requests: Path) -> Target:
-        """To be loaded with these look-ups."""
+        """A target that is loaded with these look-ups."""
         assert self._process is not None
         url = f"http://127.0.0.1:{self.port}"
         return Target(self.name, url, requests, family(self._process.pid), headers={"X-Api-Key": self._key})
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         stop(self._process)
 
-    def _asked(self, value: str) -> Sequence[object]:
+    def _look_up(self, value: str) -> Sequence[object]:
         url = f"http://127.0.0.1:{self.port}/v1/decisions?scope=username&value={value}"
         return http("GET", url, headers={"X-Api-Key": self._key}).json or ()
 
@@ -101,6 +101,6 @@ class CrowdSec:
             command, capture_output=True, text=True, check=False, timeout=LOAD_TIMEOUT_S, cwd=self.directory
         )
         if done.returncode:
-            said = re.sub(r"\s+", " ", done.stderr)[-300:]
-            raise RuntimeError(f"cscli {' '.join(words[:2])}: {said}")
+            message = re.sub(r"\s+", " ", done.stderr)[-300:]
+            raise RuntimeError(f"cscli {' '.join(words[:2])}: {message}")
         return done.stdout

@@ -1,4 +1,4 @@
-"""First figures of a running gateway: checks beside /livez in turn, and from feed to force. Ends by itself."""
+"""First figures of a running gateway: checks beside /livez in turn, and the delay from a feed to its effect."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""CreditGate as one command starts it, with many listings; and more gateways beside it, set otherwise."""
+"""CreditGate as one command starts it, with many listings; and more gateways beside it with other settings."""
 
 import os
 import re
@@ -16,11 +16,11 @@ from bench.subjects import INTERCEPT_SCENE, WARN_SCENE, check, free, listed
 from bench.tools import ROOT
 from bench.wrk import Target
 from creditgate.embedded.data_dir import socket_path
-from tests.e2e.program import free_port, http
+from tests.e2e.program import Answer, free_port, http
 
 _PREFIX = "CREDITGATE_"
 CLIENT_RATE = 1_000_000
-"""Checks a second that the benchmarks' client may ask: far more than a gateway answers."""
+"""Rate limit of the benchmarks' client, in checks a second: far more than a gateway answers."""
 SLOW_DRAIN_S = 3.0
 _CREDITGATE = [sys.executable, "-m", "creditgate"]
 
@@ -53,12 +53,12 @@ class ProcessGroup:
         self.restarts = 0
         self.key = self.inspector = ""
         self.written: list[float] = []
-        """Decisions a second that the worker put in the ledger while nothing else was asked of it."""
+        """Decisions a second that the worker wrote to the ledger while no load ran."""
         self.behind = 0
-        """Times it had not caught up when the next server's turn came."""
+        """How often the worker had not caught up when the next server was measured."""
 
     def start(self) -> "ProcessGroup":
-        """Start it, with a client that may check in every scene."""
+        """Start it, and register a client that may check in every scene."""
         log = self.directory / "log"
         self.main.process = start([*_CREDITGATE, "up", "--seed"], log, environment=self._environment(self.main))
         until(lambda: "Ctrl-C" in log.read_text() or self._ended(log), "creditgate did not come up", 120)
@@ -66,7 +66,7 @@ class ProcessGroup:
         return self
 
     def gateway(self, name: str, workers: int = 1, **settings: str) -> Gateway:
-        """Another gateway on the same backends, started alone."""
+        """Start another gateway on the same backends and wait until it is ready."""
         found = Gateway(name, free_port(), workers=workers)
         metrics = self.directory / f"metrics-{name}"
         metrics.mkdir()
@@ -79,7 +79,7 @@ class ProcessGroup:
         return found
 
     def ready_in(self) -> float:
-        """Seconds from the start of one more gateway until it answers surely; it is ended again."""
+        """Seconds from the start of one more gateway until it is ready; it is stopped again."""
         self.restarts += 1
         began = time.perf_counter()
         found = self.gateway(f"restarted-{self.restarts}")
@@ -89,57 +89,54 @@ class ProcessGroup:
         return took
 
     def until_ready(self, gateway: Gateway, seconds: float = 300) -> None:
-        """Until it answers surely, and rightly about the first and the last listing and one that is none."""
+        """Wait until it answers rightly about the first and the last listing and a subject without one."""
+        expected = {listed(0): "warn", listed(self.listings - 1): "warn", free(0): "allow"}
 
         def answers() -> bool:
             try:
-                return [self._outcome(gateway, who) for who in (listed(0), listed(self.listings - 1), free(0))] == [
-                    ("warn", True),
-                    ("warn", True),
-                    ("allow", True),
-                ]
+                return all(self._outcome(gateway, who) == (outcome, True) for who, outcome in expected.items())
             except (OSError, KeyError, ValueError):
                 return False
 
         until(answers, f"gateway {gateway.name} does not answer as it must; see {self.directory}", seconds)
 
     def target(self, gateway: Gateway, requests: Path, name: str = "") -> Target:
-        """To be loaded with these requests."""
+        """A target that is loaded with these requests."""
         headers = {"Authorization": f"Bearer {self.key}"}
         return Target(name or gateway.name, gateway.url, requests, self.pids(gateway), self.beside(), headers)
 
     def pids(self, gateway: Gateway) -> list[int]:
-        """Its processes."""
+        """The process IDs of a gateway."""
         assert gateway.process is not None
         found = family(gateway.process.pid)
         return [pid for pid in found if "creditgate serve" in command_of(pid) or "spawn_main" in command_of(pid)]
 
     def beside(self) -> list[int]:
-        """Valkey and the worker."""
+        """The process IDs of Valkey and the worker."""
         assert self.main.process is not None
         found = family(self.main.process.pid)
         return [pid for pid in found if re.search(r"valkey-server|creditgate worker", command_of(pid))]
 
     def answer_size(self) -> int:
-        """Bytes of the answer about a subject that is not listed."""
+        """Body bytes of the answer about a subject without a listing."""
         return len(self._ask(self.main, free(1), WARN_SCENE).body)
 
     def intercepts(self) -> bool:
-        """Whether the stricter scene stops who is listed."""
+        """Whether the stricter scene intercepts a listed subject."""
         return bool(self._ask(self.main, listed(1), INTERCEPT_SCENE).json["outcome"] == "intercept")
 
     def metrics(self, gateway: Gateway) -> str:
-        """What it shows to Prometheus."""
+        """The Prometheus metrics of a gateway, as text."""
         self.inspector = self.inspector or self._client("inspector", "--inspect")
         return http("GET", f"{gateway.url}/metrics", key=self.inspector).body.decode()
 
     def decisions(self) -> int:
-        """Decisions that the worker has put in the ledger."""
+        """How many decisions the ledger holds."""
         with closing(sqlite3.connect(f"file:{self.data / 'ledger.sqlite3'}?mode=ro", uri=True)) as ledger:
             return int(ledger.execute("SELECT coalesce(max(rowid), 0) FROM decisions").fetchone()[0])
 
     def drain(self, seconds: float) -> None:
-        """Wait until the worker has caught up with the decisions that were made, or as long as that."""
+        """Wait until the worker has written the decisions that were made, at most ``seconds``."""
         began, first, last = time.monotonic(), self.decisions(), -1
         while (now := self.decisions()) != last:
             if time.monotonic() - began > seconds:
@@ -152,16 +149,16 @@ class ProcessGroup:
 
     @property
     def redis_url(self) -> str:
-        """The register."""
+        """Where the register is."""
         return f"unix://{socket_path(self.data.resolve())}"
 
     @property
     def pepper(self) -> bytes:
-        """Its secret."""
+        """The secret of the group's keyed hashes."""
         return (self.data / "pepper").read_text().strip().encode()
 
     def stop(self) -> None:
-        """Stop everything, and remove what it kept."""
+        """Stop every process and remove the directory."""
         for gateway in reversed(self.gateways):
             stop(gateway.process)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -170,7 +167,7 @@ class ProcessGroup:
         found = self._ask(gateway, who, WARN_SCENE).json
         return found["outcome"], not found.get("indeterminate")
 
-    def _ask(self, gateway: Gateway, who: str, scene: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _ask(self, gateway: Gateway, who: str, scene: str) -> Answer:
         return http("POST", f"{gateway.url}/v1/checks", check(who, 0, scene), key=self.key)
 
     def _client(self, name: str = "bench", *more: str) -> str:

@@ -1,6 +1,6 @@
 """The key filter of a gateway process alone: memory, time to build, time of a look-up. ``python bench/key_filter.py``
 
-Keys are random, as MACs are; no Redis is asked. Each size is measured in a process of its own, so that its memory is.
+Keys are random, as MACs are; no Redis is used. Each size has a process of its own, so that its memory can be measured.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def _resident() -> int:
 
 
 def measure(count: int) -> None:
-    """Print one line."""
+    """Print one line of memory and times for ``count`` keys."""
     chance = np.random.default_rng(7)
     gc.collect()
     before, began = _resident(), time.perf_counter()
@@ -41,21 +41,21 @@ def measure(count: int) -> None:
     gc.collect()
     made, grown = time.perf_counter() - began, _resident() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    asked = [os.urandom(16).hex() for _ in range(LOOKUPS)]
+    names = [os.urandom(16).hex() for _ in range(LOOKUPS)]
     began = time.perf_counter()
-    found = sum(map(key_filter.may_contain, asked))
+    found = sum(map(key_filter.may_contain, names))
     each = (time.perf_counter() - began) / LOOKUPS
     print(
         f"{count:>10,} keys: {grown / count:6.1f} bytes a key, {grown / 2**20:7.1f} MiB, peak of the process"
-        f" {peak / 2**20:7.1f} MiB; made in {made:5.2f} s; asked in {each * 1e9:5.0f} ns ({found} false)"
+        f" {peak / 2**20:7.1f} MiB; made in {made:5.2f} s; looked up in {each * 1e9:5.0f} ns ({found} false)"
     )
 
 
 def main() -> None:
-    """Each size by itself."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--keys", default="100000,1000000,10000000")
-    for count in map(int, asked.parse_args().keys.split(",")):
+    """Measure each size in its own process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", default="100000,1000000,10000000")
+    for count in map(int, parser.parse_args().keys.split(",")):
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(count,))
         process.start()
         process.join()

@@ -1,7 +1,7 @@
 """Load many listings into the register through its own writer, without feeds and ledger.
 
-The feed road takes nine minutes for a million; this takes one or less. Layout, keys and change log are the real ones.
-The ledger does not have these listings; no check asks it for them. For benchmarks only.
+Feeding a million takes nine minutes; this takes one or less. Layout, keys and change log are the real ones.
+The ledger does not have these listings, and no check reads them there. For benchmarks only.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from store.register.writer import RegisterWriter
 
 PAGE_LISTINGS = 2000
 LISTING_VERSION = 1
-"""Older than anything the ledger says, so that its mark stays."""
+"""Below every version of the ledger, so that the register's applied mark stays."""
 DETERMINED_ON = date(2026, 11, 1)
 _TOKEN, _NUMBER = b"@key@", b"@number@"
 BYTES_PER_LISTING = 1536
-"""Bytes of memory that a listing takes in Valkey, its copies on their way included."""
+"""Memory of a listing in Valkey, transient copies included."""
 
 
 def enough_memory(listings: int) -> str | None:
-    """A line that says why so many listings do not fit, or None."""
+    """Why this number of listings does not fit, or None."""
     available = next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line)
     gibibytes = int(available.split()[1]) / 1024**2
     needed = listings * BYTES_PER_LISTING / 1024**3
@@ -42,7 +42,7 @@ def enough_memory(listings: int) -> str | None:
 
 
 def changes(keys: SubjectKeys, start: int, end: int) -> Iterator[RegisterChange]:
-    """What the writer is told: severe public court listings, each of its own company."""
+    """Changes for the writer: severe public court listings, each of its own company."""
     template = encode_listing(_listing())
     for number in range(start, end):
         identifier = parse_identifier(listed(number), None, today=DETERMINED_ON)
@@ -71,8 +71,8 @@ def _listing() -> Listing:
 
 
 async def load(redis_url: str, pepper: bytes, count: int) -> float:
-    """Put that many listings into the register; the seconds it took, until its file is written anew as well."""
-    began, told = time.perf_counter(), time.monotonic()
+    """Load ``count`` listings; returns the seconds, the rewrite of the append-only file included."""
+    began, reported_at = time.perf_counter(), time.monotonic()
     async with redis_client.from_url(redis_url) as redis:
         before = str((await redis.config_get("appendfsync"))["appendfsync"])
         await redis.config_set("appendfsync", "no")
@@ -80,8 +80,8 @@ async def load(redis_url: str, pepper: bytes, count: int) -> float:
             writer, waiting, done = RegisterWriter(redis), changes(SubjectKeys(pepper), 0, count), 0
             while page := list(islice(waiting, PAGE_LISTINGS)):
                 done += sum(sequence > 0 for sequence in await writer.apply(page))
-                if time.monotonic() - told > 10:
-                    told = time.monotonic()
+                if time.monotonic() - reported_at > 10:
+                    reported_at = time.monotonic()
                     sys.stderr.write(f"  {done} of {count} listings in the register\n")
             if done != count:
                 raise RuntimeError(f"{done} of {count} listings were taken")

@@ -1,9 +1,9 @@
-"""Open-loop load: requests leave by a fixed schedule, and each one's time runs from when it was due.
+"""Open-loop load: requests are sent by a fixed schedule, and each latency runs from the scheduled time.
 
-A server that falls behind is asked on regardless, and the wait shows: no coordinated omission. One thread sends and
-sleeps to the microsecond in between, another takes the answers, so that what shares the core with them has its turn;
-they go before it. Run as a process of its own: ``python -m bench.open_loop URL FILE RATE SECONDS [HEADER ...]`` prints
-one line of JSON.
+A late server still gets requests on schedule, and the wait shows: no coordinated omission. One thread sends and
+sleeps to the microsecond in between, another receives, so that other processes on the core get their time; both have
+priority over those. Run as a process of its own: ``python -m bench.open_loop URL FILE RATE SECONDS [HEADER ...]``
+prints one line of JSON.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 CONNECTIONS = 256
 ANSWER_TIMEOUT_S = 5.0
-"""Seconds after the last request until what is unanswered counts as lost."""
+"""Seconds after the last request after which an unanswered one counts as lost."""
 MAX_SEND_DELAY_S = 0.005
 """Seconds after which a request counts as sent late by the generator itself."""
 NICE_LEVEL = -10
@@ -30,7 +30,7 @@ READ_BYTES = 65536
 
 
 class Connection:
-    """One request at a time; answers must say how long they are."""
+    """One request at a time; answers must have a Content-Length."""
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port))
@@ -39,12 +39,12 @@ class Connection:
         self._buffer = b""
 
     def send(self, request: bytes, due: float) -> None:
-        """Send a request that was due then."""
+        """Send a request that was due at ``due``."""
         self._due = due
         self.socket.sendall(request)
 
     def receive(self) -> tuple[str, float, bool] | None:
-        """Status, seconds and whether it closes, once an answer is whole. Raises ``ConnectionError`` at the end."""
+        """Status, latency in seconds and whether it closes; None before the answer is whole. Raises ``OSError``."""
         data = self.socket.recv(READ_BYTES)
         if not data:
             raise ConnectionResetError
@@ -80,7 +80,7 @@ class Run:
         self._took = 0.0
 
     def go(self, host: str, port: int) -> dict[str, object]:
-        """Connect, send everything when it is due, wait for answers, and tell."""
+        """Connect, send each request when it is due, wait for the answers, and return the figures."""
         connections = [Connection(host, port) for _ in range(CONNECTIONS)]
         self._free.extend(connections)
         sender = threading.Thread(target=self._send_all, daemon=True)
@@ -96,7 +96,7 @@ class Run:
                         poll.unregister(number)
                 if ended is None and not sender.is_alive():
                     ended = time.perf_counter() + ANSWER_TIMEOUT_S
-        return self._told()
+        return self._figures()
 
     def _send_all(self) -> None:
         began = time.perf_counter() + 0.1
@@ -113,12 +113,12 @@ class Run:
                 if connection is None:
                     self._waiting.append((request, due))
             if connection is not None:
-                with suppress(OSError):  # whoever receives sees it too
+                with suppress(OSError):  # the receiving thread sees the error too
                     connection.send(request, due)
         self._took = time.perf_counter() - began
 
     def _receive(self, connection: Connection) -> bool:
-        """Take what came; False when the connection is at its end, and what was under way is lost."""
+        """Receive data; False when the connection has ended, which loses its pending request."""
         try:
             found = connection.receive()
         except OSError:
@@ -133,7 +133,7 @@ class Run:
         return self._ended(connection) if closes else self._release(connection)
 
     def _release(self, connection: Connection) -> bool:
-        """It is free: the longest waiting request is next."""
+        """Send the request that has waited longest, or mark the connection free."""
         with self._lock:
             waiting = self._waiting.popleft() if self._waiting else None
             if waiting is None:
@@ -151,7 +151,7 @@ class Run:
             self._free = deque(other for other in self._free if other is not connection)
         return False
 
-    def _told(self) -> dict[str, object]:
+    def _figures(self) -> dict[str, object]:
         taken = sorted(self._taken) or [float("nan")]
         cuts = {f"p{cut:g}": taken[min(len(taken) - 1, int(len(taken) * cut / 100))] for cut in (50, 99, 99.9)}
         lost = self._count - self._answers
@@ -161,7 +161,7 @@ class Run:
 
 
 def read_requests(path: Path, host: str, headers: list[str]) -> list[bytes]:
-    """The requests of a file, ready to be sent."""
+    """The requests of a file as bytes to send."""
     found = []
     for line in path.read_text().splitlines():
         method, target, body = line.split("\t")
@@ -172,9 +172,9 @@ def read_requests(path: Path, host: str, headers: list[str]) -> list[bytes]:
 
 
 def go_first() -> None:
-    """Before what else is on the core, and woken in time, as far as the system lets.
+    """Take priority on the core and wake up on time, as far as the system permits.
 
-    Otherwise the times are those of the generator, which waits for the worker that writes the ledger beside it.
+    Otherwise the latencies include the generator's own wait for the worker, which shares the core.
     """
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -1,6 +1,6 @@
-"""What becomes of the accepted requests when twice as much is asked as can be served.
+"""The latency of accepted requests at twice the rate that can be served.
 
-Each check is of ten parties, so that one core can ask twice of what the other can answer.
+Each check has ten parties, so that one core can send twice what the other can answer.
 """
 
 import json
@@ -20,29 +20,29 @@ RATE_STEP, LAST_RATE_STEP = 1.5, 1.05
 TRIAL_S = 2.0
 """Seconds at each rate of the search."""
 _BORNE_P99 = 0.05
-"""Seconds: what is borne is answered, and not late."""
+"""Seconds; the 99th percentile up to which a rate counts as sustained."""
 MIN_ACCEPTED_SHARE = 0.99
 MAX_ROUNDS = 3
-"""Rounds."""
+"""Upper bound of the rounds, which are long."""
 MIN_ROUND_S = 4
 _HALF, _TWICE = "half", "twice"
 
 
 def checks_of_many(path: Path) -> Path:
-    """A file of checks of so many parties each, none of them listed."""
+    """Write a file of checks of ``PARTIES_PER_CHECK`` parties each, none of them listed."""
     with path.open("w") as file:
         for number in range(CHECKS):
-            asked = check(free(number), number)
+            payload = check(free(number), number)
             role = {"role": "applicant"}
-            asked["subjects"] = [
+            payload["subjects"] = [
                 role | {"id": free(number * PARTIES_PER_CHECK + place)} for place in range(PARTIES_PER_CHECK)
             ]
-            file.write(f"POST\t/v1/checks\t{json.dumps(asked)}\n")
+            file.write(f"POST\t/v1/checks\t{json.dumps(payload)}\n")
     return path
 
 
 def borne(target: Target) -> float:
-    """The highest rate at which nearly all is answered, and not late: up by half, then nearer."""
+    """The highest rate at which nearly all is answered, and in time: up by half, then in smaller steps."""
     good, rate, step = 0.0, FIRST_RATE, RATE_STEP
     while step > LAST_RATE_STEP and rate <= MAX_RATE:
         found = ask(target, rate, TRIAL_S)
@@ -54,12 +54,12 @@ def borne(target: Target) -> float:
 
 
 def overload(target: Target, rounds: int, seconds: int, again: int, drain: Callable[[], None]) -> list[Table]:
-    """``target`` is asked checks of many. Half and twice of what it bears, by turns."""
+    """Load ``target`` at half and at twice the rate that it sustains, in turn; its checks have many parties."""
     bears = borne(target)
     cases = [(_HALF, target, bears / 2), (_TWICE, target, bears * 2)]
     found = by_schedule.by_turns(cases, min(rounds, MAX_ROUNDS), max(MIN_ROUND_S, seconds), again, drain)
     table = by_schedule.table(f"Overload: checks of {PARTIES_PER_CHECK} parties", found)
-    table.notes.append(f"It bears {bears:.0f} requests/s: 99 % of them answered, and 99 % of those within 50 ms.")
+    table.notes.append(f"It sustains {bears:.0f} requests/s: 99 % of them answered, and 99 % of those within 50 ms.")
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p50") + " (aim: 5).")
     table.notes.append(by_schedule.ratio(found, _TWICE, _HALF, "p99") + ".")
     table.notes += by_schedule.NOTES

@@ -16,7 +16,7 @@ GATEWAY_STARTS = 3
 
 
 def freshness(directory: Path, per_second: int, count: int) -> list[Table]:
-    """From a record accepted until it is in force, idle and under load."""
+    """The delay from an accepted record to its effect, idle and under load."""
     from bench.feeds import delays  # noqa: PLC0415 - needs what only tests need
 
     idle, busy = asyncio.run(delays(directory, per_second, count))

@@ -1,4 +1,4 @@
-"""Which servers and parts there are, and what a run takes of them."""
+"""The servers and parts that can be measured, and the plan of a run."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ OURS = ("aiohttp", "lane", "intercept")
 SERVERS = ("nginx", "bare", "crowdsec", *OURS)
 PARTS = ("road", "batch", "openloop", "overload", "fresh", "workers", "listings")
 ON_A_GROUP = {*OURS, *PARTS} - {"road", "fresh"}
-"""Those that need a started CreditGate."""
+"""Servers and parts that need a started CreditGate."""
 PAIRS = (
     ("aiohttp", "bare", "0.71"),
     ("lane", "bare", "2"),
@@ -17,12 +17,12 @@ PAIRS = (
     ("intercept", "lane", ""),
     ("bare", "crowdsec", ""),
 )
-"""Ours, what it is compared with, and what is aimed at: theirs to ours by CPU time."""
+"""Our server, the reference, and the aim: the ratio of the reference's CPU time to ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does."""
+    """The servers, parts, rounds and times of a run."""
 
     only: frozenset[str]
     listings: tuple[int, ...]
@@ -30,5 +30,5 @@ class Plan:
     seconds: int
     per_second: int
     again: int
-    """Times that a round is run again that had too little of the core."""
+    """How often a round with too little of the core is repeated."""
     quick: bool = False

@@ -1,6 +1,6 @@
-"""Processes of a measurement: each on a core of its own choosing, its CPU time, and how much of the core was there.
+"""Processes of a measurement: their cores, their CPU time, and the share of a core that was available to them.
 
-The server that is measured has core 0 for itself; whatever makes its load, and what it talks to, has core 1.
+The measured server has core 0 to itself; the load generator, the store and the worker have core 1.
 """
 
 import os
@@ -15,13 +15,13 @@ from pathlib import Path
 SERVER_CORE = 0
 OTHER_CORE = 1
 MIN_CORE_SHARE = 0.9
-"""Share of the core below which a round does not count."""
+"""Available share of the core below which a round does not count."""
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 STOP_TIMEOUT_S = 30.0
 
 
 def start(command: Sequence[str], log: Path, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a process on the core of the others; it ends when this one does."""
+    """Start a process on the other core; it ends when this one does."""
     ends_with_us = ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(OTHER_CORE)]
     with log.open("ab") as said:
         return subprocess.Popen(
@@ -35,7 +35,7 @@ def start(command: Sequence[str], log: Path, *, environment: dict[str, str] | No
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process that was started here, kindly first."""
+    """Stop a process that was started here: SIGTERM, then SIGKILL."""
     if process is None or process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
@@ -47,7 +47,7 @@ def stop(process: subprocess.Popen[bytes] | None) -> None:
 
 
 def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until something is so. Raises ``TimeoutError``."""
+    """Wait until ``ready`` is true. Raises ``TimeoutError`` with ``what``."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
@@ -56,7 +56,7 @@ def until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 
 def family(pid: int) -> list[int]:
-    """The process and all that descend from it."""
+    """The process and all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -77,7 +77,7 @@ def command_of(pid: int) -> str:
 
 
 def pin(pids: Iterable[int], *cores: int) -> None:
-    """Keep processes, every thread of theirs, on these cores."""
+    """Pin every thread of the processes to these cores."""
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").glob("*"):
             try:
@@ -87,23 +87,23 @@ def pin(pids: Iterable[int], *cores: int) -> None:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of processes so far, threads that have ended among them."""
+    """User and system time of the processes in seconds, ended threads included."""
     return sum(_times(pid) for pid in pids) * TICK_S
 
 
 def user_seconds(pids: Iterable[int]) -> float:
-    """The part of their CPU time in user mode, in the kernel's ticks."""
+    """User time of the processes in seconds, with the resolution of the kernel's ticks."""
     return sum(int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11]) for pid in pids) * TICK_S
 
 
 def thread_nanoseconds(pids: Iterable[int]) -> int:
-    """CPU time of the threads that processes have now, to the nanosecond."""
+    """CPU time of the processes' current threads in nanoseconds."""
     threads = [task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")]
     return sum(int((task / "schedstat").read_text().split()[0]) for task in threads)
 
 
 def resident_bytes(pids: Iterable[int]) -> int:
-    """Memory that processes hold, shared pages counted once for each."""
+    """Resident memory of the processes; shared pages count once for each."""
     page = os.sysconf("SC_PAGE_SIZE")
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in pids)
 
@@ -117,7 +117,7 @@ def _times(pid: int) -> int:
 
 
 def _taken(core: int) -> float:
-    """Seconds of a core that programs took, or that the machine's host withheld; interrupts are nobody's."""
+    """Seconds of a core that programs used or the host withheld; interrupts do not count."""
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
         if name == f"cpu{core}":
@@ -128,31 +128,31 @@ def _taken(core: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What happened on the two cores within a while."""
+    """Use of the two cores within a period."""
 
     wall: float
     cpu: float
     """Seconds of CPU time that the measured server used."""
     beside: float
-    """Seconds that what works for it used on the other core."""
+    """Seconds of CPU time that its store and worker used on the other core."""
     others: float
-    """Seconds of the server's core that went to programs that are no part of the measurement."""
+    """Seconds of the server's core that programs outside the measurement used."""
     others_beside: float
     """The same of the other core."""
 
     @property
     def share(self) -> float:
-        """Of the server's core: what was there for it, used or not."""
+        """The share of its core that was available to the server, used or not."""
         return _within(1 - self.others / self.wall)
 
     @property
     def share_beside(self) -> float:
-        """Of the other core: what was there for the load, the store and the worker."""
+        """The share of the other core that was available to load, store and worker."""
         return _within(1 - self.others_beside / self.wall)
 
     @property
     def busy(self) -> float:
-        """CPU seconds of the server in a second."""
+        """CPU seconds of the server a second."""
         return self.cpu / self.wall
 
 
@@ -161,9 +161,9 @@ def _within(share: float) -> float:
 
 
 class Meter:
-    """Reads before and after. ``pids`` are on the server's core, ``beside`` and what makes the load on the other.
+    """Measures from its creation to ``read``. ``pids`` run on the server's core, ``beside`` and the load on the other.
 
-    A server that is on both cores has what is left of both together.
+    With ``both`` the server runs on both cores, and other programs count half on each.
     """
 
     def __init__(self, pids: Sequence[int], beside: Sequence[int] = (), *, both: bool = False) -> None:
@@ -171,7 +171,7 @@ class Meter:
         self._before, self._began = self._now(), time.perf_counter()
 
     def read(self, *, settled: float = 0.0) -> Spent:
-        """Since it was made; ``settled`` seconds at the end are no time of load."""
+        """The use since creation; ``settled`` seconds at the end do not count as time of load."""
         cpu, beside, load, core, other = (now - before for now, before in zip(self._now(), self._before, strict=True))
         wall = time.perf_counter() - self._began - settled
         foreign, foreign_beside = core - cpu, other - beside - load
@@ -180,7 +180,7 @@ class Meter:
         return Spent(wall, cpu, beside, max(0.0, foreign), max(0.0, foreign_beside))
 
     def _now(self) -> tuple[float, ...]:
-        """Of the server, of what is beside it, of the load, of the one core and of the other."""
+        """Seconds of the server, of its store and worker, of the load, of the one core and of the other."""
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         load = time.process_time() + children.ru_utime + children.ru_stime
         return cpu_seconds(self._pids), cpu_seconds(self._beside), load, _taken(SERVER_CORE), _taken(OTHER_CORE)

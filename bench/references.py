@@ -12,7 +12,7 @@ from bench.wrk import Target
 from tests.e2e.program import free_port
 
 MAX_ANSWER_BYTES = 3500
-"""nginx takes no longer word in its configuration."""
+"""nginx limits the length of a string in its configuration."""
 
 _NGINX = """\
 daemon off; worker_processes 1; pid {here}/nginx.pid; error_log {here}/error.log;{user}
@@ -27,7 +27,7 @@ http {{
 
 
 class Reference:
-    """A server of one process group, which answers ``size`` bytes whatever is asked."""
+    """A server of one process group, which answers every request with ``size`` bytes."""
 
     def __init__(self, name: str, directory: Path, size: int) -> None:
         self.name, self.size, self.port = name, size, free_port()
@@ -47,12 +47,12 @@ class Reference:
         return self
 
     def target(self, requests: Path) -> Target:
-        """To be loaded with these requests."""
+        """A target that is loaded with these requests."""
         assert self._process is not None
         return Target(self.name, f"http://127.0.0.1:{self.port}", requests, family(self._process.pid))
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         stop(self._process)
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown: printed, and written where it is to be kept."""
+"""The result as Markdown, which is printed and written to a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ def servers(title: str, samples: Samples) -> Table:
 
 
 def compared(samples: Samples, pairs: Sequence[tuple[str, str, str]]) -> Table:
-    """How many of ours go into one of theirs, within the round; ``pairs`` are ours, theirs, and the aim."""
+    """Ratios of the reference to ours within the round; ``pairs`` are our server, the reference, and the aim."""
     table = Table("Ratios within the round", ("what", "by CPU", "by requests/s", "aim, by CPU", "rounds"))
     for ours, theirs, aim in pairs:
         by_cpu = samples.ratios(theirs, ours, lambda found: found.cpu_us)
@@ -98,5 +98,5 @@ def document(facts: Sequence[tuple[str, str]], about: Sequence[str], tables: Seq
 
 
 def write(path: Path, text: str) -> None:
-    """Keep it."""
+    """Write the text to a file."""
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""What one check costs on each road: ``PYTHONPATH=. python -m bench.road_cost [--rounds 8] [--listings 2000]``.
+"""The cost of one check on each server: ``PYTHONPATH=. python -m bench.road_cost [--rounds 8] [--listings 2000]``.
 
 Three servers take turns in short rounds of the same run: bare aiohttp (``bare_server``), the gateway without its fast
 lane, and the gateway as ``creditgate up`` serves it. 95 % of the checks ask for subjects without a listing. Each round
@@ -47,7 +47,7 @@ class InstructionCount:
     def __init__(self, pids: Sequence[int]) -> None:
         command = ["perf", "stat", "-x,", "-e", "instructions:u", "-p", ",".join(map(str, pids))]
         self._perf = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.2)  # perf says nothing when it has attached
+        time.sleep(0.2)  # perf does not report when it has attached
 
     def read(self) -> float | None:
         """End the count."""
@@ -70,7 +70,7 @@ def measure(target: Target, seconds: int, *, with_instructions: bool) -> RoadCos
     count = InstructionCount(target.pids) if with_instructions else None
     cpu_ns, user_s = thread_nanoseconds(target.pids), user_seconds(target.pids)
     requests, _, _ = send(target, seconds, CONNECTIONS)
-    time.sleep(0.1)  # for what is written after the answers
+    time.sleep(0.1)  # for work after the answers
     cpu_ns, user_s = thread_nanoseconds(target.pids) - cpu_ns, user_seconds(target.pids) - user_s
     instructions = count.read() if count else None
     return RoadCost(cpu_ns / requests / 1e3, user_s / requests * 1e6, instructions and instructions / requests)

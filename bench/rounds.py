@@ -9,7 +9,7 @@ from bench.processes import MIN_CORE_SHARE, OTHER_CORE, SERVER_CORE, pin
 from bench.wrk import LoadFailedError, Round, Target, load
 
 MAX_REPEATS = 2
-"""Times a round is run again before it is kept, and marked."""
+"""How often a round is repeated before it is kept and marked."""
 
 
 @dataclass(slots=True)
@@ -21,15 +21,15 @@ class Samples:
     again: int = 0
 
     def of(self, name: str) -> list[Round]:
-        """The rounds of a server."""
+        """The rounds of a server that did not fail."""
         return [found for found in self.rounds.get(name, ()) if found is not None]
 
     def marked(self, name: str) -> int:
-        """How many of them had too little of the core."""
+        """How many of its rounds had too little of the core."""
         return sum(found.share < MIN_CORE_SHARE for found in self.of(name))
 
     def ratios(self, above: str, below: str, part: Callable[[Round], float]) -> list[float]:
-        """Of one server to another, each within one round; marked rounds are left out unless there are no others."""
+        """Ratios of one server to another within each round; marked rounds count only when there are no others."""
         pairs = self.good_pairs(above, below) or self._pairs(above, below)
         return [part(one) / part(other) for one, other in pairs if part(other)]
 
@@ -55,7 +55,7 @@ def interleaved(
     cores: Mapping[str, Sequence[int]] | None = None,
     after: Callable[[Target], None] = lambda _target: None,
 ) -> Samples:
-    """Load each in turn. Only the one that is loaded is on the server's core, unless ``cores`` says other."""
+    """Load each in turn. Only the server under load is on the server's core, unless ``cores`` differs."""
     samples = Samples({target.name: [] for target in targets})
     everybody = {pid for target in targets for pid in target.pids}
     for number in range(rounds):
@@ -78,7 +78,7 @@ def interleaved(
 
 
 def _turned(targets: Sequence[Target], number: int) -> Iterator[Target]:
-    """Each round in the other direction, so that what is beside a server differs."""
+    """Reverse the order each round, so that the server before each one differs."""
     yield from targets if number % 2 == 0 else reversed(targets)
 
 
@@ -93,7 +93,7 @@ def _round(target: Target, seconds: int, connections: int, samples: Samples, aga
 
 
 def spread(values: Sequence[float], form: str = "{:.1f}") -> str:
-    """Median, and in brackets the least and the most."""
+    """The median, with minimum and maximum in brackets."""
     if not values:
         return "–"
     said = [form.format(value) for value in (statistics.median(values), min(values), max(values))]

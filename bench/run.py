@@ -33,37 +33,39 @@ ABOUT = (
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="a smoke run of about two minutes; its figures mean little")
-    asked.add_argument("--only", default="", help=f"some of: {', '.join((*SERVERS, *PARTS))}")
-    asked.add_argument("--listings", default="100000", help="numbers of listings; the first is used throughout")
-    asked.add_argument("--rounds", type=int, default=0)
-    asked.add_argument("--seconds", type=int, default=0, help="of each round")
-    asked.add_argument("--per-second", type=int, default=2000, help="records a second while the delay is measured")
-    asked.add_argument("--results", type=Path, help="where to write; bench/RESULTS.md after a whole run")
-    found = asked.parse_args()
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke run of about two minutes; its figures mean little"
+    )
+    parser.add_argument("--only", default="", help=f"some of: {', '.join((*SERVERS, *PARTS))}")
+    parser.add_argument("--listings", default="100000", help="numbers of listings; the first is used throughout")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--seconds", type=int, default=0, help="of each round")
+    parser.add_argument("--per-second", type=int, default=2000, help="records a second while the delay is measured")
+    parser.add_argument("--results", type=Path, help="where to write; bench/RESULTS.md after a whole run")
+    found = parser.parse_args()
     unknown = set(filter(None, found.only.split(","))) - {*SERVERS, *PARTS}
     if unknown:
-        asked.error(f"unknown: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     return found
 
 
 def main() -> int:
-    """Run what was asked for, print, and write."""
-    asked = arguments()
+    """Measure, print and write the result; returns the exit code."""
+    options = arguments()
     lacking = tools.missing("wrk", "taskset")
     if lacking:
         sys.stderr.write(lacking + "\n")
         return 2
-    quick = asked.quick
+    quick = options.quick
     plan = Plan(
-        only=frozenset(filter(None, asked.only.split(","))) or frozenset({*SERVERS, *PARTS}),
-        listings=tuple(int(float(number)) for number in asked.listings.split(",")) if not quick else (20_000,),
-        rounds=asked.rounds or (2 if quick else 5),
-        seconds=asked.seconds or (1 if quick else 4),
+        only=frozenset(filter(None, options.only.split(","))) or frozenset({*SERVERS, *PARTS}),
+        listings=tuple(int(float(number)) for number in options.listings.split(",")) if not quick else (20_000,),
+        rounds=options.rounds or (2 if quick else 5),
+        seconds=options.seconds or (1 if quick else 4),
         again=0 if quick else MAX_REPEATS,
-        per_second=asked.per_second,
+        per_second=options.per_second,
         quick=quick,
     )
     os.sched_setaffinity(0, {OTHER_CORE})
@@ -77,7 +79,7 @@ def main() -> int:
             bench.stop()
     text = report.document(facts, ABOUT, tables)
     sys.stdout.write(text)
-    path = asked.results or (RESULTS if not quick and not asked.only else None)
+    path = options.results or (RESULTS if not quick and not options.only else None)
     if path:
         report.write(path, text)
     return 1 if bench.failed else 0

@@ -1,4 +1,4 @@
-"""Invented subjects, listed and not, with valid check digits; and the requests that ask for them, made in advance."""
+"""Invented subjects, listed and unlisted, with valid check digits; and files of requests about them."""
 
 import json
 import random
@@ -14,12 +14,12 @@ _LISTED, _FREE = "T", "Y"
 _OFFICE_SUM = sum(_VALUES[sign] * weight for sign, weight in zip(_OFFICE, _WEIGHTS, strict=False))
 
 MAX_LISTINGS = 10_000_000
-"""Listed subjects there can be: seven digits."""
+"""The most listed subjects there can be: seven digits."""
 REQUEST_COUNT = 20_000
 CHECKS_PER_LISTED = 20
-"""One in so many requests asks for a listed subject: 5 %."""
+"""One in this number of requests is about a listed subject: 5 %."""
 WARN_SCENE, INTERCEPT_SCENE = "finance.loan", "bidding.qualification"
-"""Scenes in which a listed organisation is warned about, and in which it is intercepted."""
+"""The scenes in which a listed organisation causes a warning, and an intercept."""
 
 
 def listed(number: int) -> str:
@@ -28,7 +28,7 @@ def listed(number: int) -> str:
 
 
 def free(number: int) -> str:
-    """A credit code that nobody lists."""
+    """A credit code without a listing."""
     return _code(_FREE, number)
 
 
@@ -43,7 +43,7 @@ def _code(letter: str, number: int) -> str:
 
 
 def mix(listings: int, count: int = REQUEST_COUNT) -> list[str]:
-    """Subjects in a fixed shuffled order: 5 % of them listed, hardly one twice."""
+    """Subjects in a fixed shuffled order: 5 % of them listed, few of them repeated."""
     chance = random.Random(7)
     hits = count // CHECKS_PER_LISTED
     chosen = [listed(chance.randrange(listings)) for _ in range(hits)] + [free(n) for n in range(count - hits)]
@@ -63,14 +63,14 @@ def check(identifier: str, number: int, scene: str = WARN_SCENE) -> dict[str, ob
 
 
 def write_checks(path: Path, subjects: Iterable[str], scene: str = WARN_SCENE) -> Path:
-    """A file of requests: method, path and body, with tabs between."""
+    """Write a file of requests: method, path and body, separated by tabs."""
     bodies = (json.dumps(check(who, number, scene)) for number, who in enumerate(subjects))
     path.write_text("".join(f"POST\t/v1/checks\t{body}\n" for body in bodies))
     return path
 
 
 def write_batches(path: Path, subjects: Iterable[str], size: int = 1000) -> Path:
-    """The same checks, so many in each request."""
+    """Write a file of the same checks in batches."""
     remaining, lines, number = iter(subjects), list[str](), 0
     while len(page := list(islice(remaining, size))) == size:
         checks = [check(who, number + place) for place, who in enumerate(page)]
@@ -81,6 +81,6 @@ def write_batches(path: Path, subjects: Iterable[str], size: int = 1000) -> Path
 
 
 def write_lookups(path: Path, subjects: Iterable[str]) -> Path:
-    """The same subjects as CrowdSec's local API is asked for them."""
+    """Write a file of look-ups of the same subjects for CrowdSec's local API."""
     path.write_text("".join(f"GET\t/v1/decisions?scope=username&value={who}\t\n" for who in subjects))
     return path

@@ -15,20 +15,20 @@ WARM_UP_S = 1
 
 
 class LoadFailedError(Exception):
-    """A request was not answered, or not with 2xx: then nothing was measured."""
+    """A request got no answer, or none with 2xx, so that nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is sent where, and the processes that answer it."""
+    """A server under load: its URL, requests and processes."""
 
     name: str
     url: str
     requests: Path
     pids: Sequence[int] = ()
-    """Those that are measured, on the server's core."""
+    """The measured processes, on the server's core."""
     beside: Sequence[int] = ()
-    """Those that work for them on the other core."""
+    """Their store and worker, on the other core."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -38,20 +38,20 @@ class Round:
 
     rate: float
     cpu_us: float
-    """CPU time of the server for a request, in microseconds."""
+    """CPU time of the server a request, in microseconds."""
     beside: float
-    """CPU time of what works for it on the other core (store, worker), for a request, within the round."""
+    """CPU time of store and worker on the other core a request, in microseconds, within the round."""
     p50: float
     spent: Spent
 
     @property
     def share(self) -> float:
-        """What was there of the core that had least."""
+        """The smaller of the two cores' available shares."""
         return min(self.spent.share, self.spent.share_beside)
 
 
 def load(target: Target, seconds: int, connections: int = 16, *, both: bool = False) -> Round:
-    """Load it for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailedError``."""
+    """Load a target for some seconds; ``both`` when it runs on both cores. Raises ``LoadFailedError``."""
     send(target, WARM_UP_S, connections)
     meter = Meter(target.pids, target.beside, both=both)
     requests, wall, p50 = send(target, seconds, connections)
@@ -61,7 +61,7 @@ def load(target: Target, seconds: int, connections: int = 16, *, both: bool = Fa
 
 
 def send(target: Target, seconds: int, connections: int) -> tuple[int, float, float]:
-    """Requests that were answered, seconds they took, their median latency in seconds. Raises ``LoadFailedError``."""
+    """The number of answers, the seconds, and the median latency in seconds. Raises ``LoadFailedError``."""
     command = ["taskset", "-c", str(OTHER_CORE), find("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--timeout", "30s", "-s", str(_SCRIPT), target.url, "--", str(target.requests)]
     command += [f"{name}: {value}" for name, value in target.headers.items()]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from Debian's package: its binaries stand under /usr/lib/postgresql/*/bin, not on the PATH.
+"""A real PostgreSQL from Debian's package: its binaries are under /usr/lib/postgresql/*/bin, not on the PATH.
 
 PostgreSQL refuses to run as root. Then it runs as the package's user `postgres`; its data, which that user
 could not reach inside pytest's private directory, stands in a place of its own, removed when the tests end.

@@ -1,8 +1,8 @@
-"""What every real server in the tests has in common: skip or fail, a free port, a child that dies with us.
+"""What every real server in the tests has in common: skip or fail, a free port, a child that ends with the tests.
 
     available() -> start() -> ... kill() / stop() -> start() again on the same directory and port
 
-A child is started through `setpriv --pdeathsig`, so it goes when the test process goes, however that ends. The
+A child is started through `setpriv --pdeathsig`, so it ends with the test process, however that ends. The
 kernel ties this to the *thread* that started the child: start it from the main thread, not an executor.
 """
 
@@ -41,7 +41,7 @@ def missing(*programs: str) -> str | None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """A loopback port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -81,7 +81,7 @@ class Server(ABC):
     """One server process with its own directory; as a context manager it is started and stopped."""
 
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-    death_signal: ClassVar[str] = "KILL"  # what the kernel sends it when we die
+    death_signal: ClassVar[str] = "KILL"  # sent by the kernel when the test process ends
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -140,7 +140,7 @@ class Server(ABC):
             time.sleep(0.05)
 
     def stop(self, timeout: float = 30) -> None:
-        """End it in good order, by force when that takes too long; nothing when it is not running."""
+        """Stop it cleanly, or by SIGKILL after the timeout; does nothing when it is not running."""
         if self._process is None:
             return
         self._process.send_signal(self.stop_signal)

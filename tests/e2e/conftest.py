@@ -1,4 +1,4 @@
-"""One started program, seeded, for all tests that only look or add; its own for those that break it."""
+"""One started and seeded program for tests that only read or add; a program of its own for a test that breaks it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture
 def own_program(tmp_path: Path) -> Iterator[Program]:
-    """A program of the test's own, not yet started."""
+    """A program for one test, not started yet."""
     own = Program(tmp_path / "var")
     yield own
     if own.process is not None and own.process.poll() is None:

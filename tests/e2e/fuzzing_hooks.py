@@ -1,4 +1,4 @@
-"""What schemathesis does not know by itself: how lines of JSON are sent."""
+"""How schemathesis sends lines of JSON, which it does not know by itself."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Clients that ask without a pause while something happens to the program, and a tally of what became of each request.
+"""Clients that send requests throughout an event of the program, and a tally of the outcome of each request.
 
-Raw HTTP/1.1, so that nothing is tried again behind the tally's back.
+Raw HTTP/1.1, so that no library retries a request unseen.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.e2e.program import Program
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _DEADLINE = 30.0
 _PAUSE = 0.005
-"""Between the requests of one client: the machine shall have time for what happens meanwhile."""
+"""Seconds between the requests of one client, which leave the machine time for the event under test."""
 
 
 @dataclass
@@ -38,8 +38,8 @@ class Head:
 
 
 @dataclass
-class MetricsBatch:
-    """What became of the requests. ``lost`` were sent and got no whole answer: what came instead."""
+class RequestTally:
+    """Outcomes of the requests. ``lost`` has the error of each request that was sent and got no whole answer."""
 
     answered: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
@@ -78,26 +78,24 @@ async def whole_answer(reader: asyncio.StreamReader) -> Head:
     return Head(int(status.split()[1]), headers, body)
 
 
-async def _client(
-    program: Program, ask: bytes, metrics_batch: MetricsBatch, stopped: asyncio.Event, *, keep: bool
-) -> None:
+async def _client(program: Program, ask: bytes, tally: RequestTally, stopped: asyncio.Event, *, keep: bool) -> None:
     streams: Streams | None = None
     while not stopped.is_set():
         if streams is None:
             try:
                 streams = await asyncio.open_connection("127.0.0.1", program.port)
             except ConnectionRefusedError:
-                metrics_batch.refused += 1
-                metrics_batch.refused_early += not metrics_batch.drain_seen
+                tally.refused += 1
+                tally.refused_early += not tally.drain_seen
                 await asyncio.sleep(0.02)
                 continue
-        streams = await _ask(streams, ask, metrics_batch, keep=keep)
+        streams = await _ask(streams, ask, tally, keep=keep)
         await asyncio.sleep(_PAUSE)
     if streams is not None:
         streams[1].close()
 
 
-async def _ask(streams: Streams, ask: bytes, metrics_batch: MetricsBatch, *, keep: bool) -> Streams | None:
+async def _ask(streams: Streams, ask: bytes, tally: RequestTally, *, keep: bool) -> Streams | None:
     """Ask once; the connection when it is to be used again."""
     reader, writer = streams
     try:
@@ -105,11 +103,11 @@ async def _ask(streams: Streams, ask: bytes, metrics_batch: MetricsBatch, *, kee
             writer.write(ask)
             answer = await whole_answer(reader)
     except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-        metrics_batch.lost.append(f"{type(error).__name__} {error}")
+        tally.lost.append(f"{type(error).__name__} {error}")
         writer.close()
         return None
-    metrics_batch.answered[answer.status] += 1
-    metrics_batch.without_retry_after += answer.status == 503 and "retry-after" not in answer.headers
+    tally.answered[answer.status] += 1
+    tally.without_retry_after += answer.status == 503 and "retry-after" not in answer.headers
     if keep and answer.stays:
         return streams
     writer.close()
@@ -117,19 +115,19 @@ async def _ask(streams: Streams, ask: bytes, metrics_batch: MetricsBatch, *, kee
 
 
 @asynccontextmanager
-async def under_load(program: Program, identifier: str, *, kept: int = 4, new: int = 3) -> AsyncIterator[MetricsBatch]:
+async def under_load(program: Program, identifier: str, *, kept: int = 4, new: int = 3) -> AsyncIterator[RequestTally]:
     """Load while the block runs: ``kept`` clients that keep their connection, ``new`` that take a new one each time.
 
-    Every other one asks for something else than a check: that is served by another part of the gateway.
+    Every other client requests a schema instead of a check, which another part of the gateway serves.
     """
-    metrics_batch, stopped = MetricsBatch(), asyncio.Event()
+    tally, stopped = RequestTally(), asyncio.Event()
     asks = question(program.key, identifier), head("GET", "/v1/schemas/feed-record", program.key)
     clients = [
-        asyncio.create_task(_client(program, asks[number % 2], metrics_batch, stopped, keep=number < kept))
+        asyncio.create_task(_client(program, asks[number % 2], tally, stopped, keep=number < kept))
         for number in range(kept + new)
     ]
     try:
-        yield metrics_batch
+        yield tally
     finally:
         stopped.set()
         with suppress(asyncio.CancelledError):

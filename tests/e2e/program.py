@@ -1,4 +1,4 @@
-"""The started program, as its users meet it: a process, HTTP, and the command line. Imports none of it."""
+"""The started program as its users see it: a process, HTTP and the command line. Imports none of its code."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ def http(
     key: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """One request; ``body`` is bytes, or anything JSON can say."""
+    """Send one request; ``body`` is bytes or a value that is sent as JSON."""
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method)  # noqa: S310 - loopback only
     request.add_header("Content-Type", "application/json")
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 
 def eventually(ask: Callable[[], T], seconds: float = 20) -> T:
-    """The first truthy answer, or the last failure."""
+    """Call until the result is truthy and return it; at the deadline raise or return the last one."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The canary in the running program: it flies through the whole feed road, and shows how long that takes."""
+"""The canary in the running program: a test record that passes through all feed processing and shows its duration."""
 
 import os
 import signal
@@ -22,14 +22,14 @@ def shown(program: Program, key: str) -> dict[str, float]:
 
 @pytest.fixture
 def flying(tmp_path: Path) -> Iterator[Program]:
-    """A program whose canary flies often."""
+    """A program that sends the canary often."""
     started = Program(tmp_path / "var", CREDITGATE_CANARY_SECONDS="0.3").start()
     yield started
     assert started.stop() == 0
 
 
 def test_canary_repeats_and_reports_a_broken_feed_road(flying: Program) -> None:
-    """In force and free again, both counted; without a worker it is late, says so, and checks go on."""
+    """Listing and removal of the canary are both counted; without a worker it reports a delay, and checks go on."""
     program = flying
     key = program.cli("clients", "add", "watcher", "--inspect", "--scene", "*").stdout.strip()
     assert eventually(lambda: canary(program).startswith("in_force"))

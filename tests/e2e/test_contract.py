@@ -1,4 +1,4 @@
-"""What callers meet: who may call, what is refused with which code, locks, and what is to be seen."""
+"""The contract with callers: permissions, error codes, locks, and what each client may see."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ PERSON = "32082919880315006X"
 
 
 def client(program: Program, name: str, *options: str) -> str:
-    """A key of a new client, made the way an operator makes it."""
+    """Register a client on the command line and return its key."""
     made = program.cli("clients", "add", name, *options)
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
@@ -33,7 +33,7 @@ def body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
-    """An RFC 9457 problem with a stable code, in both languages."""
+    """Assert an RFC 9457 problem with this code, in both languages."""
     document: dict[str, Any] = answer.json
     assert (answer.status, document["code"], document["status"]) == (status, code, status)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -66,13 +66,13 @@ def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
 def test_bad_checks_name_fault_and_field(
     program: Program, sent: object, status: int, code: str, path: str | None
 ) -> None:
-    """Every wrong question has its code and place; none is answered with allow."""
+    """Every invalid check gets its code and path; none is answered with allow."""
     document = problem(http("POST", f"{program.url}/v1/checks", sent, key=program.key), status, code)
     assert document.get("path") == path
 
 
 def test_wrongly_encoded_body_is_a_client_error(program: Program) -> None:
-    """Rubbish, cut off, or none at all: never a fault of ours, and nothing of it is repeated."""
+    """A body of rubbish, a truncated one or none gets a 4xx, and nothing of it is echoed."""
     key = client(program, "gzip", "--feed", "court", "--scene", "*")
     encoded = {"Content-Encoding": "gzip"}
     for path in ("/v1/checks", "/v1/checks/batch", "/v1/feeds/court/records"):
@@ -84,7 +84,7 @@ def test_wrongly_encoded_body_is_a_client_error(program: Program) -> None:
 
 
 def test_every_route_but_health_needs_a_key(program: Program) -> None:
-    """Without a key everything is 401, but /livez and /readyz."""
+    """Without a key every route but /livez and /readyz answers 401."""
     for path in (
         "/metrics",
         "/openapi.json",
@@ -107,7 +107,7 @@ def test_every_route_but_health_needs_a_key(program: Program) -> None:
 
 
 def test_403_names_the_missing_grant(program: Program) -> None:
-    """A client may do what it was granted, and is told what it was not."""
+    """A client may do what it was granted; a 403 names the grant that it lacks."""
     key = client(program, "narrow", "--scene", "finance.loan", "--feed", "taxation")
     missing = [
         (http("POST", f"{program.url}/v1/checks", body(), key=key), "scene_not_granted"),
@@ -120,7 +120,7 @@ def test_403_names_the_missing_grant(program: Program) -> None:
 
 
 def test_revoked_key_is_refused(program: Program) -> None:
-    """Revoking works within seconds, on a running gateway, and shows in the list."""
+    """A revoked key is refused within seconds by a running gateway, and the list shows it."""
     key = client(program, "short-lived", "--scene", "*")
     assert http("POST", f"{program.url}/v1/checks", body(), key=key).status == 200
     assert program.cli("clients", "revoke", "short-lived").returncode == 0
@@ -131,7 +131,7 @@ def test_revoked_key_is_refused(program: Program) -> None:
 
 
 def test_listings_not_granted_look_like_no_listing(program: Program) -> None:
-    """A shop that may use public data gets for a government-only listing the very answer of a miss."""
+    """A shop that may use only public data gets the same answer for a government listing as for no listing."""
     hidden, unlisted = credit_code(8_000_001), credit_code(8_000_002)
     feeder = client(program, "feed-hidden", "--feed", "court")
     receipt = http(
@@ -147,8 +147,8 @@ def test_listings_not_granted_look_like_no_listing(program: Program) -> None:
     hall = client(program, "hall", "--scene", "*", "--data-class", "public", "--data-class", "government")
 
     def ask(who: str, key: str) -> dict[str, Any]:
-        asked = program.check("bidding.qualification", who, "bidder", key=key, transaction_id="SAME")
-        answer: dict[str, Any] = asked.json
+        response = program.check("bidding.qualification", who, "bidder", key=key, transaction_id="SAME")
+        answer: dict[str, Any] = response.json
         for varying in ("decision_id", "as_of", "feedback_due"):
             answer.pop(varying)
         answer["subjects"][0].pop("masked_id")
@@ -159,7 +159,7 @@ def test_listings_not_granted_look_like_no_listing(program: Program) -> None:
 
 
 def test_lock_is_released_once_with_a_reason(program: Program) -> None:
-    """Two hundred checks at once hold one lock; a release needs the right and a reason, and is remembered."""
+    """Two hundred concurrent checks make one lock; a release needs the permission and a reason, and is stored."""
     clerk = client(program, "hall-clerk", "--scene", "*")
     officer = client(program, "hall-officer", "--release")
 
@@ -190,7 +190,7 @@ def test_lock_is_released_once_with_a_reason(program: Program) -> None:
 
 
 def test_locked_account_locks_every_transaction(program: Program) -> None:
-    """A lock is a standing state: the account's next transaction meets it, whoever takes part."""
+    """A lock applies to every later transaction of the account, whatever its subjects."""
     key = client(program, "trading", "--scene", "*")
     first = program.check("bidding.qualification", BIDDER, "bidder", key=key, account_id="acc-1").json
     assert first["outcome"] == "intercept"
@@ -208,7 +208,7 @@ def test_locked_account_locks_every_transaction(program: Program) -> None:
 
 
 def test_release_of_a_changed_lock_is_refused(program: Program) -> None:
-    """Another listing joins while an officer decides: with ``If-Match`` nothing is done until it was read again."""
+    """When a listing joins while an officer decides, ``If-Match`` refuses the act until the lock is read again."""
     key, officer = client(program, "trading-3", "--scene", "*"), client(program, "lock-officer", "--release")
     feeder = client(program, "feed-joins", "--feed", "court")
     first, second = credit_code(8_100_001), credit_code(8_100_002)
@@ -228,9 +228,9 @@ def test_release_of_a_changed_lock_is_refused(program: Program) -> None:
     why = {"reason": "核实有误", "document_no": "更正函〔2026〕8号", "operator": "o"}
     confirmation = {"reason": "已执行", "operator": "o"}
     for tag in (seen.headers["Etag"], '"other"', "bare", "W/" + seen.headers["Etag"]):
-        told = {"If-Match": tag}
-        problem(http("POST", f"{url}/release", why, key=officer, headers=told), 412, "lock_changed")
-        problem(http("POST", f"{url}/confirm", confirmation, key=officer, headers=told), 412, "lock_changed")
+        condition = {"If-Match": tag}
+        problem(http("POST", f"{url}/release", why, key=officer, headers=condition), 412, "lock_changed")
+        problem(http("POST", f"{url}/confirm", confirmation, key=officer, headers=condition), 412, "lock_changed")
     again = http("GET", url, key=officer)
     assert (again.json["state"], again.json["listings"]) == ("held", 2)
     ended = http("POST", f"{url}/release", why, key=officer, headers={"If-Match": again.headers["Etag"]})
@@ -238,14 +238,14 @@ def test_release_of_a_changed_lock_is_refused(program: Program) -> None:
 
 
 def test_unattended_client_has_fixed_operator_and_purpose(program: Program) -> None:
-    """A registration may fix who asks and what for; then the request need not say it."""
+    """A registration may fix operator and purpose, which requests may then omit."""
     key = client(program, "robot", "--scene", "*", "--operator", "onboarding-job", "--purpose", "商家入驻核验")
     answer = http("POST", f"{program.url}/v1/checks", body(operator=None, purpose=None), key=key)
     assert answer.json["outcome"] == "intercept"
 
 
 def test_delivery_without_an_accepted_record_is_422(program: Program) -> None:
-    """A delivery of which nothing could be accepted is no 202."""
+    """A delivery without an accepted record is not answered with 202."""
     key = client(program, "feed-bad", "--feed", "court")
     url = f"{program.url}/v1/feeds/court/records"
     document = problem(http("POST", url, court_record("B-1", BIDDER, category="C01"), key=key), 422, "records_refused")
@@ -274,7 +274,7 @@ def test_metrics_and_api_docs_are_served(program: Program) -> None:
 
 
 def test_decisions_reach_the_ledger(program: Program) -> None:
-    """Allows too are on record a moment later: who asked, why and when."""
+    """Allows are recorded a moment later too: operator, purpose and time."""
     import sqlite3
 
     decision = program.check("finance.loan", credit_code(8_000_010), "borrower").json["decision_id"]
@@ -306,7 +306,7 @@ def test_decisions_reach_the_ledger(program: Program) -> None:
     ],
 )
 def test_command_line_exit_codes(program: Program, arguments: list[str], code: int) -> None:
-    """0 done, 1 refused or negative, 2 misuse."""
+    """Exit codes: 0 for success, 1 for a refusal or negative result, 2 for misuse."""
     done = program.cli(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
 

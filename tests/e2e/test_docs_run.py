@@ -1,9 +1,9 @@
 """Every command block of the documentation, run as printed, and every answer shown after one.
 
 A page is one shell session in a folder that looks like a checkout, beside a started and seeded program; its blocks run
-in the order of the page. Only what a reader is told to have is set: the data directory, the port, and on the first
-page ``KEY``, which ``make run`` prints. The one thing changed in a block is the default address, since tests take a
-free port.
+in the order of the page. Only what the page requires of its reader is set: the data directory, the port, and on the
+first page ``KEY``, which ``make run`` prints. The one thing changed in a block is the default address, since tests take
+a free port.
 
 In Markdown, ``<!-- not run: why -->`` before a block leaves it out. A comment on a line that says ``exits with 1`` (or
 ``may exit with 1``) announces that exit code; any other code but 0 fails, and so does any problem document.

@@ -1,4 +1,4 @@
-"""Whole files through the door: a department's own columns, full lists, quarantine, repair. No sample is needed."""
+"""Uploaded files: a department's own columns, full lists, quarantine, repair. No sample data is needed."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ COURT = "court-dishonest-persons"
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program without samples: what stands is what these tests fed."""
+    """A program without samples, which holds only what these tests feed."""
     started = Program(tmp_path_factory.mktemp("files") / "var").start()
     yield started
     assert started.stop() == 0
@@ -58,7 +58,7 @@ def upload(
 
 
 def settled(program: Program, key: str, answer: Answer) -> dict[str, int]:
-    """The counts of all receipts of a file once nothing is queued."""
+    """The counts over all receipts of a file once no record is queued."""
     assert answer.status == 202, answer.body
 
     def counts() -> dict[str, int]:
@@ -84,10 +84,10 @@ def status(program: Program, authority: str) -> dict[str, Any]:
 
 
 def workbook(*rows: list[Any]) -> bytes:
-    book, file = Workbook(), io.BytesIO()
+    document, file = Workbook(), io.BytesIO()
     for cells in [["失信被执行人名单"], HEADER, *rows]:
-        book.worksheets[0].append(cells)
-    book.save(file)
+        document.worksheets[0].append(cells)
+    document.save(file)
     return file.getvalue()
 
 
@@ -102,7 +102,7 @@ def workbook(*rows: list[Any]) -> bytes:
     ids=["utf-8", "gb18030", "utf-16", "xlsx"],
 )
 def test_file_in_department_columns_takes_effect(centre: Program, key: str, number: int, name: str, make: Any) -> None:  # noqa: ANN401
-    """Uploaded as the department wrote it, the listing stops a bidder; the unused column is named."""
+    """A file in the department's own columns takes effect on a bidder; the answer names the unused column."""
     answer = upload(centre, key, make(row(number, note="x")), name)
     assert settled(centre, key, answer) == {"applied": 1}
     assert answer.json["dropped"] == ["内部备注"]
@@ -110,11 +110,11 @@ def test_file_in_department_columns_takes_effect(centre: Program, key: str, numb
 
 
 def test_bad_rows_are_named_by_line_and_column(centre: Program, key: str) -> None:
-    """Of three rows the wrong two are told in the file's own words; the third bites."""
+    """Of three rows, two are refused by line and the file's own column names; the third takes effect."""
     answer = upload(centre, key, text_of(row(6110, code="913208"), row(6111, day="上周五"), row(6112)))
-    told = [(fault["line"], fault["code"], fault["path"]) for fault in answer.json["rejected"]]
-    assert told[1] == (4, "date_unreadable", "发布时间")
-    assert told[0][:2] == (3, "identifier_length")
+    faults = [(fault["line"], fault["code"], fault["path"]) for fault in answer.json["rejected"]]
+    assert faults[1] == (4, "date_unreadable", "发布时间")
+    assert faults[0][:2] == (3, "identifier_length")
     assert settled(centre, key, answer) == {"applied": 1, "rejected": 2}
     assert eventually(lambda: stopped(centre, 6112))
 
@@ -149,7 +149,7 @@ def test_unreadable_uploads_are_refused_with_a_reason(
 
 
 def test_prohibited_data_is_written_nowhere(centre: Program, key: str, tmp_path: Path) -> None:
-    """A column of medical history refuses the row by its article; its value is in no file and on no topic."""
+    """A column of medical history refuses the row with the article; its value is stored in no file and no topic."""
     secret = "zz_hepatitis_marker_zz"
     content = text_of(row(6120)).replace("内部备注".encode(), "病史".encode())
     content = content.replace("2026年9月1日,\r\n".encode(), f"2026年9月1日,{secret}\r\n".encode())
@@ -166,7 +166,7 @@ def test_prohibited_data_is_written_nowhere(centre: Program, key: str, tmp_path:
 
 
 def test_full_list_removes_and_restores_listings(centre: Program, key: str) -> None:
-    """Snapshot by snapshot the register is what the list says; unchanged rows are not sent again."""
+    """After each full list the register equals the list; unchanged rows are not published again."""
     query = {"authority": "court", "mode": "snapshot", "document_no": "SN-1"}
     three = text_of(*(row(number) for number in (6131, 6132, 6133)))
     standing = [row(number) for number in (6101, 6102, 6103, 6104, 6112)]
@@ -185,7 +185,7 @@ def test_full_list_removes_and_restores_listings(centre: Program, key: str) -> N
 
 
 def test_empty_full_list_quarantines_the_feed(centre: Program, key: str) -> None:
-    """Quarantine: the feed is held, later records wait, and an entitled person lets them go their way."""
+    """The feed is quarantined, later records wait, and an authorised operator releases them."""
     authority = "environment"
     listed = court_record("E-1", credit_code(6141)) | {"category": "C05", "authority": authority}
     url = f"{centre.url}/v1/feeds/{authority}/records"
@@ -213,7 +213,7 @@ def test_empty_full_list_quarantines_the_feed(centre: Program, key: str) -> None
 
 
 def test_shrinking_full_list_is_quarantined_and_discarded(centre: Program, key: str) -> None:
-    """More than a hundred and a tenth missing: nothing is removed, and discarding leaves all as it was."""
+    """When over a hundred rows and a tenth are missing, nothing is removed; discarding changes nothing."""
     authority, rows = (
         "market-regulation",
         [
@@ -236,7 +236,7 @@ def test_shrinking_full_list_is_quarantined_and_discarded(centre: Program, key: 
 
 
 def test_open_objection_is_noted_in_decisions(centre: Program, key: str) -> None:
-    """While it is open the listing counts and says so; upheld, the listing is gone and never was."""
+    """An open objection is noted and the listing stays in force; an upheld one annuls the listing."""
     authority = "taxation"
     url = f"{centre.url}/v1/feeds/{authority}/records"
     listed = court_record("T-1", credit_code(6151)) | {"category": "C04", "authority": authority}
@@ -260,15 +260,15 @@ def test_open_objection_is_noted_in_decisions(centre: Program, key: str) -> None
 
 
 def test_repair_advice_covers_both_measures(centre: Program, key: str) -> None:
-    """The answer names the conditions; asking needs a reason; the listing goes on counting."""
+    """The answer names the conditions; the request needs a purpose; the listing stays in force."""
     url = f"{centre.url}/v1/feeds/human-resources/records"
     listed = court_record("H-1", credit_code(6161)) | {"category": "C04", "authority": "human-resources"}
     listing = http("POST", url, listed, key=key).json["results"][0]["listing"]
     assert eventually(lambda: stopped(centre, 6161))
     address = f"{centre.url}/v1/listings/{listing}/repair"
     assert http("GET", address, key=centre.key).json["code"] == "operator_missing"
-    asked = address + "?operator=w3&purpose=apply&fulfilled_on=2026-09-01&impact_eliminated=true"
-    answer = http("GET", asked, key=centre.key)
+    url = address + "?operator=w3&purpose=apply&fulfilled_on=2026-09-01&impact_eliminated=true"
+    answer = http("GET", url, key=centre.key)
     assert answer.status == 200, answer.body
     assert {measure["code"] for measure in answer.json["measures"]} == {"J18", "G31"}
     assert answer.json["eligible"] == "no"
@@ -283,7 +283,7 @@ def test_repair_advice_covers_both_measures(centre: Program, key: str) -> None:
 
 
 def test_black_listing_excludes_red_with_a_notice(centre: Program, key: str) -> None:
-    """办法一 Art. 4: newly black, the subject leaves the red list, and the red list's authority is told."""
+    """办法一 Art. 4: a subject that becomes black leaves the red list, whose authority gets a notice."""
     subject = court_record("", credit_code(6171))["subject"]
     red = court_record("R-1", credit_code(6171)) | {"list": "red", "category": "R01", "authority": "taxation"}
     red.pop("severity")
@@ -303,7 +303,7 @@ def test_black_listing_excludes_red_with_a_notice(centre: Program, key: str) -> 
 
 
 def test_gateway_killed_mid_upload_loses_no_accepted_row(own_program: Program) -> None:
-    """kill -9 of the worker while a file comes in: sent again, every row is in force, once."""
+    """After a kill during an upload and a second upload, every accepted row is in force exactly once."""
     own_program.start()
     key = own_program.cli("clients", "add", "d", "--feed", "court").stdout.strip()
     file = own_program.data.parent / "list.csv"

@@ -1,4 +1,4 @@
-"""The main job: a department's feed makes a real transaction stop."""
+"""The main task: a department's feed intercepts a real transaction."""
 
 import json
 import re
@@ -20,7 +20,7 @@ BIDDER, SELLER, APPLICANT, TRUSTED = (
 
 
 def test_the_printed_curl_is_intercepted(program: Program) -> None:
-    """What ``make run`` prints can be copied as it stands, and the bidder is intercepted."""
+    """The command that ``make run`` prints works unchanged and intercepts the bidder."""
     command = re.search(r"^curl .*?\\\n.*$", program.output, re.MULTILINE)
     assert command, program.output
     answer = json.loads(subprocess.run(["bash", "-c", command[0]], capture_output=True, check=True).stdout)
@@ -39,7 +39,7 @@ def test_the_printed_curl_is_intercepted(program: Program) -> None:
 def test_intercept_cites_its_legal_basis(
     program: Program, scene: str, role: str, who: str, outcome: str, measure: str, article: str
 ) -> None:
-    """Bidder, seller and applicant are stopped, the trustworthy go faster; each answer names its article."""
+    """Bidder, seller and applicant are intercepted, red-listed ones are fast-tracked; each answer cites its article."""
     answer = program.check(scene, who, role, transaction_id=f"T-{scene}").json
     assert answer["outcome"] == outcome
     measures = {m["code"]: m for m in answer["measures"]}
@@ -54,7 +54,7 @@ def test_intercept_cites_its_legal_basis(
 
 
 def test_person_number_is_never_returned(program: Program) -> None:
-    """The answer shows a masked number, and the name of nobody."""
+    """The answer shows a masked number and no name."""
     body = program.check("approval.licence", APPLICANT).body.decode()
     assert APPLICANT not in body
     assert "*" in body
@@ -85,7 +85,7 @@ def test_listing_then_removal_changes_the_outcome(program: Program) -> None:
 
 
 def test_removal_by_one_authority_leaves_the_other_listing(program: Program) -> None:
-    """One department's removal never frees what another holds."""
+    """One department's removal does not affect another's listing."""
     who, feeder = credit_code(9_000_002), feeder_key(program)
     for authority, category in (("court", "C07"), ("taxation", "C04")):
         record = court_record("E2E-2", who, category=category)
@@ -105,7 +105,7 @@ def test_removal_by_one_authority_leaves_the_other_listing(program: Program) -> 
 
 
 def test_ndjson_with_one_bad_line(program: Program) -> None:
-    """One bad record harms no other; its line, code and hint are in the answer and in the receipt."""
+    """A bad record does not affect others; answer and receipt have its line, code and hint."""
     feeder = feeder_key(program)
     good = court_record("E2E-3", credit_code(9_000_003))
     bad = court_record("E2E-4", credit_code(9_000_004)[:-1] + "?")
@@ -126,7 +126,7 @@ def test_ndjson_with_one_bad_line(program: Program) -> None:
 
 
 def feeder_key(program: Program) -> str:
-    """A key that may feed for court and taxation, made the way an operator makes it."""
+    """The key of a client that may feed for court and taxation."""
     made = program.cli("clients", "add", f"feeder-{len(_made)}", "--feed", "court", "--feed", "taxation")
     assert made.returncode == 0, made.stderr
     _made.append(made.stdout)
@@ -137,19 +137,19 @@ _made: list[str] = []
 
 
 def settle(program: Program, receipt: str, key: str) -> dict[str, Any]:
-    """The receipt once nothing in it is queued."""
+    """The receipt once none of its records is queued."""
 
-    def asked() -> dict[str, Any] | None:
+    def applied_receipt() -> dict[str, Any] | None:
         found = http("GET", f"{program.url}/v1/feeds/receipts/{receipt}", key=key).json
         return None if found["counts"]["queued"] else dict(found)
 
-    done = eventually(asked)
+    done = eventually(applied_receipt)
     assert done
     return done
 
 
 def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
-    """After checks and feeds, a person's number stands in no log line, no metric, and no Redis key or value."""
+    """After checks and feeds, a person's number is in no log line, metric, Redis key or Redis value."""
     program.check("approval.licence", APPLICANT)
     metrics = http("GET", f"{program.url}/metrics", key=program.key).body.decode()
     logs = gateway_log(program)
@@ -163,7 +163,7 @@ def test_no_identifier_in_logs_redis_or_metrics(program: Program) -> None:
 
 
 def test_unreadable_request_is_not_logged(program: Program) -> None:
-    """Neither its key nor a number in its address: only that there was one, and what kind of fault it had."""
+    """The log has neither the key nor a number of the address, only the event and the kind of fault."""
     sound = f"GET /livez HTTP/1.1\r\nHost: {program.url[7:]}\r\n\r\n".encode()
     for bad in (f"GET /{APPLICANT} HTTP/1.1\r\nAuthorization{APPLICANT}\r\n\r\n", f"{APPLICANT}\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", program.port), timeout=20) as caller:
@@ -171,7 +171,7 @@ def test_unreadable_request_is_not_logged(program: Program) -> None:
             assert b" 200 " in caller.recv(65536)
             caller.sendall(bad.encode())
             assert b" 400 " in caller.recv(65536)
-    logs = eventually(lambda: told if "request unreadable" in (told := gateway_log(program)) else None)
+    logs = eventually(lambda: log if "request unreadable" in (log := gateway_log(program)) else None)
     assert logs
     assert APPLICANT not in logs
 

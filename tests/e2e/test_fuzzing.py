@@ -1,4 +1,4 @@
-"""Whatever is sent, as the API description allows or forbids it: no fault of ours, no answer it does not describe."""
+"""Generated requests, valid and invalid by the API description, get no 5xx and only described answers."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ PROXIES = "^/v1/authz"
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program of its own: what is thrown at it would disturb others."""
+    """A program for these tests only, because their requests would disturb others."""
     program = Program(tmp_path_factory.mktemp("fuzzed") / "var").start("--seed")
     yield program
     assert program.stop() == 0
@@ -51,7 +51,7 @@ def run(program: Program, key: str, *options: str) -> None:
 
 @pytest.fixture(scope="module")
 def key(fuzzed: Program) -> str:
-    """A client that may do everything, so that nothing hides behind a 403."""
+    """A client with every grant, so that no operation ends at a 403."""
     options = ["--scene", "*", "--feed", "court", "--release", "--quarantine", "--inspect"]
     for data_class in ("public", "government", "authorised"):
         options += ["--data-class", data_class]
@@ -61,7 +61,7 @@ def key(fuzzed: Program) -> str:
 
 
 def test_no_fault_and_no_undocumented_answer(fuzzed: Program, key: str) -> None:
-    """All operations but the endless stream, with good and bad data: no 5xx, every answer as it is described."""
+    """All operations but the event stream, with valid and invalid data: no 5xx, every answer as described."""
     phases = ["--phases", "examples,fuzzing", "--max-examples", "12"]
     # Proxies are told 5xx for a wrong set-up on purpose; they have a test of their own.
     skipped = ["--exclude-path", "/v1/events", "--exclude-path-regex", PROXIES]
@@ -75,5 +75,5 @@ def test_hot_operations_at_their_bounds(fuzzed: Program, key: str) -> None:
 
 
 def test_proxies_are_answered_as_described(fuzzed: Program, key: str) -> None:
-    """200, 403 or 5xx, whatever the headers."""
+    """The proxy endpoint answers 200, 403 or 5xx to any headers."""
     run(fuzzed, key, "--checks", CHECKS, "--phases", "fuzzing", "--max-examples", "10", "--include-path-regex", PROXIES)

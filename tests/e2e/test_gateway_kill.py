@@ -1,4 +1,4 @@
-"""kill -9 of the gateway under load: what it had answered and not yet put on record is bounded, and counted."""
+"""kill -9 of the gateway under load: the answers that are not recorded yet are few, and counted."""
 
 import os
 import signal
@@ -13,27 +13,27 @@ from tests.e2e.program import Program, court_record, credit_code, eventually, ht
 LISTED = credit_code(8_700_001)
 SECONDS = 1.5
 BOUND = 1.0
-"""Seconds before the kill within which an answer's record may be lost: a busy machine's worth of 20 ms."""
+"""Seconds before the kill within which a record may be lost: the 20 ms flush interval on a busy machine."""
 
 
-class Answered(NamedTuple):
-    """One answer, and when it had arrived."""
+class RecordedAnswer(NamedTuple):
+    """One answer and the time of its arrival."""
 
     decision: str
     outcome: str
     at: float
 
 
-def asking(program: Program, key: str, number: int, until: float) -> list[Answered]:
-    """Ask until then or until nobody answers, every fourth time about the listed one."""
-    found, turn = list[Answered](), 0
+def asking(program: Program, key: str, number: int, until: float) -> list[RecordedAnswer]:
+    """Send checks until that time or until the gateway is gone; every fourth is about the listed subject."""
+    found, turn = list[RecordedAnswer](), 0
     while time.monotonic() < until:
         turn += 1
         who = LISTED if turn % 4 == 0 else credit_code(8_710_000 + number * 10_000 + turn)
         with suppress(OSError):
             answer = program.check("bidding.qualification", who, "bidder", key=key)
             if answer.status == 200:
-                found.append(Answered(answer.json["decision_id"], answer.json["outcome"], time.monotonic()))
+                found.append(RecordedAnswer(answer.json["decision_id"], answer.json["outcome"], time.monotonic()))
     return found
 
 
@@ -43,7 +43,7 @@ def recorded(program: Program) -> set[str]:
 
 
 def test_gateway_kill_loses_no_lock_or_intercept(own_program: Program) -> None:
-    """Every denial that was answered is in the ledger; of the allows at most the last moment's are not."""
+    """Every answered denial is in the ledger; of the allows, only those of the last moment may be missing."""
     program = own_program.start()
     feeder = program.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()
     key = program.cli("clients", "add", "busy-shop", "--scene", "*").stdout.strip()
@@ -54,11 +54,11 @@ def test_gateway_kill_loses_no_lock_or_intercept(own_program: Program) -> None:
     )
     with ThreadPoolExecutor(4) as pool:
         until = time.monotonic() + 2 * SECONDS
-        asked = [pool.submit(asking, program, key, number, until) for number in range(4)]
+        running = [pool.submit(asking, program, key, number, until) for number in range(4)]
         time.sleep(SECONDS)
         os.kill(program.children()["creditgate serve"], signal.SIGKILL)
         killed = time.monotonic()
-        answers = [answer for found in asked for answer in found.result()]
+        answers = [answer for found in running for answer in found.result()]
     before = [answer for answer in answers if answer.at <= killed]
     denied = {answer.decision for answer in before if answer.outcome == "intercept"}
     early = {answer.decision for answer in before if answer.at < killed - BOUND}

@@ -1,4 +1,4 @@
-"""The operator's proofs on a program of their own: history, verification, rebuild, and a ledger tampered with."""
+"""The operator's integrity commands: history, verification, rebuild, and the detection of a changed ledger."""
 
 import json
 import sqlite3
@@ -11,7 +11,7 @@ from tests.e2e.program import Program, court_record, credit_code, eventually, ht
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A program with one listing that was listed, objected to, kept, and removed, and one that stands."""
+    """A program with one listing that was objected to, kept and removed, and one that is in force."""
     started = Program(tmp_path_factory.mktemp("proof") / "var").start()
     key = started.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()
     url = f"{started.url}/v1/feeds/court/records"
@@ -32,7 +32,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 
 def test_listing_history_names_actors_and_changes(centre: Program) -> None:
-    """Every event with client, document, before and after; and what followed from the listing."""
+    """The history has every event with client, document, state before and after, and the listing's side effects."""
     done = centre.cli("listing", "history", "court/L-1", "--json")
     assert done.returncode == 0, done.stderr
     life = json.loads(done.stdout)
@@ -53,7 +53,7 @@ def test_listing_history_names_actors_and_changes(centre: Program) -> None:
 
 
 def test_rebuild_and_verify_in_the_running_program(centre: Program) -> None:
-    """Clean, rebuilt, clean again with the same digests; checks answer as before."""
+    """Verification is clean before and after a rebuild, with the same digests, and checks answer as before."""
     before = centre.cli("register", "verify", "--json")
     assert before.returncode == 0, before.stdout + before.stderr
     assert centre.cli("register", "rebuild").returncode == 0
@@ -66,7 +66,7 @@ def test_rebuild_and_verify_in_the_running_program(centre: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "message"),
     [
         ("UPDATE feed_events SET authority = 'taxation' WHERE id = 2", "row 2 was altered"),
         ("DELETE FROM feed_events WHERE id = 2", "rows 2 to 2 are missing"),
@@ -74,8 +74,8 @@ def test_rebuild_and_verify_in_the_running_program(centre: Program) -> None:
         ("UPDATE receipts SET client = 'nobody'", "was altered"),
     ],
 )
-def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, told: str) -> None:
-    """Somebody with the database's password takes the guards away and changes a row: it shows, and is named."""
+def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, message: str) -> None:
+    """A row that is changed after the database's guards were dropped is found and named."""
     with sqlite3.connect(centre.data / "ledger.sqlite3", timeout=30) as database:
         tables = ("feed_events", "receipts")
         kept = {table: database.execute(f"SELECT * FROM {table}").fetchall() for table in tables}  # noqa: S608
@@ -86,7 +86,7 @@ def test_a_ledger_tampered_with_is_found(centre: Program, statement: str, told: 
     try:
         found = centre.cli("ledger", "verify")
         assert found.returncode == 1
-        assert told in found.stdout
+        assert message in found.stdout
     finally:
         with sqlite3.connect(centre.data / "ledger.sqlite3", timeout=30) as database:
             for table, rows in kept.items():

@@ -1,4 +1,4 @@
-"""The Java example compiles without a warning and asks the started program."""
+"""The Java example compiles without a warning and checks against the started program."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [("92320803MA1TE5T18U", 3, "intercept"), (credit_code(8_300_001), 0, "allow"), ("9132", 1, "identifier_invalid")],
 )
 def test_java_example_prints_the_answer(program: Program, classes: Path, who: str, code: int, says: str) -> None:
-    """A listed seller is stopped, an unlisted one goes on, a wrong number is a failure of the call."""
+    """A listed seller is intercepted, an unlisted one allowed, and an invalid number is an error."""
     command = ["java", "-cp", str(classes), "CreditGateExample", program.url, who]
     environment = os.environ | {"CREDITGATE_KEY": program.key}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

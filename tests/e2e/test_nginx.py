@@ -1,4 +1,4 @@
-"""The shipped nginx example with real nginx: refused, let through, and never decided for want of an answer."""
+"""The shipped nginx example with real nginx: it refuses, allows, and answers 503 when no decision is available."""
 
 import shutil
 import socket
@@ -19,7 +19,7 @@ UNLISTED = credit_code(8_500_001)
 
 
 class Application(ThreadingHTTPServer):
-    """What is guarded: it says that it was reached, and keeps the headers and bodies it was reached with."""
+    """The protected application, which stores the headers and bodies that reach it."""
 
     def __init__(self) -> None:
         self.reached: list[tuple[dict[str, str], bytes]] = []
@@ -49,7 +49,7 @@ class _Reached(BaseHTTPRequestHandler):
 
 
 class Nginx(Server):
-    """The example with its places filled in, run with pid, logs and temporary files of its own."""
+    """The example with its placeholders filled in, run with a private pid file, logs and temporary files."""
 
     death_signal = "TERM"  # its workers go with it; a killed master would leave them
 
@@ -62,7 +62,7 @@ class Nginx(Server):
 
     @staticmethod
     def program() -> str | None:
-        """Where nginx is: Debian keeps it where not everybody looks."""
+        """The path of nginx, which Debian installs outside the usual PATH."""
         return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
     @staticmethod
@@ -101,7 +101,7 @@ class Nginx(Server):
 
 @contextmanager
 def nginx(folder: Path, gateway: int, application: int, key: str) -> Iterator[Nginx]:
-    """nginx between that gateway and that application; skips where it is not installed, or fails where it must be."""
+    """nginx between a gateway and an application; skips where it is not installed, or fails where it is required."""
     require(Nginx.available())
     with Nginx(folder, gateway, application, key) as server:
         yield server
@@ -109,7 +109,7 @@ def nginx(folder: Path, gateway: int, application: int, key: str) -> Iterator[Ng
 
 @pytest.fixture(scope="module")
 def key(program: Program) -> str:
-    """A client for the door, with operator and purpose fixed."""
+    """A client for the proxy, with fixed operator and purpose."""
     options = ("--scene", "ecommerce.onboarding", "--operator", "nginx", "--purpose", "商家入驻核验")
     made = program.cli("clients", "add", "shop-door", *options)
     assert made.returncode == 0, made.stderr
@@ -118,22 +118,22 @@ def key(program: Program) -> str:
 
 @pytest.fixture
 def application() -> Iterator[Application]:
-    """An application that nobody has reached yet."""
+    """An application without requests so far."""
     found = Application()
     yield found
     found.close()
 
 
 @pytest.fixture
-def door(program: Program, key: str, application: Application, tmp_path: Path) -> Iterator[Nginx]:
-    """nginx before the application, asking the program."""
+def proxy(program: Program, key: str, application: Application, tmp_path: Path) -> Iterator[Nginx]:
+    """nginx in front of the application, checking with the program."""
     with nginx(tmp_path / "nginx", program.port, application.server_port, key) as server:
         yield server
 
 
-def test_listed_seller_is_stopped_by_nginx(door: Nginx, application: Application) -> None:
-    """403 with the decision's id, in both languages; the application hears nothing of it."""
-    refused = door.ask(SELLER)
+def test_listed_seller_is_stopped_by_nginx(proxy: Nginx, application: Application) -> None:
+    """403 with the decision's ID, in both languages; the request does not reach the application."""
+    refused = proxy.ask(SELLER)
     assert refused.status == 403
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert (refused.json["outcome"], refused.json["title_zh"]) == ("intercept", "信用核查未通过")
@@ -142,19 +142,19 @@ def test_listed_seller_is_stopped_by_nginx(door: Nginx, application: Application
     assert application.reached == []
 
 
-def test_proxy_decision_is_recorded_under_its_operator(program: Program, door: Nginx, key: str) -> None:
-    """Operator, purpose, scene and role of the registration and the file; a visitor's own headers change nothing."""
+def test_proxy_decision_is_recorded_under_its_operator(program: Program, proxy: Nginx, key: str) -> None:
+    """Operator, purpose, scene and role come from registration and configuration, not from a visitor's headers."""
     made_up = {"Operator": "somebody", "Purpose": "none", "Scene": "finance.loan", "Role": "agent"}
-    refused = door.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
+    refused = proxy.ask(SELLER, **{f"X_CreditGate_{name}": value for name, value in made_up.items()})
     assert refused.status == 403
     kept = http("GET", f"{program.url}/v1/decisions/{refused.json['decision_id']}", key=key).json
     assert (kept["operator"], kept["purpose"]) == ("nginx", "商家入驻核验")
     assert (kept["decision"]["scene"], kept["decision"]["subjects"][0]["role"]) == ("ecommerce.onboarding", "seller")
 
 
-def test_unlisted_seller_reaches_the_application(door: Nginx, application: Application) -> None:
-    """With body and the decision that let it through, not one that the visitor made up, and without the number."""
-    answer = door.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
+def test_unlisted_seller_reaches_the_application(proxy: Nginx, application: Application) -> None:
+    """It arrives with its body and the real decision ID, not a forged one, and without the number."""
+    answer = proxy.ask(UNLISTED, method="POST", body={"shop": 18}, X_CreditGate_Decision="dec_made_up")
     assert (answer.status, answer.body) == (200, b"the application")
     ((headers, body),) = application.reached
     assert body == b'{"shop": 18}'
@@ -169,35 +169,35 @@ def test_unlisted_seller_reaches_the_application(door: Nginx, application: Appli
     [("", "subject_unidentified"), ("9232", "identifier_invalid"), (SELLER[:-1] + "A", "identifier_invalid")],
 )
 def test_missing_or_invalid_number_is_stopped(
-    door: Nginx, application: Application, subject: str, problem: str
+    proxy: Nginx, application: Application, subject: str, problem: str
 ) -> None:
-    """No number, or one that is none: 403 that says so, and never through."""
-    answer = door.ask(subject)
+    """Without a number, or with an invalid one, the answer is a 403 that says so."""
+    answer = proxy.ask(subject)
     assert (answer.status, answer.json["problem"], answer.json["decision_id"]) == (403, problem, "")
     assert application.reached == []
 
 
-def test_review_is_stopped_by_the_proxy(door: Nginx, application: Application) -> None:
-    """A review cannot be carried by a proxy: stopped, and the outcome says why."""
-    answer = door.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
+def test_review_is_stopped_by_the_proxy(proxy: Nginx, application: Application) -> None:
+    """A proxy cannot perform a review, so it refuses, and the answer has the outcome."""
+    answer = proxy.ask(SELLER, X_CreditGate_Name="%E6%B7%AE%E5%AE%89")
     assert (answer.status, answer.json["outcome"]) == (403, "review")
     assert application.reached == []
 
 
-def test_nginx_logs_hold_no_number(door: Nginx) -> None:
-    """Neither headers nor queries are written; the decision is."""
-    refused = door.ask(SELLER, path=f"/sellers?id={SELLER}")
-    assert door.ask(UNLISTED).status == 200
-    logs = eventually(lambda: door.logs() if refused.json["decision_id"] in door.logs() else "")
+def test_nginx_logs_hold_no_number(proxy: Nginx) -> None:
+    """The logs hold the decision, and neither headers nor queries."""
+    refused = proxy.ask(SELLER, path=f"/sellers?id={SELLER}")
+    assert proxy.ask(UNLISTED).status == 200
+    logs = eventually(lambda: proxy.logs() if refused.json["decision_id"] in proxy.logs() else "")
     assert "decision=dec_" in logs
     assert SELLER not in logs
     assert UNLISTED not in logs
 
 
 def test_application_outage_is_not_a_check_failure(program: Program, key: str, tmp_path: Path) -> None:
-    """Let through, and the application is away: 502 with the decision, and not "nothing was decided"."""
-    with nginx(tmp_path / "nginx", program.port, free_port(), key) as door:
-        answer = door.ask(UNLISTED)
+    """When the application is down after an allow, the answer is 502 with the decision, not the 503 for no decision."""
+    with nginx(tmp_path / "nginx", program.port, free_port(), key) as proxy:
+        answer = proxy.ask(UNLISTED)
     assert answer.status == 502
     assert answer.headers["X-CreditGate-Decision"].startswith("dec_")
     assert "未作出任何处置".encode() not in answer.body
@@ -205,17 +205,17 @@ def test_application_outage_is_not_a_check_failure(program: Program, key: str, t
 
 @pytest.mark.parametrize("why", ["away", "wrong key", "no answer"])
 def test_gateway_outage_answers_503(program: Program, application: Application, tmp_path: Path, why: str) -> None:
-    """Whatever keeps the gateway from answering: 503 to be tried again for everybody, and never the application."""
+    """Without an answer of the gateway every request gets a 503 with Retry-After and none reaches the application."""
     silent = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
     port = {"away": free_port(), "wrong key": program.port, "no answer": silent.getsockname()[1]}[why]
-    with silent, nginx(tmp_path / "nginx", port, application.server_port, "cgk_of_nobody") as door:
+    with silent, nginx(tmp_path / "nginx", port, application.server_port, "cgk_of_nobody") as proxy:
         for subject in (SELLER, UNLISTED):
-            answer = door.ask(subject)
+            answer = proxy.ask(subject)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             assert "未作出任何处置" in answer.json["title_zh"]
             assert "X-CreditGate-Decision" not in answer.headers
         assert application.reached == []
-        logs = door.logs()
+        logs = proxy.logs()
     assert "/sellers" in logs
     assert SELLER not in logs
     assert UNLISTED not in logs

@@ -1,4 +1,4 @@
-"""One client that asks too much, too slowly, or with too many connections harms nobody else."""
+"""A client that sends too much, too slowly, or on too many connections does not affect others."""
 
 import asyncio
 import os
@@ -21,13 +21,13 @@ BIDDER = "91320800MA1TE5T0XK"
 _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 FILES = 20_000 if _HARD == resource.RLIM_INFINITY else _HARD
 ROOM = min(5_300, FILES - 256)
-"""Connections that the gateway takes: with it, those that one client holds open come to 5,000, or what files allow."""
+"""Connection limit of the gateway: one client opens up to 5,000 in all, or as many as open files allow."""
 SPARE, BEYOND = 300, 400
 
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """A gateway with little patience and little room."""
+    """A gateway with short deadlines and low limits."""
     settings = {"BODY_DEADLINE": "1", "KEEP_ALIVE": "8", "MAX_IN_HAND": "2", "MAX_CONNECTIONS": str(ROOM)}
     place = tmp_path_factory.mktemp("narrow") / "var"
     started = Program(place, **{f"CREDITGATE_{name}": value for name, value in settings.items()}).start("--seed")
@@ -37,13 +37,13 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def modest(narrow: Program) -> str:
-    """The key of a client that may ask once a second."""
+    """The key of a client with a limit of one check a second."""
     grants = ("--scene", "*", "--feed", "court", "--rate", "1")
     return narrow.cli("clients", "add", "modest", *grants).stdout.strip()
 
 
 def test_rate_limited_client_gets_retry_after(narrow: Program, modest: str) -> None:
-    """429 with RateLimit headers, while others are served; after Retry-After it is served too. A batch is paid off."""
+    """429 with RateLimit headers while others are served, 200 after Retry-After. A batch uses up later budget."""
     refused = until_refused(narrow, modest)
     assert refused.json["code"] == "rate_limited"
     limit, left, wait = (int(refused.headers[n]) for n in ("RateLimit-Limit", "RateLimit-Remaining", "Retry-After"))
@@ -54,13 +54,13 @@ def test_rate_limited_client_gets_retry_after(narrow: Program, modest: str) -> N
     assert loan(narrow, modest).status == 200
 
     time.sleep(limit)
-    batch = {"checks": [asked(number) for number in range(50)]}
+    batch = {"checks": [check_body(number) for number in range(50)]}
     assert http("POST", f"{narrow.url}/v1/checks/batch", batch, key=modest).status == 200
     assert int(loan(narrow, modest).headers["Retry-After"]) > 30
 
 
 async def test_checks_over_the_concurrency_limit_are_refused(narrow: Program) -> None:
-    """Two checks wait for the ledger: a third is 503 `overloaded`, health answers, and the two are answered at last."""
+    """While two checks wait for the ledger, a third gets 503 `overloaded` and health answers; the two then succeed."""
     with ledger_held(narrow):
         waiting = [asyncio.create_task(alone(narrow, locked(narrow, account))) for account in ("o-1", "o-2")]
         async with asyncio.timeout(10):
@@ -76,7 +76,7 @@ async def test_checks_over_the_concurrency_limit_are_refused(narrow: Program) ->
 
 
 async def test_slow_body_is_cut_off(narrow: Program, modest: str) -> None:
-    """A byte now and then is no body: 408, and the connection is closed, at each door that takes bodies."""
+    """A body that arrives too slowly gets a 408 and a closed connection, on each route that takes a body."""
     doors = {
         "/v1/checks": "application/json",
         "/v1/feeds/court/records": "application/json",
@@ -88,7 +88,7 @@ async def test_slow_body_is_cut_off(narrow: Program, modest: str) -> None:
 
 
 async def test_slow_reader_is_cut_off(narrow: Program) -> None:
-    """Who asks for pages and reads none of them loses the connection, and with it what it made the gateway keep."""
+    """A client that reads no responses loses its connection, and the gateway frees its buffers."""
     with socket.socket() as greedy:
         greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         greedy.connect(("127.0.0.1", narrow.port))
@@ -103,7 +103,7 @@ async def test_slow_reader_is_cut_off(narrow: Program) -> None:
 
 
 async def test_idle_connections_do_not_block_others(narrow: Program) -> None:
-    """One client fills the house: others are served; beyond the room it is 503 at once; who only sits is let go."""
+    """One client uses up the connections: others are served; beyond the limit 503 at once; idle ones are closed."""
     gateway = narrow.children()["creditgate serve"]
     kept = await asyncio.open_connection("127.0.0.1", narrow.port)
     crowd: list[socket.socket] = []
@@ -115,7 +115,7 @@ async def test_idle_connections_do_not_block_others(narrow: Program) -> None:
             os.kill(gateway, signal.SIGSTOP)  # they shall come all at once
             crowd += [idle(narrow) for _ in range(BEYOND)]
             os.kill(gateway, signal.SIGCONT)
-            refused = await told(crowd, BEYOND - SPARE)
+            refused = await refusals(crowd, BEYOND - SPARE)
             assert len(crowd) - len(refused) + 1 <= ROOM
             assert all(b" 503 " in text and b"Retry-After: " in text and b'"overloaded"' in text for text in refused)
             assert (await exchanged(kept, question(narrow.key, BIDDER))).status == 200
@@ -131,7 +131,7 @@ async def test_idle_connections_do_not_block_others(narrow: Program) -> None:
 
 
 async def trickled(program: Program, key: str, path: str, kind: str) -> Head:
-    """The answer to a body of which a byte comes now and then; after it the connection is closed."""
+    """The answer to a body that arrives byte by byte; the connection is closed after it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
     more = (f"Content-Type: {kind}", "Content-Length: 200", "Content-Disposition: attachment; filename=a.csv")
     writer.write(head("POST", path, key, *more))
@@ -145,7 +145,7 @@ async def trickled(program: Program, key: str, path: str, kind: str) -> Head:
     return await answer
 
 
-def asked(number: int) -> dict[str, Any]:
+def check_body(number: int) -> dict[str, Any]:
     subjects = [{"role": "borrower", "id": BIDDER}]
     of_whom = {"operator": "clerk-7", "purpose": "贷款审查"}
     return {"scene": "finance.loan", "transaction_id": f"B-{number}", "subjects": subjects} | of_whom
@@ -167,7 +167,7 @@ def locked(program: Program, account: str) -> bytes:
 
 @contextmanager
 def ledger_held(program: Program) -> Iterator[None]:
-    """Meanwhile nobody else can write to the ledger."""
+    """Lock the ledger against other writers."""
     with closing(sqlite3.connect(program.data / "ledger.sqlite3", timeout=20, isolation_level=None)) as ledger:
         ledger.execute("BEGIN IMMEDIATE")
         yield
@@ -181,7 +181,7 @@ async def in_hand(program: Program) -> float:
 
 
 async def alone(program: Program, request: bytes) -> Head:
-    """The answer to a request on a connection of its own."""
+    """Send a request on a new connection and return its answer."""
     streams = await asyncio.open_connection("127.0.0.1", program.port)
     try:
         return await exchanged(streams, request)
@@ -197,7 +197,7 @@ async def exchanged(streams: Streams, request: bytes) -> Head:
 
 @contextmanager
 def files_for(connections: int) -> Iterator[None]:
-    """Let this process have so many connections open."""
+    """Raise this process's limit of open files to this number of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, connections + 100), FILES), hard))
     try:
@@ -210,8 +210,8 @@ def idle(program: Program) -> socket.socket:
     return socket.create_connection(("127.0.0.1", program.port), timeout=20)
 
 
-async def told(crowd: list[socket.socket], at_least: int) -> list[bytes]:
-    """What was said to those of the last connections to whom something was said."""
+async def refusals(crowd: list[socket.socket], at_least: int) -> list[bytes]:
+    """What the connections that were answered received, once at least so many were."""
     async with asyncio.timeout(20):
         while len(heard := [each for each in crowd if readable(each)]) < at_least:  # noqa: ASYNC110 - so too
             await asyncio.sleep(0.05)
@@ -225,7 +225,7 @@ def readable(connection: socket.socket) -> bool:
 
 
 def not_ended(crowd: list[socket.socket]) -> bool:
-    """Whether a connection is still open from the other side; what was said is thrown away."""
+    """Whether the other side keeps a connection open; received data is discarded."""
     return not all(readable(each) and (each.recv(65_536) == b"" or ended(each)) for each in crowd)
 
 

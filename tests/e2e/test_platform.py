@@ -1,4 +1,4 @@
-"""The platform's side on the started program: many parties and many checks, locks, tickets, feedback, being told."""
+"""The platform's side of the started program: parties, batches, locks, tickets, feedback and events."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ SELLER = "92320803MA1TE5T18U"
 
 
 def feed(program: Program, key: str, *records: dict[str, Any]) -> None:
-    """Feed records of the court that each change something, and wait until they are in force."""
+    """Feed records of the court that each change the register, and wait until they are applied."""
     before = sequence(program)
     answer = http("POST", f"{program.url}/v1/feeds/court/records", list(records), key=key)
     assert answer.status == 202, answer.body
@@ -27,7 +27,7 @@ def feed(program: Program, key: str, *records: dict[str, Any]) -> None:
 
 
 def sequence(program: Program) -> int:
-    """How far in the register's changes an answer goes."""
+    """The change sequence of the register that an answer rests on."""
     answer = program.check("bidding.qualification", credit_code(8_299_999), "bidder")
     return int(answer.json["as_of"]["sequence"])
 
@@ -56,7 +56,7 @@ def court(program: Program) -> str:
 
 
 def test_a_consortium_and_its_agent(program: Program) -> None:
-    """One listed member stops the bid; a listed agent brings it before a person; each party has its own outcome."""
+    """One listed member intercepts the bid, a listed agent causes a review; each party has its own outcome."""
     clean = {"role": "bidder", "id": credit_code(8_200_001)}
     for role, outcome in (("consortium_member", "intercept"), ("agent", "review")):
         subjects = [clean, {"role": role, "id": BIDDER}]
@@ -66,14 +66,14 @@ def test_a_consortium_and_its_agent(program: Program) -> None:
 
 
 def test_name_mismatch_is_reviewed(program: Program) -> None:
-    """The number says one company, the name another: a person looks, nothing is locked, nothing is silent."""
+    """A number and a name of two different companies cause a review with a note, and no lock."""
     subjects = [{"role": "bidder", "id": BIDDER, "name": "淮安另一家有限公司"}]
     answer = post(program, "/v1/checks", body(subjects=subjects, account_id="mismatch-1")).json
     assert (answer["outcome"], answer["subjects"][0]["notes"], answer["locks"]) == ("review", ["name_mismatch"], [])
 
 
 def test_a_batch_answers_each_by_itself(program: Program) -> None:
-    """A thousand at most; a bad one has its problem at its place and harms no other."""
+    """At most a thousand checks; an invalid one has its problem in its place and affects no other."""
     sound = body(subjects=[{"role": "bidder", "id": credit_code(8_200_002)}])
     checks = [sound, body(), body(scene="nowhere"), 7, body(subjects=[{"role": "bidder", "id": "1"}]), sound]
     answer = post(program, "/v1/checks/batch", {"checks": checks}).json
@@ -88,7 +88,7 @@ def test_a_batch_answers_each_by_itself(program: Program) -> None:
 
 
 def test_lines_are_answered_as_they_come(program: Program) -> None:
-    """NDJSON in, NDJSON out, beyond the bound of a body: three thousand checks, one line broken."""
+    """NDJSON in and out, beyond the limit of a body: three thousand checks, one of them invalid."""
     line = json.dumps(body(subjects=[{"role": "bidder", "id": credit_code(8_200_003)}], purpose="核" * 100))
     lines = [line] * 3000
     lines[1500] = "{broken"
@@ -105,7 +105,7 @@ def test_lines_are_answered_as_they_come(program: Program) -> None:
 
 
 def test_csv_file_is_checked_on_the_command_line(program: Program) -> None:
-    """A clerk's list: the table names who is stopped, the result file has every line, the exit code says so."""
+    """A CSV list: the table shows intercepted subjects, the result file every line, the exit code the result."""
     path = program.data.parent / "bidders.csv"
     rows = ["名称,统一社会信用代码", f"淮安澄观测试有限公司,{credit_code(8_200_004)}", f",{BIDDER}", ",9132"]
     path.write_text("\n".join(rows), encoding="gb18030")
@@ -120,10 +120,10 @@ def test_csv_file_is_checked_on_the_command_line(program: Program) -> None:
 
 
 def test_ticket_is_valid_until_a_listing_arrives(program: Program, court: str) -> None:
-    """Cleared today, listed tomorrow, awarded the day after: the ticket says no at the commit."""
+    """The ticket of an allow is refused once its subject is listed."""
     who = credit_code(8_200_005)
-    asked = body(subjects=[{"role": "bidder", "id": who}], transaction_id="TICKET-1", ticket=True)
-    ticket = post(program, "/v1/checks", asked).json["ticket"]["token"]
+    payload = body(subjects=[{"role": "bidder", "id": who}], transaction_id="TICKET-1", ticket=True)
+    ticket = post(program, "/v1/checks", payload).json["ticket"]["token"]
     shown = {"ticket": ticket, "scene": "bidding.qualification", "transaction_id": "TICKET-1"}
     assert post(program, "/v1/tickets/verify", shown).json["holds"] is True
     problem(post(program, "/v1/tickets/verify", shown | {"transaction_id": "OTHER"}), 422, "ticket_invalid")
@@ -136,7 +136,7 @@ def test_ticket_is_valid_until_a_listing_arrives(program: Program, court: str) -
 
 
 def test_intercepted_check_gets_no_ticket(program: Program) -> None:
-    """Only an answer that lets the transaction go on carries one, and only when asked."""
+    """Only an allow or warn has a ticket, and only on request."""
     assert post(program, "/v1/checks", body(ticket=True)).json["ticket"] is None
     clean = body(subjects=[{"role": "bidder", "id": credit_code(8_200_006)}])
     assert post(program, "/v1/checks", clean).json["ticket"] is None
@@ -147,7 +147,7 @@ def test_intercepted_check_gets_no_ticket(program: Program) -> None:
 
 
 def test_a_decision_is_given_back_and_answered(program: Program) -> None:
-    """In full to who asked it, to nobody else; feedback once or corrected; a refusal needs reason and approval."""
+    """Only its client reads a decision; feedback is given once or corrected; a refusal needs reason and approval."""
     key = client(program, "feedback-shop", "--scene", "*")
     answer = post(program, "/v1/checks", body(transaction_id="FB-1"), key).json
     url = f"/v1/decisions/{answer['decision_id']}"
@@ -175,7 +175,7 @@ def test_a_decision_is_given_back_and_answered(program: Program) -> None:
 
 
 def test_locks_are_listed_in_pages_and_confirmed(program: Program) -> None:
-    """A platform sees its own locks, page by page; a refusal that was carried out ends its lock for good."""
+    """A platform sees its own locks in pages; a confirmed lock ends for good."""
     key = client(program, "lock-shop", "--scene", "*")
     for number in range(5):
         post(program, "/v1/checks", body(transaction_id=f"L-{number}", account_id=f"acc-{number}"), key)
@@ -196,11 +196,11 @@ def test_locks_are_listed_in_pages_and_confirmed(program: Program) -> None:
         problem(http("GET", f"{program.url}/v1/locks?{query}", key=key), 422, "request_invalid")
 
 
-# ---------------------------------------------------------------- being told
+# ---------------------------------------------------------------- events and webhooks
 
 
 class Platform(ThreadingHTTPServer):
-    """A platform's endpoint that keeps what it is told."""
+    """A platform's webhook endpoint that stores its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
@@ -231,33 +231,33 @@ def platform() -> Iterator[Platform]:
 
 
 def test_an_unlisting_reaches_the_platform(program: Program, court: str, platform: Platform) -> None:
-    """Listed, locked, then unlisted: webhook and stream tell both, signed and in order, and the lock is lifted."""
+    """Webhook and stream have each event, signed and in order, and the end of the listing lifts the lock."""
     who, key = credit_code(8_200_010), client(program, "watching-shop", "--scene", "*", "--operator", "o")
     secret = http("PUT", f"{program.url}/v1/webhook", {"url": platform.url}, key=key).json["secret"]
-    asked = {"watches": [{"reference": "店铺-17", "id": who}, {"reference": "bad", "id": "1"}], "purpose": "在架商家"}
-    put = http("PUT", f"{program.url}/v1/watches", asked, key=key).json
+    payload = {"watches": [{"reference": "店铺-17", "id": who}, {"reference": "bad", "id": "1"}], "purpose": "在架商家"}
+    put = http("PUT", f"{program.url}/v1/watches", payload, key=key).json
     assert (put["set"], put["total"], put["refused"][0]["index"]) == (1, 1, 1)
     feed(program, court, court_record("WATCH", who))
     sent = body(subjects=[{"role": "bidder", "id": who}], account_id="店铺-17", transaction_id="W-1")
     (lock,) = post(program, "/v1/checks", sent, key).json["locks"]
     feed(program, court, removal_of("WATCH"))
     expected = {"listing.listed", "lock.lifted", "listing.removed"}
-    with CreditGate(program.url, key, timeout=5) as gate:
+    with CreditGate(program.url, key, timeout=5) as api:
         streamed = []
-        for event in gate.events(last_event_id="0"):
+        for event in api.events(last_event_id="0"):
             streamed.append(event)
             if len(streamed) == 3:
                 break
     assert {event.type for event in streamed} == expected
     assert [event.id for event in streamed] == sorted((event.id for event in streamed), key=int)
     assert eventually(lambda: len(platform.calls) == 3)
-    told = {}
+    data_by_type = {}
     for headers, data in platform.calls:
         event = verify_webhook(secret, headers, data, now=time.time())
-        told[event.type] = event.data
-    assert told.keys() == expected
-    assert told["listing.removed"]["reference"] == "店铺-17"
-    assert told["lock.lifted"]["lock"] == lock["id"]
+        data_by_type[event.type] = event.data
+    assert data_by_type.keys() == expected
+    assert data_by_type["listing.removed"]["reference"] == "店铺-17"
+    assert data_by_type["lock.lifted"]["lock"] == lock["id"]
     assert who not in "".join(data.decode() for _, data in platform.calls)
     assert http("GET", f"{program.url}/v1/locks/{lock['id']}", key=key).json["state"] == "lifted"
     assert post(program, "/v1/checks", sent | {"transaction_id": "W-2"}, key).json["outcome"] == "allow"
@@ -270,7 +270,7 @@ def test_an_unlisting_reaches_the_platform(program: Program, court: str, platfor
 
 
 def test_event_stream_resumes_without_loss_or_repeats(program: Program, court: str) -> None:
-    """From the last id that was seen, exactly what came after it; another client's events never."""
+    """After the last seen ID come exactly the later events, and none of another client's."""
     key = client(program, "resuming-shop", "--operator", "o", "--purpose", "p")
     who = [credit_code(8_200_020 + n) for n in range(4)]
     watches = [{"reference": f"r-{n}", "id": number} for n, number in enumerate(who)]
@@ -279,8 +279,8 @@ def test_event_stream_resumes_without_loss_or_repeats(program: Program, court: s
 
     def stream(last: str, count: int) -> list[tuple[str, str]]:
         found = []
-        with CreditGate(program.url, key, timeout=5) as gate:
-            for event in gate.events(last_event_id=last):
+        with CreditGate(program.url, key, timeout=5) as api:
+            for event in api.events(last_event_id=last):
                 found.append((event.id, event.data["reference"]))
                 if len(found) == count:
                     return found
@@ -293,7 +293,7 @@ def test_event_stream_resumes_without_loss_or_repeats(program: Program, court: s
     problem(bad, 422, "request_invalid")
 
 
-# ---------------------------------------------------------------- doors
+# ---------------------------------------------------------------- proxies, client, command line
 
 
 def authz(program: Program, subject: str | None, *, method: str = "GET", path: str = "", **headers: str) -> Answer:
@@ -305,7 +305,7 @@ def authz(program: Program, subject: str | None, *, method: str = "GET", path: s
 
 
 def test_authz_speaks_as_proxies_expect(program: Program) -> None:
-    """200, 403 or 5xx; the decision's id in a header; a fault of the set-up is never a denial."""
+    """200, 403 or 5xx, with the decision's ID in a header; a configuration error is never a denial."""
     clean = authz(program, credit_code(8_200_030))
     assert (clean.status, clean.headers["X-CreditGate-Outcome"]) == (200, "allow")
     assert clean.headers["X-CreditGate-Decision"].startswith("dec_")
@@ -322,21 +322,21 @@ def test_authz_speaks_as_proxies_expect(program: Program) -> None:
 
 
 def test_the_python_client_against_the_program(program: Program) -> None:
-    """Typed answers, problems as exceptions, and an explicit word on what a failure means."""
-    with CreditGate(program.url, program.key, timeout=10) as gate:
+    """Typed answers, problems as exceptions, and an explicit choice for failures."""
+    with CreditGate(program.url, program.key, timeout=10) as api:
         bidder = [Subject("bidder", id=BIDDER)]
-        found = gate.check(
+        found = api.check(
             "bidding.qualification", "PC-1", bidder, operator="o", purpose="p", on_failure=OnFailure.RAISE
         )
         assert (found.outcome, found.blocked, found.measures[0].code) == (Outcome.INTERCEPT, True, "P05")
-        assert gate.decision(found.decision_id or "").outcome is Outcome.INTERCEPT
+        assert api.decision(found.decision_id or "").outcome is Outcome.INTERCEPT
     with CreditGate(f"http://127.0.0.1:{free_port()}", "k", timeout=1) as away:
         found = away.check("bidding.qualification", "PC-2", [Subject("bidder", id=BIDDER)], on_failure=OnFailure.REVIEW)
         assert (found.outcome, found.from_policy_of_caller, found.decision_id) == (Outcome.REVIEW, True, None)
 
 
 def test_lock_without_account_locks_the_transaction(program: Program) -> None:
-    """A listed applicant's case is locked, and found again by its own transaction."""
+    """Without an account the lock is on the transaction, and a later check of it finds the lock."""
     first = program.check("approval.licence", PERSON, transaction_id="P-LOCK").json
     again = program.check("approval.licence", credit_code(8_200_040), transaction_id="P-LOCK").json
     assert first["outcome"] == again["outcome"] == "lock"

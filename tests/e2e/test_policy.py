@@ -1,4 +1,4 @@
-"""Policies on the started program: swapped without a restart, tried first, and what holds when nobody knows."""
+"""Policies on the started program: reloading without a restart, dry runs, and unreliable data."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def ask(program: Program, scene: str = "finance.loan", who: str = BIDDER, role: 
 
 
 def test_valid_policy_is_reloaded_and_broken_kept_out(tried: Program) -> None:
-    """The file is watched; a fault keeps the policy before it, and says so in readiness, metric and log."""
+    """The file is reloaded on change; an invalid one keeps the former policy and shows in readiness, metric and log."""
     assert ask(tried)["policy"]["version"] == "2018.10.30-2"
     pack(tried).write_text(SHIPPED.replace('version: "2018.10.30-2"', 'version: "x-1"'))
     assert eventually(lambda: ask(tried)["policy"]["version"] == "x-1")
@@ -68,7 +68,7 @@ def test_valid_policy_is_reloaded_and_broken_kept_out(tried: Program) -> None:
 
 
 def test_a_shadow_rule_is_counted_recorded_and_replayed(tried: Program) -> None:
-    """A rule on trial changes no answer; the metric and the ledger tell what it would have done."""
+    """A shadow rule changes no answer; metric and ledger have what it would have done."""
     pack(tried).write_text(SHIPPED.replace("remedy:\n", SHADOW))
     assert eventually(lambda: ask(tried)["policy"]["digest"] != "089c24c44188c2a0")
     answer = ask(tried)
@@ -99,7 +99,7 @@ def test_a_shadow_rule_is_counted_recorded_and_replayed(tried: Program) -> None:
 
 
 def test_the_command_line_tries_a_pack(tried: Program) -> None:
-    """check, test, diff: 0 when all is well, 1 with what would change, 2 for a file that cannot be used."""
+    """check, test and diff exit with 0 on success, 1 with differences, 2 for an invalid file."""
     changed = pack(tried).with_name("changed.yaml")
     changed.write_text(SHIPPED.replace("categories: [C01, C03, C05, C06, C07]", "categories: [C01, C03, C05, C07]"))
     broken = pack(tried).with_name("broken.yaml")
@@ -133,11 +133,11 @@ def test_policy_explanation_is_recorded(tried: Program) -> None:
 
 
 def test_held_feed_and_lost_register_are_indeterminate(tried: Program) -> None:
-    """A feed on hold, a register that nobody keeps up, a register that is gone: told, and the scene's own answer."""
+    """A quarantined feed, a stale register and a lost register are noted, and the scene's own outcome applies."""
     feeder = client(tried, "court-feeder", "--feed", "court")
     clean = credit_code(8_400_001)
     assert ask(tried, "bidding.qualification", clean, "bidder")["indeterminate"] is False
-    # An empty full list holds the feed of the court, which bidding relies on and a loan does not.
+    # An empty full list quarantines the court's feed, which bidding relies on and a loan does not.
     url = f"{tried.url}/v1/feeds/court/files?mode=snapshot&document_no=X&list=black"
     headers = {"Content-Disposition": 'attachment; filename="empty.json"', "Content-Type": "application/octet-stream"}
     held = http("POST", url, b"[]", key=feeder, headers=headers)
@@ -154,7 +154,7 @@ def test_held_feed_and_lost_register_are_indeterminate(tried: Program) -> None:
     tried_again = tried.cli("feeds", "discard", "court", "--operator", "o", "--reason", "核实为误报")
     assert tried_again.returncode == 0, tried_again.stderr
     assert eventually(lambda: unknown("bidding.qualification", "bidder") == ("allow", set()))
-    # Who asks for fresher data than there can be is told that there is none; what was found stands.
+    # A required age below the possible one gives an unknown status; listings that were found still count.
     assert unknown("finance.loan", "borrower", oldest=1)[1] <= {"register_stale"}
     stopped = tried.children()["creditgate worker"]
     os.kill(stopped, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Several gateways on one port, replaced and stopped under load: each request that was let in gets its whole answer."""
+"""Gateways on one port are replaced and stopped under load: each accepted request gets its whole answer."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def parent_of_workers(program: Program) -> int:
 
 
 def workers(program: Program) -> list[int]:
-    """The gateway processes, told from the parent's other helper by what they run."""
+    """The gateway processes, without the parent's other child process."""
     return [pid for pid, name in descendants(parent_of_workers(program)) if "spawn_main" in full_command(pid)]
 
 
@@ -59,7 +59,7 @@ async def until_logged(program: Program, event: str, before: int) -> None:
 
 
 async def test_metrics_add_up_over_the_gateways(pair: Program) -> None:
-    """Both answer on one port, and each shows what both counted, of listed and of clear subjects."""
+    """Both processes answer on one port, and each shows the metrics of both."""
     sockets = [open_sockets(pid) for pid in workers(pair)]
     connections = [await asyncio.open_connection("127.0.0.1", pair.port) for _ in range(40)]
     asks = [question(pair.key, subject, "honours.award", "applicant") for subject in (BIDDER, CLEAR)]
@@ -75,31 +75,31 @@ async def test_metrics_add_up_over_the_gateways(pair: Program) -> None:
 
 
 async def checks_shown(program: Program, streams: Streams) -> float:
-    """How many checks of that scene the gateway at that connection shows."""
+    """How many checks of that scene the metrics on that connection show."""
     shown = (await exchanged(streams, head("GET", "/metrics", program.key))).body.decode()
     return sum(map(float, re.findall(r'creditgate_checks_total\{outcome="\w+",scene="honours.award"\} (\S+)', shown)))
 
 
 async def test_a_rolling_restart_loses_no_request(pair: Program) -> None:
-    """SIGHUP under load: both processes are new after it, and not one request failed, was refused or cut off."""
+    """SIGHUP under load replaces both processes, and no request fails, is refused or is cut off."""
     before, replaced = workers(pair), logged(pair, "replaced")
-    async with under_load(pair, BIDDER) as metrics_batch:
+    async with under_load(pair, BIDDER) as tally:
         os.kill(parent_of_workers(pair), signal.SIGHUP)
         await until_logged(pair, "replaced", replaced)
         async with asyncio.timeout(20):
-            so_far = metrics_batch.answered[200]
-            while metrics_batch.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
+            so_far = tally.answered[200]
+            while tally.answered[200] < so_far + 50:  # noqa: ASYNC110 - the new ones answer as well
                 await asyncio.sleep(0.02)
-    assert metrics_batch.lost == []
-    assert metrics_batch.refused == 0
-    assert metrics_batch.answered.keys() == {200}
+    assert tally.lost == []
+    assert tally.refused == 0
+    assert tally.answered.keys() == {200}
     after = workers(pair)
     assert len(after) == len(before) == 2
     assert not set(after) & set(before)
 
 
 async def test_a_refused_policy_keeps_the_old_gateways(pair: Program) -> None:
-    """SIGHUP with a policy file that does not load: the same processes answer on, and the log says what is wrong."""
+    """SIGHUP with an invalid policy file keeps the processes, and the log has the fault."""
     before, failed = workers(pair), logged(pair, "replacement_failed")
     with broken(pair):
         os.kill(parent_of_workers(pair), signal.SIGHUP)
@@ -111,13 +111,15 @@ async def test_a_refused_policy_keeps_the_old_gateways(pair: Program) -> None:
 
 
 async def test_killed_gateway_restarts_while_others_serve(pair: Program) -> None:
-    """kill -9 of one of two: the other serves its connections on, the place is filled, and new connections answer."""
+    """kill -9 of one of two: the other keeps its connections, a new process starts, and new connections work."""
     victim, other = workers(pair)
     connections = [await asyncio.open_connection("127.0.0.1", pair.port) for _ in range(40)]
     alive = head("GET", "/livez", pair.key)
-    assert {(await exchanged(streams, alive)).status for streams in connections} == {200}  # nobody waits at the door
+    assert {(await exchanged(streams, alive)).status for streams in connections} == {
+        200
+    }  # no connection waits in the backlog
     os.kill(victim, signal.SIGKILL)
-    answers = [await asked(streams, alive) for streams in connections]
+    answers = [await answer_if_open(streams, alive) for streams in connections]
     assert {answer.status for answer in answers if answer} == {200}
     assert 0 < sum(answer is None for answer in answers) < 40
     assert eventually(lambda: len(workers(pair)) == 2 and victim not in workers(pair))
@@ -126,19 +128,19 @@ async def test_killed_gateway_restarts_while_others_serve(pair: Program) -> None
 
 
 async def test_terminated_gateway_drains_and_is_replaced(pair: Program) -> None:
-    """SIGTERM to one process, not to the parent: it drains, another takes the place, and nobody is shut out."""
+    """SIGTERM to one process, not to the parent: it drains, another replaces it, and no connection is refused."""
     victim, served = workers(pair)[0], logged(pair, "serving")
-    async with under_load(pair, BIDDER, kept=2, new=2) as metrics_batch:
+    async with under_load(pair, BIDDER, kept=2, new=2) as tally:
         os.kill(victim, signal.SIGTERM)
         await until_logged(pair, "serving", served)
     assert not running(victim)
-    assert (metrics_batch.lost, metrics_batch.refused) == ([], 0)
-    assert metrics_batch.answered.keys() == {200}
+    assert (tally.lost, tally.refused) == ([], 0)
+    assert tally.answered.keys() == {200}
     assert all([(await fresh(pair, head("GET", "/livez", pair.key))).status == 200 for _ in range(40)])
 
 
 async def test_failing_gateway_gets_no_connections(pair: Program) -> None:
-    """Killed while the policy file is broken, one of two cannot come back: the other answers all, till it is mended."""
+    """While the policy file is invalid a killed process cannot restart; the other answers until it is repaired."""
     ended, replaced = logged(pair, "cannot_serve"), logged(pair, "replaced")
     with broken(pair):
         os.kill(workers(pair)[0], signal.SIGKILL)
@@ -152,16 +154,16 @@ async def test_failing_gateway_gets_no_connections(pair: Program) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> None:
-    """SIGTERM under load: /readyz says draining, all that was let in is answered, then whoever comes is refused.
+    """SIGTERM under load: /readyz says draining, all accepted requests are answered, later connections are refused.
 
-    Even a request is answered whose body is still on its way when the door is shut, and a batch without end is told
-    from which line on to ask again.
+    A request whose body is still arriving when the listener closes is answered, and an open batch stream ends with
+    the line to resume from.
     """
     own_program.environment["CREDITGATE_DRAIN_SECONDS"] = "1"
     program = own_program.start("--seed", "--workers", workers)
     gateway = parent_of_workers(program)
     slow, shut = question(program.key, BIDDER), asyncio.Event()
-    async with under_load(program, BIDDER, kept=5, new=3) as metrics_batch:
+    async with under_load(program, BIDDER, kept=5, new=3) as tally:
         late = [asyncio.create_task(in_two_parts(program, request, shut)) for request in (slow, chunked(slow))]
         endless = asyncio.create_task(lines_without_end(program))
         os.kill(gateway, signal.SIGTERM)
@@ -169,9 +171,9 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
         while ready.status == 200:
             ready = await fresh(program, head("GET", "/readyz", program.key))
         assert (ready.status, ready.json["status"], ready.stays) == (503, "draining", False)
-        metrics_batch.drain_seen = True
+        tally.drain_seen = True
         async with asyncio.timeout(20):
-            while not metrics_batch.refused:  # noqa: ASYNC110 - until the door is shut
+            while not tally.refused:  # noqa: ASYNC110 - until the listener is closed
                 await asyncio.sleep(0.02)
             await asyncio.sleep(1)  # longer than an idle connection is kept
             shut.set()
@@ -181,13 +183,13 @@ async def test_a_drain_loses_no_request(own_program: Program, workers: str) -> N
                 await asyncio.sleep(0.02)
     assert [answer.status for answer in answers] == [200, 200]
     assert last["problem"]["code"] == "overloaded"
-    assert (metrics_batch.lost, metrics_batch.refused_early, metrics_batch.without_retry_after) == ([], 0, 0)
-    assert metrics_batch.answered.keys() <= {200, 503}
-    assert metrics_batch.answered[200] > 100
+    assert (tally.lost, tally.refused_early, tally.without_retry_after) == ([], 0, 0)
+    assert tally.answered.keys() <= {200, 503}
+    assert tally.answered[200] > 100
 
 
 def test_gateways_that_cannot_start_say_so(own_program: Program) -> None:
-    """``serve --workers 2`` with a policy file that does not load ends with exit code 1 instead of trying for ever."""
+    """``serve --workers 2`` with an invalid policy file ends with exit code 1 instead of retrying forever."""
     pack = own_program.data.parent / "pack.yaml"
     pack.write_text("scenes: []\n")
     own_program.environment |= {"CREDITGATE_POLICY": str(pack), "CREDITGATE_PEPPER": "0123456789abcdef"}
@@ -199,7 +201,7 @@ def test_gateways_that_cannot_start_say_so(own_program: Program) -> None:
 
 @contextmanager
 def broken(program: Program) -> Iterator[None]:
-    """Meanwhile the policy file cannot be loaded."""
+    """Make the policy file invalid while the block runs."""
     pack = Path(program.environment["CREDITGATE_POLICY"])
     whole = pack.read_text()
     pack.write_text("scenes: []\n")
@@ -210,7 +212,7 @@ def broken(program: Program) -> Iterator[None]:
 
 
 async def in_two_parts(program: Program, request: bytes, go_on: asyncio.Event) -> Head:
-    """The answer to a request of which the last bytes are sent only then."""
+    """The answer to a request whose last bytes are sent after ``go_on``."""
     reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
     writer.write(request[:-20])
     await go_on.wait()
@@ -228,7 +230,7 @@ def chunked(request: bytes) -> bytes:
 
 
 async def lines_without_end(program: Program) -> dict[str, Any]:
-    """The last line of the answer to a batch that goes on until it is ended by the other side, properly."""
+    """The last line of the answer to an endless batch, which the gateway ends properly."""
     reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
     kind = ("Transfer-Encoding: chunked", "Content-Type: application/x-ndjson")
     writer.write(head("POST", "/v1/checks/batch", program.key, *kind))
@@ -252,14 +254,14 @@ def open_sockets(pid: int) -> int:
 
 
 async def exchanged(streams: Streams, request: bytes) -> Head:
-    """The answer on a connection that is kept."""
+    """The answer on a connection that stays open."""
     streams[1].write(request)
     async with asyncio.timeout(20):
         return await whole_answer(streams[0])
 
 
-async def asked(streams: Streams, request: bytes) -> Head | None:
-    """The answer on that connection; None when the connection is gone."""
+async def answer_if_open(streams: Streams, request: bytes) -> Head | None:
+    """The answer on that connection; None when it is closed."""
     reader, writer = streams
     try:
         async with asyncio.timeout(20):
@@ -272,6 +274,6 @@ async def asked(streams: Streams, request: bytes) -> Head | None:
 
 
 async def fresh(program: Program, request: bytes) -> Head:
-    answer = await asked(await asyncio.open_connection("127.0.0.1", program.port), request)
+    answer = await answer_if_open(await asyncio.open_connection("127.0.0.1", program.port), request)
     assert answer is not None
     return answer

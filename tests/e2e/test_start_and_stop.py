@@ -1,4 +1,4 @@
-"""Starting, stopping, and starting again: no orphan, no second owner, nothing forgotten."""
+"""Start, stop and restart: no orphan process, no second owner of the data, no lost state."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ BIDDER = "91320800MA1TE5T0XK"
 
 
 def test_ctrl_c_stops_all_and_restart_keeps_data(own_program: Program) -> None:
-    """After Ctrl-C nothing runs; started again, listings, keys and locks are as they were."""
+    """After Ctrl-C no process runs; after a restart, listings, keys and locks are unchanged."""
     program = own_program.start("--seed")
     made = program.cli("clients", "add", "shop", "--scene", "*").stdout.strip()
     lock = program.check("bidding.qualification", BIDDER, "bidder", account_id="a-1").json["locks"][0]
@@ -32,7 +32,7 @@ def test_ctrl_c_stops_all_and_restart_keeps_data(own_program: Program) -> None:
 
 
 def test_kill_9_of_the_parent_leaves_no_orphan(own_program: Program) -> None:
-    """The kernel ends the children, and theirs; a start right after waits for them and has the data, locks among it."""
+    """The kernel ends all descendants; a start right after waits for them and has all data, locks included."""
     program = own_program.start("--seed", "--workers", "2")
     lock = program.check("bidding.qualification", BIDDER, "bidder", account_id="a-9").json["locks"][0]
     assert program.process is not None
@@ -45,7 +45,7 @@ def test_kill_9_of_the_parent_leaves_no_orphan(own_program: Program) -> None:
 
 
 def test_a_second_start_on_the_same_data_is_refused(program: Program) -> None:
-    """One clear line, exit 1, and the first goes on."""
+    """The second ends with one clear line and exit code 1; the first goes on."""
     second = subprocess.run(
         [CREDITGATE, "up"],
         env=program.environment | {"CREDITGATE_PORT": str(free_port())},
@@ -60,7 +60,7 @@ def test_a_second_start_on_the_same_data_is_refused(program: Program) -> None:
 
 
 def test_a_taken_port_is_refused(own_program: Program) -> None:
-    """With SO_REUSEPORT a second listener would join in silence; it is refused instead."""
+    """A second listener, which SO_REUSEPORT would let share the port silently, is refused."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", own_program.port))
         taken.listen()
@@ -71,7 +71,7 @@ def test_a_taken_port_is_refused(own_program: Program) -> None:
 
 @pytest.mark.parametrize("victim", ["valkey-server", "creditgate worker", "creditgate serve"])
 def test_a_killed_part_comes_back(own_program: Program, victim: str) -> None:
-    """Each part is started again, and checks answer as before; meanwhile they fail or review, and never allow."""
+    """Each process is restarted and checks answer as before; meanwhile they fail or review and never allow."""
     program = own_program.start("--seed")
     os.kill(program.children()[victim], signal.SIGKILL)
 

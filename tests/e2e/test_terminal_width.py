@@ -1,4 +1,4 @@
-"""What the command line lists can be read at 80 columns, the width of a terminal and of a pipe."""
+"""Tables of the command line fit into 80 columns, the width of a terminal and of a pipe."""
 
 import unicodedata
 

@@ -22,7 +22,7 @@ BIDDER = "91320800MA1TE5T0XK"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: what an earlier build left in the checkout must not get into it."""
+    """The wheel, built from a copy so that files of an earlier build do not get into it."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -67,7 +67,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
 
 
 def test_every_package_is_imported_from_the_wheel(program: Program, python: Path) -> None:
-    """No import reaches the checkout."""
+    """Every package is imported from the wheel and none from the checkout."""
     code = f"import {', '.join(PACKAGES)}; print(*[p.__file__ for p in ({', '.join(PACKAGES)})], sep='\\n')"
     found = subprocess.run(
         [python, "-c", code],
@@ -80,7 +80,7 @@ def test_every_package_is_imported_from_the_wheel(program: Program, python: Path
     assert all(Path(line).is_relative_to(python.parents[1]) for line in found.stdout.splitlines())
 
 
-def test_the_configuration_is_usable_and_data_is_kept_for_the_user(program: Program, tmp_path: Path) -> None:
+def test_installed_program_keeps_data_for_the_user(program: Program, tmp_path: Path) -> None:
     """Without ``CREDITGATE_DATA`` an installed program keeps its data under ``XDG_DATA_HOME``, wherever it starts."""
     del program.environment["CREDITGATE_DATA"]
     program.environment["XDG_DATA_HOME"] = str(tmp_path / "home")

@@ -1,4 +1,4 @@
-"""kill -9 of worker, Valkey and gateway during a feed: none of the accepted records missing, none applied twice."""
+"""kill -9 of worker, Valkey and gateway during a feed: every accepted record is applied exactly once."""
 
 import json
 import os
@@ -18,7 +18,7 @@ BATCH = 250
 
 
 class Department(threading.Thread):
-    """Feeds records in batches, sends again whatever was not answered 202, and remembers what was."""
+    """Feeds records in batches, resends each that was not answered with 202, and keeps the accepted ones."""
 
     def __init__(self, program: Program, key: str, first: int, count: int) -> None:
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Department(threading.Thread):
 
 @pytest.mark.timeout(900)
 def test_worker_kill_applies_each_record_once(own_program: Program) -> None:
-    """Each round kills worker, Valkey and gateway in turn while a feed runs; then all is counted."""
+    """Each round kills worker, Valkey and gateway in turn during a feed; then the ledger is compared."""
     program = own_program.start()
     key = program.cli("clients", "add", "court-feed", "--feed", "court").stdout.strip()
     accepted: dict[str, str] = {}
@@ -79,7 +79,7 @@ def settled(program: Program, expected: int) -> dict[str, Any]:
 
 
 def in_ledger(path: Path, accepted: dict[str, str]) -> list[str]:
-    """What is wrong: record numbers that the ledger applied not exactly once."""
+    """Record numbers that the ledger did not apply exactly once."""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
         rows = ledger.execute("SELECT record FROM feed_events WHERE outcome = 'applied'").fetchall()
     counts: dict[str, int] = dict.fromkeys(accepted, 0)

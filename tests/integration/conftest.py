@@ -1,4 +1,4 @@
-"""Real servers for this ring: one Valkey for the session, flushed for each test; a ledger of each test's own."""
+"""Real servers for the integration tests: one Valkey for the session, flushed before each test; a ledger per test."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""The same program on two sets of backends: embedded ones, and those of production."""
+"""The same program on two sets of backends: the embedded ones and those of production."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from store.broker.stream_entry import Record, TopicPartition
@@ -17,6 +18,7 @@ from tests.integration.valkey_server import ValkeyServer
 from tests.kafka.broker import KafkaBroker
 from tests.postgresql import PostgreSQLServer
 from tests.redis_server import RedisServer
+from tests.servers import require
 
 CREDITGATE = str(Path(sys.executable).parent / "creditgate")
 Letter = tuple[bytes | None, dict[str, bytes]]
@@ -35,7 +37,7 @@ class Deployment(ABC):
 
     @abstractmethod
     def start_backends(self) -> dict[str, str]:
-        """Start the servers; the settings that point at them."""
+        """Start the servers and return the settings that point at them."""
 
     @abstractmethod
     def stop_backends(self) -> None:
@@ -43,14 +45,14 @@ class Deployment(ABC):
 
     @abstractmethod
     async def produce(self, topic: str, values: Sequence[bytes | None]) -> None:
-        """Put values on a topic as an authority's own producer would."""
+        """Publish values to a topic as an authority's own producer would."""
 
     @abstractmethod
     async def read(self, topic: str) -> list[Letter]:
-        """Everything on a topic."""
+        """Every record of a topic, as value and headers."""
 
     def start(self) -> None:
-        """Backends, set-up, a worker and a gateway."""
+        """Start the backends, set them up, and start a worker and a gateway."""
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("CREDITGATE_")},
             "CREDITGATE_DATA": str(self.directory / "data"),
@@ -65,17 +67,17 @@ class Deployment(ABC):
         assert eventually(lambda: http("GET", f"{self.url}/readyz").status == 200, 40)
 
     def run(self, command: str) -> None:
-        """Start a part."""
+        """Start a process: ``worker`` or ``serve``."""
         with (self.directory / f"{command}.log").open("ab") as log:
             self.processes[command] = subprocess.Popen([CREDITGATE, command], env=self.environment, stderr=log)
 
     def kill(self, command: str) -> None:
-        """kill -9 of a part."""
+        """Kill a process with SIGKILL."""
         self.processes[command].send_signal(signal.SIGKILL)
         self.processes.pop(command).wait()
 
     def stop(self) -> None:
-        """Stop everything; each part must end by itself."""
+        """Stop every process and backend; each process must exit with 0."""
         for process in self.processes.values():
             process.terminate()
         codes = {name: process.wait(40) for name, process in self.processes.items()}
@@ -83,24 +85,24 @@ class Deployment(ABC):
         assert set(codes.values()) <= {0}, codes
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the operator's."""
+        """Run an operator's command."""
         command = [CREDITGATE, *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=120, check=False, cwd=self.directory
         )
 
     def client(self, *options: str) -> str:
-        """A key of a new client."""
+        """Register a client and return its key."""
         self.keys += 1
         added = self.cli("clients", "add", f"client-{self.keys}", *options)
         assert added.returncode == 0, added.stderr
         return added.stdout.strip()
 
     def check(self, who: str, key: str) -> Answer:
-        """A bidder's check."""
+        """Check a bidder."""
         subjects = [{"role": "bidder", "id": who}]
-        asked = {"scene": "bidding.qualification", "transaction_id": "T", "operator": "o", "purpose": "p"}
-        return http("POST", f"{self.url}/v1/checks", asked | {"subjects": subjects}, key=key)
+        payload = {"scene": "bidding.qualification", "transaction_id": "T", "operator": "o", "purpose": "p"}
+        return http("POST", f"{self.url}/v1/checks", payload | {"subjects": subjects}, key=key)
 
 
 class Embedded(Deployment):
@@ -165,3 +167,21 @@ class Production(Deployment):
         async with AIOKafkaConsumer(topic, **options) as consumer:
             found = await consumer.getmany(timeout_ms=2000, max_records=1000)
         return [(message.value, dict(message.headers)) for messages in found.values() for message in messages]
+
+
+DEPLOYMENT_KINDS = [
+    pytest.param(Embedded, id="embedded"),
+    pytest.param(
+        Production,
+        id="kafka-redis-postgresql",
+        marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
+    ),
+]
+"""Parameters of a fixture that runs on both sets of backends."""
+
+
+def create_deployment(kind: type[Deployment], directory: Path) -> Deployment:
+    """Make a deployment that is not started yet; skips where its servers are not installed, or fails as required."""
+    if kind is Production:
+        require(Production.available())
+    return kind(directory)

@@ -1,4 +1,4 @@
-"""Feeds that are as reliable as a test says, whatever the ledger holds."""
+"""Feed health as a test sets it, whatever the ledger holds."""
 
 from typing import cast
 
@@ -20,6 +20,6 @@ class FixedFeedHealth:
 
 
 async def set_feed_health(freshness: DataFreshness, snapshot: FeedHealthSnapshot | None) -> None:
-    """From now on these feeds are in doubt, and no others."""
+    """Replace the feed health of ``freshness`` by a fixed snapshot."""
     freshness.feeds = cast(FeedHealth, FixedFeedHealth(snapshot))
     await freshness.refresh()

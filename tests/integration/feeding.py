@@ -1,4 +1,4 @@
-"""The feed road without Faust, on real Valkey and SQL, under a clock that a test can set."""
+"""Feed processing without Faust, on real Valkey and SQL, under a clock that a test sets."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,8 +35,8 @@ NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 CHAIN = HashChain(KEYS)
 
 
-class Kept:
-    """Dead letters kept in a list: the broker is not what these tests are about."""
+class DeadLetterList:
+    """Collects dead letters in a list: these tests do not cover the broker."""
 
     def __init__(self) -> None:
         self.letters: list[tuple[ConsumedRecord, InvalidRecordError]] = []
@@ -45,22 +45,26 @@ class Kept:
         self.letters.append((record, fault))
 
 
-class Road:
-    """A feed road, its clock, and what the register shows."""
+class FeedPipeline:
+    """Validation, ledger, register and recovery of feed records, with their clock."""
 
     def __init__(self, redis: "Redis", engine: AsyncEngine, departments: Departments = DEPARTMENTS) -> None:
         self.redis, self.engine, self.now = redis, engine, NOON
-        self.desk = RecordValidator(departments, KEYS)
-        self.book = ListingStore(self.desk.listing_indexer, WORKING_DAYS, CHAIN)
-        self.ledger, self.writer = FeedEventStore(engine, self.book), RegisterWriter(redis)
+        self.validator = RecordValidator(departments, KEYS)
+        self.listing_store = ListingStore(self.validator.listing_indexer, WORKING_DAYS, CHAIN)
+        self.ledger, self.writer = FeedEventStore(engine, self.listing_store), RegisterWriter(redis)
         self.receipts = ReceiptStore(engine, CHAIN, FeedStatsStore(departments, WORKING_DAYS))
-        self.table = ListingQueries(engine)
+        self.listing_queries = ListingQueries(engine)
         self.locks = LockStore(engine, redis, CHAIN)
-        self.recovery = RegisterRecovery(redis, self.table, self.writer, self.locks)
-        self.upkeep = Expiry(engine, self.book)
-        self.dead = Kept()
-        self.road = FeedProcessor(
-            FeedRecordValidator(self.desk, lambda: self.now), self.ledger, self.recovery, self.dead, lambda: self.now
+        self.recovery = RegisterRecovery(redis, self.listing_queries, self.writer, self.locks)
+        self.expiry = Expiry(engine, self.listing_store)
+        self.dead_letters = DeadLetterList()
+        self.processor = FeedProcessor(
+            FeedRecordValidator(self.validator, lambda: self.now),
+            self.ledger,
+            self.recovery,
+            self.dead_letters,
+            lambda: self.now,
         )
         self.reader = RegisterReader(redis, 1)
         self.offset = 0
@@ -72,20 +76,20 @@ class Road:
         return ConsumedRecord("credit.feeds", 0, self.offset, self.now.timestamp(), None, data, headers)
 
     async def feed(self, *values: Any) -> None:  # noqa: ANN401
-        """Carry records in one batch."""
-        await self.road.process([self.message(value) for value in values])
+        """Process records in one batch."""
+        await self.processor.process([self.message(value) for value in values])
         await self.writer.heartbeat()
 
     async def advance(self, **duration: float) -> None:
-        """Move the clock on, and let upkeep do what is due."""
+        """Move the clock on and run the expiry sweep."""
         self.now += timedelta(**duration)
         await self.keep_up()
 
     async def keep_up(self) -> None:
-        """Releases and ends, until nothing is due."""
+        """Apply releases and ends until nothing is due."""
         now = to_milliseconds(self.now)
         while True:
-            pages = [await self.upkeep.apply_released(now), await self.upkeep.end_due(now)]
+            pages = [await self.expiry.apply_released(now), await self.expiry.end_due(now)]
             for page in pages:
                 await self.recovery.apply(page.changes)
                 await self.recovery.hide_locks(page.lifted)
@@ -93,7 +97,7 @@ class Road:
                 return
 
     async def shown(self, who: str = ORGANISATION) -> list[Listing]:
-        """What the register shows under a number."""
+        """The listings that the register shows for an identifier."""
         number = parse_identifier(who, today=self.now.date())
         assert isinstance(number, Identifier)
         key = KEYS.subject(number.canonical)

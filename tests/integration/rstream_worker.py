@@ -18,7 +18,7 @@ GROUP = "group"
 PARTITIONS = 3
 
 Carry = Callable[[Any], Awaitable[bool]]
-"""Does the work of an event; whether to acknowledge it."""
+"""Processes an event and returns whether to acknowledge it."""
 
 
 def build_worker(broker_url: str, directory: Path, carry: Carry) -> faust.App:

@@ -1,4 +1,4 @@
-"""Decisions on their way to the ledger: in batches, over an outage of the broker and the end of a process."""
+"""Decisions on their way to the ledger: in batches, across a broker outage and the end of a process."""
 
 import asyncio
 import errno
@@ -40,7 +40,7 @@ def entry(number: int) -> DecisionEntry:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ValkeyServer]:
-    """A broker of its own, with the topic."""
+    """A Valkey broker of the test's own, with the topic."""
     running = ValkeyServer(tmp_path / "valkey")
     running.start()
     log = StreamLog.connect(f"rstream://{running.socket}")
@@ -51,8 +51,8 @@ async def server(tmp_path: Path) -> AsyncIterator[ValkeyServer]:
 
 
 @dataclass
-class Straight:
-    """The way into the ledger past the broker; ``away`` while the ledger is."""
+class LedgerWriter:
+    """Writes to the ledger without the broker; ``away`` simulates a ledger outage."""
 
     ids: list[str] = field(default_factory=list)
     away: bool = False
@@ -65,7 +65,7 @@ class Straight:
 
 @dataclass
 class Broker:
-    """A broker in memory: ``silent`` while it says nothing, and with a largest message."""
+    """A broker in memory, with a maximum message size; ``silent`` makes it answer nothing."""
 
     largest: int = 1_000_000
     ids: list[str] = field(default_factory=list)
@@ -87,9 +87,11 @@ class Broker:
 
 
 @asynccontextmanager
-async def running(publisher: Publisher, spool: Spool, straight: Straight | None = None) -> AsyncIterator[AuditBuffer]:
-    """The audit of a process that runs for as long as the block."""
-    audit = AuditBuffer(publisher, spool, (straight or Straight()).record)
+async def running(
+    publisher: Publisher, spool: Spool, ledger_writer: LedgerWriter | None = None
+) -> AsyncIterator[AuditBuffer]:
+    """An audit buffer that runs while the block does."""
+    audit = AuditBuffer(publisher, spool, (ledger_writer or LedgerWriter()).record)
     task = asyncio.create_task(audit.keep_sending())
     yield audit
     task.cancel()
@@ -99,7 +101,7 @@ async def running(publisher: Publisher, spool: Spool, straight: Straight | None 
 
 @asynccontextmanager
 async def sending_audit(server: ValkeyServer, spool: Spool) -> AsyncIterator[AuditBuffer]:
-    """The same, on Valkey."""
+    """The same buffer on Valkey."""
     async with running(StreamPublisher(f"rstream://{server.socket}"), spool) as audit:
         yield audit
 
@@ -119,7 +121,7 @@ async def on_topic(server: ValkeyServer) -> list[str]:
 
 
 async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp_path: Path) -> None:
-    """While the broker is away nothing stays in memory; when it is back everything arrives, once the files are gone."""
+    """In a broker outage decisions go to files; when the broker is back, all arrive and the files are removed."""
     spool = Spool(tmp_path / "spool")
     async with sending_audit(server, spool) as audit:
         for number in range(700):
@@ -140,9 +142,9 @@ async def test_broker_outage_is_spooled_and_sent_later(server: ValkeyServer, tmp
 
 
 async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: Path) -> None:
-    """A decision that can be kept nowhere is not made."""
+    """A decision that can be stored nowhere is refused."""
     publisher = StreamPublisher(f"rstream://{server.socket}")
-    audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), Straight().record)
+    audit = AuditBuffer(publisher, Spool(tmp_path / "file" / "spool"), LedgerWriter().record)
     (tmp_path / "file").write_text("no folder")
     for number in range(50_000):
         audit.put(entry(number))
@@ -157,7 +159,7 @@ async def test_full_buffer_and_spool_answer_503(server: ValkeyServer, tmp_path: 
 
 
 async def test_ledger_gets_batches_and_single_entries(engine: AsyncEngine) -> None:
-    """A batch, a decision in its older form, the same again, and bytes of nobody's: each decision once."""
+    """A batch, a decision in the older form, a repetition and unreadable bytes: each decision is written once."""
     batch = encode_entries([entry(n) for n in range(5)])
     older = msgspec.json.encode(entry(9))
     values = [batch, older, b"\xff rubbish", b"", batch]
@@ -169,11 +171,11 @@ async def test_ledger_gets_batches_and_single_entries(engine: AsyncEngine) -> No
 
 
 async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path: Path) -> None:
-    """By number and by size, from the buffer and from the spool: each message is below what a broker takes."""
+    """Batches are cut by number and size, from buffer and spool: each message fits into the broker's limit."""
     large = b'{"answer":"' + b"x" * 150_000 + b'"}'
     spool, publisher = Spool(tmp_path / "spool"), StreamPublisher(f"rstream://{server.socket}")
     entries = [msgspec.structs.replace(entry(n), detail=large) for n in range(7)] + [entry(n) for n in range(7, 700)]
-    audit = AuditBuffer(publisher, spool, Straight().record)
+    audit = AuditBuffer(publisher, spool, LedgerWriter().record)
     for one in entries:
         audit.put(one)
     await audit.spool_all()
@@ -190,7 +192,7 @@ async def test_large_batch_is_split_into_messages(server: ValkeyServer, tmp_path
 
 
 async def test_new_decisions_precede_spooled_files(server: ValkeyServer, tmp_path: Path) -> None:
-    """Hundreds of spooled batches: what is decided now is on the topic before they are all sent."""
+    """With hundreds of spooled batches, a new decision is on the topic before all of them are sent."""
     spool = Spool(tmp_path / "spool")
     for number in range(300):
         spool.write(encode_entries([entry(number)]))
@@ -207,7 +209,7 @@ async def test_new_decisions_precede_spooled_files(server: ValkeyServer, tmp_pat
 
 
 def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
-    """Taken by one process, another passes it by; unreadable is kept aside; what failed or was abandoned is removed."""
+    """A claimed file is skipped by others, an unreadable one set aside, an unfinished or abandoned one removed."""
     folder = tmp_path / "spool"
     spool, other = Spool(folder), Spool(folder)
     spool.write(b"a")
@@ -238,13 +240,13 @@ def test_spooled_batch_is_sent_by_one_process(tmp_path: Path) -> None:
 
 
 def spooled(spool: Spool) -> list[str]:
-    """Ids on the disk."""
+    """Decision IDs in the spool files."""
     batches = [path.read_bytes() for path in spool.pending()]
     return [made.id for batch in batches for made in decode_entries(batch) or []]
 
 
 async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
-    """No error, no answer: what waits, and what is being sent, is on the disk; then all is sent."""
+    """When the broker neither answers nor fails, waiting and in-flight decisions are spooled; later all are sent."""
     broker, spool = Broker(silent=True), Spool(tmp_path / "spool")
     ids = [f"dec_{number}" for number in range(600)]
     async with running(broker, spool) as audit:
@@ -257,9 +259,9 @@ async def test_silent_broker_leaves_nothing_in_memory(tmp_path: Path) -> None:
 
 
 async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> None:
-    """The process may be killed while it still hopes: what it has is on the disk by then."""
+    """A process may be killed while it retries, so its decisions are on disk by then."""
     spool = Spool(tmp_path / "spool")
-    audit = AuditBuffer(Broker(silent=True), spool, Straight().record)
+    audit = AuditBuffer(Broker(silent=True), spool, LedgerWriter().record)
     audit.put(entry(1))
     closing = asyncio.create_task(audit.close(3600))
     await until(lambda: spooled(spool) == ["dec_1"])
@@ -268,7 +270,7 @@ async def test_close_spools_without_waiting_for_the_broker(tmp_path: Path) -> No
 
 
 async def test_spooled_files_are_sent_under_load(tmp_path: Path) -> None:
-    """Each message that is sent finds another decision waiting."""
+    """Each message that is sent is followed by a new decision; the spooled file is sent all the same."""
     spool = Spool(tmp_path / "spool")
     spool.write(encode_entries([entry(1)]))
 
@@ -287,32 +289,32 @@ async def test_spooled_files_are_sent_under_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("from_spool", [False, True])
 async def test_oversized_decision_is_written_to_the_ledger(tmp_path: Path, *, from_spool: bool) -> None:
-    """The broker takes less than was thought: what can be cut is cut, the rest waits for nobody, and nothing for it."""
+    """The broker's limit is below the assumed one: batches are split; a decision that is too large blocks no other."""
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     entries = [entry(number) for number in range(40)]
     entries[7] = large
-    broker, straight, spool = Broker(largest=1_000), Straight(), Spool(tmp_path / "spool")
+    broker, ledger_writer, spool = Broker(largest=1_000), LedgerWriter(), Spool(tmp_path / "spool")
     if from_spool:
         spool.write(encode_entries(entries))
-    async with running(broker, spool, straight) as audit:
+    async with running(broker, spool, ledger_writer) as audit:
         for each in entries if not from_spool else []:
             audit.put(each)
-        await until(lambda: len(broker.ids) + len(straight.ids) == 40)
-    assert straight.ids == ["dec_7"]
+        await until(lambda: len(broker.ids) + len(ledger_writer.ids) == 40)
+    assert ledger_writer.ids == ["dec_7"]
     assert broker.ids == [each.id for each in entries if each is not large]
 
 
 async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
-    """A file that gives an error, one of rubbish, one for which the ledger is away: the next is sent all the same."""
+    """An unreadable file, one of rubbish and one that meets a ledger outage do not keep the next from being sent."""
     folder = tmp_path / "spool"
-    spool, broker, straight = Spool(folder), Broker(largest=500), Straight(away=True)
+    spool, broker, ledger_writer = Spool(folder), Broker(largest=500), LedgerWriter(away=True)
     (folder / "0-directory.decisions").mkdir(parents=True)
     (folder / "1-rubbish.decisions").write_bytes(b"rubbish")
     large = msgspec.structs.replace(entry(7), detail=b'{"answer":"' + b"x" * 2_000 + b'"}')
     (folder / "2-large.decisions").write_bytes(encode_entries([large]))
     spool.write(encode_entries([entry(1)]))
     before = REGISTRY.get_sample_value("creditgate_audit_unreadable_total") or 0.0
-    async with running(broker, spool, straight) as audit:
+    async with running(broker, spool, ledger_writer) as audit:
         await until(lambda: broker.ids == ["dec_1"])
         audit.put(entry(2))
         await until(lambda: broker.ids == ["dec_1", "dec_2"])
@@ -322,7 +324,7 @@ async def test_unsendable_batch_blocks_no_other(tmp_path: Path) -> None:
 
 
 async def test_spool_folder_is_read_once_per_backlog(tmp_path: Path) -> None:
-    """Reading a folder of a day's files takes longer than sending twenty of them."""
+    """Listing a folder with a day's files takes longer than sending twenty of them."""
     readings = 0
 
     class Counting(Spool):
@@ -340,7 +342,7 @@ async def test_spool_folder_is_read_once_per_backlog(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try after try: no unfinished file stays."""
+    """After repeated failures no unfinished file stays."""
     folder = tmp_path / "spool"
     spool = Spool(folder)
 
@@ -355,7 +357,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
-    """Two processes of one machine write into one folder: the bound is on both together."""
+    """Two processes of one machine share a folder, and the bound holds for both together."""
     one, other = (Spool(tmp_path / "spool", max_bytes=10, measure_after_bytes=4) for _ in range(2))
     one.write(b"1234")
     other.write(b"5678")
@@ -365,14 +367,14 @@ def test_spool_limit_counts_all_processes(tmp_path: Path) -> None:
 
 @pytest.mark.kafka
 async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> None:
-    """On a topic of 1 MiB: 1.5 MB in one go, a decision of 2 MB, then a killed broker, and the next process."""
+    """On a topic of 1 MiB: 1.5 MB at once, a decision of 2 MB, then a killed broker and the next process."""
     require(KafkaBroker.available())
-    spool, straight = Spool(tmp_path / "spool"), Straight()
+    spool, ledger_writer = Spool(tmp_path / "spool"), LedgerWriter()
     padded = [msgspec.structs.replace(entry(n), detail=b'{"a":"' + b"x" * 3_000 + b'"}') for n in range(500)]
     padded[3] = msgspec.structs.replace(entry(3), detail=b'{"a":"' + b"x" * 2_000_000 + b'"}')
     with KafkaBroker(tmp_path / "kafka") as broker:
         broker.create_topics(1, topics.DECISIONS)
-        async with running(KafkaPublisher([broker.bootstrap]), spool, straight) as audit:
+        async with running(KafkaPublisher([broker.bootstrap]), spool, ledger_writer) as audit:
             for each in padded:
                 audit.put(each)
             await until(lambda: not audit.pending and not spool.pending())
@@ -381,11 +383,11 @@ async def test_kafka_outage_is_spooled_with_large_decisions(tmp_path: Path) -> N
                 audit.put(entry(number))
             await until(lambda: len(spooled(spool)) == 100)
         broker.start()
-        async with running(KafkaPublisher([broker.bootstrap]), spool, straight):
+        async with running(KafkaPublisher([broker.bootstrap]), spool, ledger_writer):
             async with asyncio.timeout(60):
                 while spool.pending():  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.05)
-        assert straight.ids == ["dec_3"]
+        assert ledger_writer.ids == ["dec_3"]
         arrived = await on_kafka(broker, 599)
     assert arrived == {f"dec_{number}" for number in range(600) if number != 3}
 

@@ -1,4 +1,4 @@
-"""A department's database tapped by Debezium: what its documentation prints, on both kinds of backends."""
+"""A department's database captured by Debezium: the events of its documentation, on both sets of backends."""
 
 import asyncio
 import json
@@ -12,34 +12,21 @@ import yaml
 
 from config.settings import Settings
 from tests.e2e.program import credit_code, eventually
-from tests.integration.deployments import Deployment, Embedded, Production
-from tests.servers import require
+from tests.integration.deployments import DEPLOYMENT_KINDS, Deployment, create_deployment
 
 TOPIC = "court.enforcement.t_sxbzxr"
 DAY = (date(2026, 8, 12) - date(1970, 1, 1)).days
 BEGAN = int(time.time() * 1000) - 86_400_000
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(Embedded, id="embedded"),
-        pytest.param(
-            Production,
-            id="kafka-redis-postgresql",
-            marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DEPLOYMENT_KINDS)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A deployment whose court has its table tapped."""
-    if request.param is Production:
-        require(Production.available())
+    """A deployment that reads the change events of a table of the court."""
     directory = tmp_path_factory.mktemp("changes")
     departments = yaml.safe_load(Settings().departments.read_text())
     departments["departments"]["court"]["change_topics"] = {TOPIC: "debezium-court"}
     (directory / "departments.yaml").write_text(yaml.safe_dump(departments, allow_unicode=True))
-    made: Deployment = request.param(directory)
+    made = create_deployment(request.param, directory)
     made.settings["CREDITGATE_DEPARTMENTS"] = str(directory / "departments.yaml")
     made.start()
     yield made
@@ -91,7 +78,7 @@ def stopped(deployment: Deployment, key: str, number: int) -> bool:
 
 @pytest.mark.parametrize("schema", [False, True], ids=["plain", "with-schema"])
 def test_row_is_listed_until_deleted(deployment: Deployment, key: str, schema: bool) -> None:
-    """Created, it stops a bidder; updated, it says the new thing; deleted, and its tombstone after it, it is free."""
+    """A created row intercepts a bidder, an update shows in the answer, a deletion with its tombstone allows."""
     number = 3001 + schema
     row = table_row(number)
     produce(deployment, event("c", None, row, 1, schema=schema))
@@ -109,7 +96,7 @@ def test_row_is_listed_until_deleted(deployment: Deployment, key: str, schema: b
 
 
 def test_repeated_snapshot_and_late_events_change_nothing(deployment: Deployment, key: str) -> None:
-    """The connector may start over: old events, in any order and again, do not bring back what was deleted."""
+    """A connector that starts over repeats old events in any order; they do not restore a deleted row."""
     row = table_row(3011)
     events = [event("r", None, row, 1), event("u", row, row, 2), event("d", row, None, 9)]
     last = table_row(3012)
@@ -119,7 +106,7 @@ def test_repeated_snapshot_and_late_events_change_nothing(deployment: Deployment
 
 
 def test_invalid_change_events_become_dead_letters(deployment: Deployment, key: str) -> None:
-    """A deletion of nothing said, a truncation, and rubbish go to the dead letters; the rest goes on."""
+    """A deletion without a row, a truncation and rubbish become dead letters; processing goes on."""
     bad = [event("d", None, None, 1), event("t", None, None, 1), b"{", event("c", None, table_row(3021, zjhm="1"), 1)]
     produce(deployment, *bad, event("c", None, table_row(3022), 1))
     assert eventually(lambda: stopped(deployment, key, 3022))

@@ -1,4 +1,4 @@
-"""Whatever the order, the batches, the repetitions and the crashes: the same events end in the same register."""
+"""The same events end in the same register, whatever their order, batches, repetitions and crashes."""
 
 import asyncio
 import shutil
@@ -18,7 +18,7 @@ from store.db.engine import connect
 from store.db.schema import listings
 from store.register.verify import Verification
 from streams.consumed_record import ConsumedRecord
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import ORGANISATION, OTHER_ORGANISATION, PERSON, record
 
@@ -66,7 +66,7 @@ History = tuple[list[dict[str, Any]], list[list[int]], list[str]]
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Events in the order in which they happened; another delivery of them in batches; what befalls each batch."""
+    """Events in their order; another delivery of them in batches; the fate of each batch."""
     happened = draw(st.lists(events(), min_size=2, max_size=12))
     indices = list(range(len(happened)))
     again = draw(st.lists(st.sampled_from(indices), max_size=4))
@@ -78,38 +78,40 @@ def histories(draw: st.DrawFn) -> History:
 
 
 class Deployment:
-    """A ledger of its own on a register that was emptied."""
+    """An empty ledger and an emptied register."""
 
     def __init__(self, url: str, ledger: Path) -> None:
         self.redis = redis_client.from_url(url)
         self.engine = connect(f"sqlite+aiosqlite:///{ledger}")
-        self.road = Road(self.redis, self.engine)
+        self.pipeline = FeedPipeline(self.redis, self.engine)
 
     async def start(self) -> None:
         await self.redis.flushall()
-        await self.road.recovery.ensure_loaded()
+        await self.pipeline.recovery.ensure_loaded()
 
     async def deliver(self, batch: Sequence[ConsumedRecord], fate: str) -> None:
-        """One batch as the worker gets it, and what befalls it; a batch that was not acknowledged comes again."""
+        """Process one batch with its fate; a batch that was not acknowledged is delivered again."""
         if fate == "crash before the register":
-            arrivals = [arrival for one in batch for arrival in self.road.road.validator.arrivals(one)]
-            await self.road.ledger.record(arrivals, to_milliseconds(self.road.now))
+            arrivals = [arrival for one in batch for arrival in self.pipeline.processor.validator.arrivals(one)]
+            await self.pipeline.ledger.record(arrivals, to_milliseconds(self.pipeline.now))
         if fate == "register lost":
             await self.redis.flushall()
         if fate in ("restart", "crash before the register"):
-            self.road = Road(self.redis, self.engine)
-            await self.road.recovery.ensure_loaded()
-        await self.road.road.process(batch)
+            self.pipeline = FeedPipeline(self.redis, self.engine)
+            await self.pipeline.recovery.ensure_loaded()
+        await self.pipeline.processor.process(batch)
 
     async def end(self) -> tuple[list[dict[str, Any]], str]:
-        """The rows, without the ledger's numbers; the register's digest, which must agree with them."""
-        await self.road.keep_up()
+        """The rows without the ledger's serial numbers, and the register's digest, which must agree with them."""
+        await self.pipeline.keep_up()
         async with self.engine.connect() as connection:
-            # A person who was named in between leaves an empty row behind, which says nothing of what stands.
+            # A person who was named in between leaves an empty row behind, which does not affect the register.
             standing = listings.c.origin_key.is_(None) | listings.c.listing.is_not(None)
             found = await connection.execute(select(listings).where(standing).order_by(listings.c.key))
             rows = [{name: row[name] for name in row if name != "version"} for row in found.mappings()]
-        proof = await Verification(self.engine, self.redis, self.road.book).run(civil_day(self.road.now), pause=0.01)
+        proof = await Verification(self.engine, self.redis, self.pipeline.listing_store).run(
+            civil_day(self.pipeline.now), pause=0.01
+        )
         assert proof.clean, proof.examples
         await self.redis.aclose()
         await self.engine.dispose()
@@ -117,7 +119,7 @@ class Deployment:
 
 
 def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
-    """The event as the gateway put it on the topic: with the name and the moment that it keeps."""
+    """The event as the gateway publishes it: with its authority and time of receipt."""
     accepted = to_milliseconds(NOON) - 1_000_000 + number
     headers = [(RECEIPT_HEADER, f"rcp_c:{number}".encode()), (ACCEPTED_HEADER, str(accepted).encode())]
     return ConsumedRecord("credit.feeds", 0, number, NOON.timestamp(), None, orjson.dumps(value), headers)
@@ -128,7 +130,7 @@ def message(number: int, value: dict[str, Any]) -> ConsumedRecord:
 def test_every_delivery_ends_in_the_same_register(
     valkey: ValkeyServer, empty_ledger: Path, tmp_path: Path, history: History
 ) -> None:
-    """As the delivery in order, each event once, nothing broken: same rows, same register, and both agree."""
+    """The rows and register equal those of a delivery in order, each event once and without failure, and agree."""
     happened, batches, fates = history
     messages = [message(number, value) for number, value in enumerate(happened)]
 

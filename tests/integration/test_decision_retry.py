@@ -21,7 +21,7 @@ from store.db.schema import decisions, locks
 from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.test_locks import COURT, TAXED
 from tests.integration.valkey_server import ValkeyServer
 from tests.postgresql import PostgreSQLServer
@@ -35,20 +35,20 @@ SUBJECT = {"subject": {"id": LISTED}}
 
 @dataclass
 class Setting:
-    """A gateway's checks, and the road by which listings reach its register and its ledger."""
+    """The checks of a gateway, and the pipeline that feeds its register and ledger."""
 
     service: CheckService
-    road: Road
+    pipeline: FeedPipeline
 
     async def check(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-        asked = {
+        payload = {
             "scene": "approval.licence",
             "transaction_id": "T-1",
             "operator": "o",
             "purpose": "p",
             "subjects": [{"role": "applicant", "id": LISTED}],
         }
-        body = (await self.service.check(CLIENT, json.dumps(asked | more).encode())).body
+        body = (await self.service.check(CLIENT, json.dumps(payload | more).encode())).body
         return dict(json.loads(body))
 
     def end_before_recording(self, times: int = 1) -> list[int]:
@@ -59,14 +59,14 @@ class Setting:
         async def ended_meanwhile(targets: list[str]) -> set[tuple[str, str]]:
             attempts.append(len(attempts))
             if len(attempts) <= times:
-                await self.road.feed(removal(version=10 + len(attempts)))
+                await self.pipeline.feed(removal(version=10 + len(attempts)))
             return await released_listings(targets)
 
         store.released_listings = ended_meanwhile  # type: ignore[method-assign, assignment]
         return attempts
 
     async def count(self, table: Any) -> int:  # noqa: ANN401
-        async with self.road.engine.connect() as connection:
+        async with self.pipeline.engine.connect() as connection:
             return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -88,9 +88,9 @@ async def setting(
         url = request.getfixturevalue("postgresql").url
     engine = connect(url)
     await migrate(engine)
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(**SUBJECT), record(**TAXED, **SUBJECT))
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(**SUBJECT), record(**TAXED, **SUBJECT))
     settings = Settings(
         pepper="p" * 32, redis_url=valkey.url, broker_url=f"rstream://{valkey.socket}", ledger_url=url, data=tmp_path
     )
@@ -100,7 +100,7 @@ async def setting(
         async with asyncio.timeout(10):
             while runner.app[REPLICA].state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - another task's state
                 await asyncio.sleep(0.01)
-        yield Setting(runner.app[CHECKS].service, road)
+        yield Setting(runner.app[CHECKS].service, pipeline)
     finally:
         await runner.cleanup()
         await engine.dispose()
@@ -123,8 +123,8 @@ async def test_it_is_decided_again_without_the_listing_that_ended(setting: Setti
 
 
 async def test_without_any_listing_left_it_is_an_allow(setting: Setting) -> None:
-    """The last listing ended while it was decided: nothing is locked."""
-    await setting.road.feed(removal(**{name: TAXED[name] for name in ("authority", "record_no")}, version=20))
+    """When the last listing ends during the decision, nothing is locked."""
+    await setting.pipeline.feed(removal(**{name: TAXED[name] for name in ("authority", "record_no")}, version=20))
     attempts = setting.end_before_recording()
     before = await setting.count(locks)
     answer = await setting.check(transaction_id="T-free")

@@ -1,4 +1,4 @@
-"""The fast allow: only checks without any listing, answered as the full decision answers them; else nothing is done."""
+"""The fast allow answers only checks without any listing, exactly as the full decision does."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from store.platforms.clients import Client, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import PERSON, record
 
@@ -38,8 +38,8 @@ LISTED, CLEAR = credit_code(1), credit_code(2)
 
 def body(*subjects: dict[str, Any], **more: Any) -> bytes:  # noqa: ANN401
     parties = subjects or ({"role": "bidder", "id": CLEAR},)
-    asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
-    return json.dumps(asked | {"subjects": parties} | more).encode()
+    payload = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
+    return json.dumps(payload | {"subjects": parties} | more).encode()
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -52,11 +52,11 @@ async def until(holds: Callable[[], bool]) -> None:
 async def handler(
     redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
 ) -> AsyncIterator[CheckHandler]:
-    """The handler as the program makes it, over a register with one listing, under the tests' own pepper."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(subject={"id": LISTED}))
-    await road.writer.heartbeat()
+    """The handler as the program builds it, over a register with one listing, with the tests' pepper."""
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(subject={"id": LISTED}))
+    await pipeline.writer.heartbeat()
     settings = Settings(
         pepper="p" * 32,
         redis_url=valkey.url,
@@ -75,7 +75,7 @@ async def handler(
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "payload",
     [
         body(),
         body({"role": "bidder", "id": CLEAR, "name": "甲"}, {"role": "legal_representative", "id": PERSON}),
@@ -83,12 +83,12 @@ async def handler(
         body(account_id="店铺-1"),
     ],
 )
-async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandler, asked: bytes) -> None:
-    """The same bytes but for the id and how long ago Redis was heard; and each leaves one entry for the ledger."""
-    fast = handler.service.try_allow(CLIENT, asked)
+async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandler, payload: bytes) -> None:
+    """The bytes differ only in ID and register age, and each check leaves one audit entry."""
+    fast = handler.service.try_allow(CLIENT, payload)
     assert isinstance(fast, bytes)
     check = check_from(
-        check_request_from(asked), CLIENT, handler.service.decision_service.policy_store.current, civil_day(NOON)
+        check_request_from(payload), CLIENT, handler.service.decision_service.policy_store.current, civil_day(NOON)
     )
     full = await handler.service.decide(CLIENT, lookup_keys_of(handler.service.fast_allow.keys, CLIENT, check))
     first, second = json.loads(fast), json.loads(full.body)
@@ -111,7 +111,7 @@ async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandle
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "payload",
     [
         body({"role": "bidder", "id": LISTED}),
         body({"role": "bidder", "id": CLEAR}, {"role": "legal_representative", "name": "甲"}),
@@ -120,14 +120,14 @@ async def test_fast_allow_and_full_decision_answer_the_same(handler: CheckHandle
         body(max_staleness_ms=5),
     ],
 )
-async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked: bytes) -> None:
-    """Listed, not wholly numbered, or asking for more: the question comes back, and nothing is put on record."""
-    assert isinstance(handler.service.try_allow(CLIENT, asked), LookupKeys)
+async def test_other_checks_need_the_full_decision(handler: CheckHandler, payload: bytes) -> None:
+    """A listed subject, one without a number, or extra options: lookup keys are returned and nothing is recorded."""
+    assert isinstance(handler.service.try_allow(CLIENT, payload), LookupKeys)
     assert not handler.service.fast_allow.audit.pending
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("payload", "code"),
     [
         (body({"role": "bidder", "id": "9132"}), "identifier_invalid"),
         (body(scene="no.such"), "scene_unknown"),
@@ -136,16 +136,16 @@ async def test_other_checks_need_the_full_decision(handler: CheckHandler, asked:
         (b"", "json_invalid"),
     ],
 )
-async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler, asked: bytes, code: str) -> None:
-    """By the same codes as anywhere."""
-    with pytest.raises(ProblemError) as told:
-        handler.service.try_allow(CLIENT, asked)
-    assert told.value.code == code
+async def test_invalid_checks_are_refused_and_not_recorded(handler: CheckHandler, payload: bytes, code: str) -> None:
+    """The error codes are those of the full decision."""
+    with pytest.raises(ProblemError) as raised:
+        handler.service.try_allow(CLIENT, payload)
+    assert raised.value.code == code
     assert not handler.service.fast_allow.audit.pending
 
 
 async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
-    """Neither Redis nor the ledger is asked: the coroutine ends at its first step."""
+    """Neither Redis nor the ledger is read: the coroutine ends at its first step."""
     with pytest.raises(StopIteration) as ended:
         handler.service.check(CLIENT, body()).send(None)
     assert json.loads(ended.value.value.body)["outcome"] == "allow"
@@ -155,7 +155,7 @@ async def test_fast_allow_awaits_nothing(handler: CheckHandler) -> None:
 
 
 async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckHandler, valkey: ValkeyServer) -> None:
-    """What cannot be ruled out from memory is looked into."""
+    """What the key filter cannot rule out is looked up."""
     with pytest.raises(ProblemError):
         handler.service.try_allow(Client("other", Grants(scenes=frozenset(["funds.grant"])), 0), body())
     target = handler.service.fast_allow.keys.lock_target(CLIENT.id, "transaction", "T-9")
@@ -171,23 +171,23 @@ async def test_locks_grants_and_stale_replica_prevent_fast_allow(handler: CheckH
 
 
 async def test_rate_limit_counts_fast_allows(handler: CheckHandler) -> None:
-    """The bucket counts what is cleared at once too."""
+    """Fast allows count towards the rate limit too."""
     slow = Client("slow", Grants(scenes=frozenset("*"), rate=1.0), 0)
-    asked, problems = body(), 0
+    payload, problems = body(), 0
     for _ in range(5):
         try:
-            assert isinstance(handler.service.try_allow(slow, asked), bytes)
+            assert isinstance(handler.service.try_allow(slow, payload), bytes)
         except ProblemError as problem:
             problems += problem.code == "rate_limited"
     assert problems == 3
 
 
 async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) -> None:
-    """Locked, released, then a warning with its note; while the court's feed is held, no less than anybody else."""
+    """A released lock gives a warning with its note; while the court's feed is quarantined, a review like any other."""
 
     async def answered(number: str) -> dict[str, Any]:
-        asked = body({"role": "applicant", "id": number}, scene="approval.licence")
-        return dict(json.loads((await handler.service.check(CLIENT, asked)).body))
+        payload = body({"role": "applicant", "id": number}, scene="approval.licence")
+        return dict(json.loads((await handler.service.check(CLIENT, payload)).body))
 
     first = await answered(LISTED)
     assert first["outcome"] == "lock"
@@ -205,22 +205,22 @@ async def test_release_does_not_waive_an_unreliable_feed(handler: CheckHandler) 
     freed = await answered(LISTED)
     assert (freed["outcome"], freed["subjects"][0]["notes"], freed["locks"]) == ("warn", ["lock_released"], [])
     await set_feed_health(handler.service.decision_service.freshness, HELD_COURT_FEED)
-    doubtful, clean = await answered(LISTED), await answered(CLEAR)
-    assert clean["indeterminate"] is doubtful["indeterminate"] is True
-    assert clean["outcome"] == doubtful["outcome"] == "review"
-    assert "lock_released" in doubtful["subjects"][0]["notes"]
+    unreliable, clean = await answered(LISTED), await answered(CLEAR)
+    assert clean["indeterminate"] is unreliable["indeterminate"] is True
+    assert clean["outcome"] == unreliable["outcome"] == "review"
+    assert "lock_released" in unreliable["subjects"][0]["notes"]
 
 
 async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -> None:
-    """A warning may rest on what is remembered; a denial is made of what the register holds now."""
+    """A warning may come from the cache; an intercept is decided on the register's current state."""
 
     async def outcome(scene: str, role: str, number: int) -> str:
-        asked = body({"role": role, "id": LISTED}, scene=scene, transaction_id=f"T-{number}")
-        return str(json.loads((await handler.service.check(CLIENT, asked)).body)["outcome"])
+        payload = body({"role": role, "id": LISTED}, scene=scene, transaction_id=f"T-{number}")
+        return str(json.loads((await handler.service.check(CLIENT, payload)).body)["outcome"])
 
     assert await outcome("finance.loan", "borrower", 1) == "warn"
     assert await outcome("bidding.qualification", "bidder", 2) == "intercept"
-    # As if its removal were on its way: gone from the register, and not in the log yet.
+    # The state between the two writes of a removal: gone from the register, not yet in the change log.
     for place in await redis.keys("cg:*:subject:*"):
         await redis.delete(place)
     assert await outcome("finance.loan", "borrower", 3) == "warn"
@@ -228,7 +228,7 @@ async def test_denials_bypass_the_cache(handler: CheckHandler, redis: "Redis") -
 
 
 async def test_concurrent_batches_yield_to_the_event_loop(handler: CheckHandler) -> None:
-    """Whoever else is due waits for a part of one of them at a time, however many there are."""
+    """Other tasks wait for at most one part of a large check, however many checks there are."""
     turn, taken, own = 0, Counter[int](), handler.service.fast_allow.try_allow
 
     async def count_turns() -> None:
@@ -237,9 +237,9 @@ async def test_concurrent_batches_yield_to_the_event_loop(handler: CheckHandler)
             turn += 1
             await asyncio.sleep(0)
 
-    def try_allow(client: Client, asked: CheckRequest, open_targets: set[str]) -> bytes | LookupKeys:
+    def try_allow(client: Client, payload: CheckRequest, open_targets: set[str]) -> bytes | LookupKeys:
         taken[turn] += 1
-        return own(client, asked, open_targets)
+        return own(client, payload, open_targets)
 
     watched = BatchService(replace(handler.service, fast_allow=cast(FastAllow, SimpleNamespace(try_allow=try_allow))))
     counting = asyncio.create_task(count_turns())

@@ -1,4 +1,4 @@
-"""The fast lane and aiohttp: the same answers, the same requests seen, and bad HTTP refused alike."""
+"""The fast lane and aiohttp give the same answers, read the same requests and refuse the same bad HTTP."""
 
 import asyncio
 import json
@@ -24,37 +24,37 @@ from store.platforms.clients import ClientStore, Grants
 from store.replica.replica import ReplicaState
 from tests.e2e.program import credit_code
 from tests.integration.feed_health import HELD_COURT_FEED, set_feed_health
-from tests.integration.feeding import NOON, Road
+from tests.integration.feeding import NOON, FeedPipeline
 from tests.integration.valkey_server import ValkeyServer
 from tests.unit.records import record
 
 LISTED, CLEAR = credit_code(1), credit_code(2)
 QUIET, LONG = 0.3, 2.5
-"""Seconds after which a server that says nothing is taken to wait for more; where that tells them apart, longer."""
+"""Seconds of silence after which a server counts as waiting for more; ``LONG`` where the two servers differ."""
 
 
 @dataclass
-class Doors:
-    """Two ports of one gateway: with the lane, and without."""
+class ServerPair:
+    """Two ports of one gateway: one with the fast lane, one without."""
 
     lane: int
     plain: int
     key: str
     lanes: FastLaneServer
 
-    async def both(self, *pieces: bytes) -> "tuple[Heard, Heard]":
-        """What each answers to the same bytes, sent in these pieces."""
+    async def both(self, *pieces: bytes) -> "tuple[Exchange, Exchange]":
+        """The answers of both to the same bytes, sent in these pieces."""
         for quiet in (QUIET, LONG):
-            heard = await asyncio.gather(*(exchange(port, pieces, quiet) for port in (self.lane, self.plain)))
-            if heard[0] == heard[1] and (heard[0].answers or heard[0].closed):
+            exchanges = await asyncio.gather(*(exchange(port, pieces, quiet) for port in (self.lane, self.plain)))
+            if exchanges[0] == exchanges[1] and (exchanges[0].answers or exchanges[0].closed):
                 break
-        return heard[0], heard[1]
+        return exchanges[0], exchanges[1]
 
     def check(self, *subjects: dict[str, Any], headers: str = "", **more: Any) -> bytes:  # noqa: ANN401
-        """A request of the lane's plain form."""
+        """A request in the plain form that the lane takes."""
         parties = subjects or ({"role": "bidder", "id": CLEAR},)
-        asked = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
-        return self.post(json.dumps(asked | {"subjects": parties} | more).encode(), headers)
+        payload = {"scene": "bidding.qualification", "transaction_id": "T-1", "operator": "o", "purpose": "p"}
+        return self.post(json.dumps(payload | {"subjects": parties} | more).encode(), headers)
 
     def post(self, body: bytes, headers: str = "", target: str = "/v1/checks", key: str | None = None) -> bytes:
         """A request with that body."""
@@ -63,8 +63,8 @@ class Doors:
 
 
 @dataclass
-class Heard:
-    """What came back: each answer's status, the headers that matter and the body without what varies."""
+class Exchange:
+    """The responses of one connection: status, relevant headers, and body without what varies."""
 
     answers: list[tuple[int, dict[str, str], Any]]
     closed: bool
@@ -79,7 +79,7 @@ _VARIES = re.compile(
 )
 
 
-async def exchange(port: int, pieces: tuple[bytes, ...], quiet: float) -> Heard:
+async def exchange(port: int, pieces: tuple[bytes, ...], quiet: float) -> Exchange:
     """Send, and read until the server closes or falls silent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received, closed = b"", False
@@ -99,7 +99,7 @@ async def exchange(port: int, pieces: tuple[bytes, ...], quiet: float) -> Heard:
     except ConnectionError:
         closed = True
     writer.close()
-    return Heard(list(_answers(received)), closed)
+    return Exchange(list(_answers(received)), closed)
 
 
 def _answers(received: bytes) -> Any:  # noqa: ANN401
@@ -116,14 +116,14 @@ def _answers(received: bytes) -> Any:  # noqa: ANN401
 
 
 @pytest.fixture
-async def doors(
+async def servers(
     request: pytest.FixtureRequest, redis: "Redis", engine: AsyncEngine, valkey: ValkeyServer, tmp_path: Path
-) -> AsyncIterator[Doors]:
+) -> AsyncIterator[ServerPair]:
     """A gateway over a register with one listing, reached by the lane, and by aiohttp: as it serves, or ``routed``."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(subject={"id": LISTED}))
-    await road.writer.heartbeat()
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(subject={"id": LISTED}))
+    await pipeline.writer.heartbeat()
     key = await ClientStore(engine).add("shop", Grants(scenes=frozenset(["bidding.qualification", "finance.loan"])))
     settings = Settings(
         pepper="p" * 32,
@@ -162,7 +162,7 @@ async def doors(
             while app[REPLICA].state is not ReplicaState.CURRENT:  # noqa: ASYNC110 - another task's state
                 await asyncio.sleep(0.01)
         ports = [server.sockets[0].getsockname()[1] for server in servers]
-        yield Doors(ports[0], ports[1], key, lanes)
+        yield ServerPair(ports[0], ports[1], key, lanes)
     finally:
         for server in servers:
             server.close()
@@ -170,63 +170,63 @@ async def doors(
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
-async def test_answers_are_the_same_bytes(doors: Doors) -> None:
-    """Clear, listed, wrong, unknown, batches and other pages: status, headers and body, but for ids and times."""
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
+async def test_answers_are_the_same_bytes(servers: ServerPair) -> None:
+    """For every kind of request, status, headers and body are equal except for IDs and times."""
     listed, bad = {"role": "bidder", "id": LISTED}, {"role": "bidder", "id": "9132"}
     checks = [
-        json.loads(doors.check(who).split(b"\r\n\r\n")[1]) for who in (listed, bad, {"role": "bidder", "id": CLEAR})
+        json.loads(servers.check(who).split(b"\r\n\r\n")[1]) for who in (listed, bad, {"role": "bidder", "id": CLEAR})
     ]
     requests = [
-        doors.check(),
-        doors.check(listed, scene="finance.loan"),
-        doors.check(bad),
-        doors.check(scene="no.such"),
-        doors.check(scene="funds.grant"),
-        doors.check(operator=""),
-        doors.check(max_staleness_ms=60_000),
-        doors.check({"role": "bidder", "name": "甲"}),
-        doors.post(b"{"),
-        doors.post(b""),
-        doors.post(b"\xff\xfe"),
-        doors.post(b"{}", key="cgk_nobody"),
-        doors.post(b"{}", key="cgk_\x80").replace(b"cgk_\xc2\x80", b"cgk_\xff\xfe"),
-        doors.post(json.dumps({"checks": checks}).encode(), target="/v1/checks/batch"),
-        doors.post(b'{"checks":[]}', target="/v1/checks/batch"),
-        doors.post(
+        servers.check(),
+        servers.check(listed, scene="finance.loan"),
+        servers.check(bad),
+        servers.check(scene="no.such"),
+        servers.check(scene="funds.grant"),
+        servers.check(operator=""),
+        servers.check(max_staleness_ms=60_000),
+        servers.check({"role": "bidder", "name": "甲"}),
+        servers.post(b"{"),
+        servers.post(b""),
+        servers.post(b"\xff\xfe"),
+        servers.post(b"{}", key="cgk_nobody"),
+        servers.post(b"{}", key="cgk_\x80").replace(b"cgk_\xc2\x80", b"cgk_\xff\xfe"),
+        servers.post(json.dumps({"checks": checks}).encode(), target="/v1/checks/batch"),
+        servers.post(b'{"checks":[]}', target="/v1/checks/batch"),
+        servers.post(
             b"\n".join(json.dumps(c).encode() for c in checks),
             "Content-Type: application/x-ndjson\r\n",
             "/v1/checks/batch",
         ),
-        doors.post(b"{}", target="/v1/tickets/verify"),
+        servers.post(b"{}", target="/v1/tickets/verify"),
         b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /v1/checks HTTP/1.1\r\nHost: a\r\n\r\n",
-        doors.post(b"x" * 250_000),
+        servers.post(b"x" * 250_000),
     ]
-    for request, (lane, plain) in zip(requests, await asyncio.gather(*map(doors.both, requests)), strict=True):
+    for request, (lane, plain) in zip(requests, await asyncio.gather(*map(servers.both, requests)), strict=True):
         assert lane.answers == plain.answers, request[:80]
         assert len(lane.answers) == 1, request[:80]
         assert lane.closed == plain.closed, request[:80]
 
 
-async def test_the_lane_is_taken(doors: Doors) -> None:
-    """Two plain checks stay in the lane; a page after them leaves it, and every answer came."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", doors.lane)
-    for request, inside in ((doors.check(), 1), (doors.check(), 1), (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 0)):
+async def test_the_lane_is_taken(servers: ServerPair) -> None:
+    """Two plain checks stay in the lane, a page after them leaves it, and each gets its answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", servers.lane)
+    for request, inside in ((servers.check(), 1), (servers.check(), 1), (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 0)):
         writer.write(request)
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
-        assert doors.lanes.open_connections == inside
+        assert servers.lanes.open_connections == inside
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))  # type: ignore[index]
     writer.close()
 
 
-def framed(change: Callable[[bytes], bytes]) -> Callable[[Doors], bytes]:
-    return lambda doors: change(doors.check())
+def framed(change: Callable[[bytes], bytes]) -> Callable[[ServerPair], bytes]:
+    return lambda servers: change(servers.check())
 
 
-def with_header(line: str) -> Callable[[Doors], bytes]:
-    return lambda doors: doors.check(headers=line + "\r\n")
+def with_header(line: str) -> Callable[[ServerPair], bytes]:
+    return lambda servers: servers.check(headers=line + "\r\n")
 
 
 BAD = {
@@ -297,45 +297,47 @@ BAD = {
 }
 
 
-async def test_bad_http_is_refused_as_aiohttp_refuses_it(doors: Doors) -> None:
-    """Each case alone, and behind a good request of the same connection: the very answers that aiohttp gives."""
-    cases = [(name, make(doors)) for name, make in BAD.items()]
-    cases += [(f"{name}, behind a good one", doors.check() + request) for name, request in cases]
+async def test_bad_http_is_refused_as_aiohttp_refuses_it(servers: ServerPair) -> None:
+    """Each case alone and after a good request on the same connection gets the answer that aiohttp gives."""
+    cases = [(name, make(servers)) for name, make in BAD.items()]
+    cases += [(f"{name}, behind a good one", servers.check() + request) for name, request in cases]
     for start in range(0, len(cases), 80):
         part = cases[start : start + 80]
-        for (name, _), (lane, plain) in zip(part, await asyncio.gather(*(doors.both(r) for _, r in part)), strict=True):
+        for (name, _), (lane, plain) in zip(
+            part, await asyncio.gather(*(servers.both(r) for _, r in part)), strict=True
+        ):
             assert lane.statuses == plain.statuses, name
             assert lane.answers == plain.answers, name
             assert lane.closed == plain.closed, name
 
 
-async def test_split_requests_are_answered_alike(doors: Doors) -> None:
+async def test_split_requests_are_answered_alike(servers: ServerPair) -> None:
     """Pipelined, in pieces, byte by byte at the seams: as many answers as requests, in their order."""
-    five = b"".join(doors.check(transaction_id=f"T-{n}") for n in range(40))
-    head, body = doors.check().split(b"\r\n\r\n")
+    five = b"".join(servers.check(transaction_id=f"T-{n}") for n in range(40))
+    head, body = servers.check().split(b"\r\n\r\n")
     listed = {"role": "bidder", "id": LISTED}
     mixed = (
-        doors.check(transaction_id="A")
-        + doors.check(listed, scene="finance.loan", transaction_id="B")
-        + doors.check(transaction_id="C")
+        servers.check(transaction_id="A")
+        + servers.check(listed, scene="finance.loan", transaction_id="B")
+        + servers.check(transaction_id="C")
     )
-    batch = doors.post(json.dumps({"checks": [json.loads(body)] * 300}).encode(), target="/v1/checks/batch")
+    batch = servers.post(json.dumps({"checks": [json.loads(body)] * 300}).encode(), target="/v1/checks/batch")
     for pieces in (
         (five,),
         (five[:1000], five[1000:1001], five[1001:]),
         (head + b"\r\n\r\n", body),
         (head, b"\r\n\r\n" + body),
         (head + b"\r\n", b"\r\n" + body[:3], body[3:] + five[:700], five[700:]),
-        (mixed, doors.check()),
-        (batch[:20_000], batch[20_000:40_000], batch[40_000:] + doors.check()),
-        (doors.check() + b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" + doors.check(),),
+        (mixed, servers.check()),
+        (batch[:20_000], batch[20_000:40_000], batch[40_000:] + servers.check()),
+        (servers.check() + b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" + servers.check(),),
     ):
-        lane, plain = await doors.both(*pieces)
+        lane, plain = await servers.both(*pieces)
         assert lane.answers == plain.answers
         assert set(lane.statuses) == {200}
 
 
-async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) -> None:
+async def test_mutated_requests_never_get_more_than_aiohttp_gives(servers: ServerPair) -> None:
     """Seeded mutations of two requests on a connection: the same statuses, or a refusal where aiohttp refuses."""
     chance = random.Random(20_261_123)
     pieces = [b"\r\n", b"\n", b"\r", b"\x00", b" ", b"\t", b":", b"chunked", b"0\r\n\r\n", b"Content-Length: 3\r\n"]
@@ -350,7 +352,7 @@ async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) 
     ]
 
     def mutated() -> bytes:
-        request = doors.check() + doors.check(transaction_id="T-2")
+        request = servers.check() + servers.check(transaction_id="T-2")
         for _ in range(chance.choice((1, 1, 2, 3))):
             at = chance.randrange(len(request))
             match chance.randrange(4):
@@ -367,43 +369,43 @@ async def test_mutated_requests_never_get_more_than_aiohttp_gives(doors: Doors) 
     requests = [mutated() for _ in range(360)]
     for start in range(0, len(requests), 120):
         part = requests[start : start + 120]
-        for request, (lane, plain) in zip(part, await asyncio.gather(*map(doors.both, part)), strict=True):
+        for request, (lane, plain) in zip(part, await asyncio.gather(*map(servers.both, part)), strict=True):
             assert lane.statuses == plain.statuses, request
             assert lane.closed == plain.closed, request
 
 
-async def test_unreliable_feed_voids_a_ticket(doors: Doors) -> None:
+async def test_unreliable_feed_voids_a_ticket(servers: ServerPair) -> None:
     """What a check would say now, the ticket says too."""
-    asked = json.loads(doors.check(ticket=True).split(b"\r\n\r\n")[1])
-    (_, _, answer), *_ = (await exchange(doors.lane, (doors.post(json.dumps(asked).encode()),), QUIET)).answers
+    payload = json.loads(servers.check(ticket=True).split(b"\r\n\r\n")[1])
+    (_, _, answer), *_ = (await exchange(servers.lane, (servers.post(json.dumps(payload).encode()),), QUIET)).answers
     token = re.search(rb'"token":"([^"]+)"', answer)
     assert token
-    shown = {"ticket": token[1].decode(), "scene": asked["scene"], "transaction_id": "T-1"}
-    request = doors.post(json.dumps(shown).encode(), target="/v1/tickets/verify")
+    shown = {"ticket": token[1].decode(), "scene": payload["scene"], "transaction_id": "T-1"}
+    request = servers.post(json.dumps(shown).encode(), target="/v1/tickets/verify")
 
     async def verified() -> dict[str, Any]:
-        said = (await exchange(doors.lane, (request,), QUIET)).answers[0][2]
+        said = (await exchange(servers.lane, (request,), QUIET)).answers[0][2]
         found = re.search(rb'"holds":(\w+),"reason":(\S+?),', said)
         assert found
         return {"holds": json.loads(found[1]), "reason": json.loads(found[2])}
 
     assert await verified() == {"holds": True, "reason": None}
-    freshness = doors.lanes.context.checks.decision_service.freshness
+    freshness = servers.lanes.context.checks.decision_service.freshness
     await set_feed_health(freshness, HELD_COURT_FEED)
     assert await verified() == {"holds": False, "reason": "feed_held"}
     await set_feed_health(freshness, None)
     assert await verified() == {"holds": False, "reason": "feeds_unknown"}
 
 
-async def test_batch_sees_its_own_locks(doors: Doors) -> None:
+async def test_batch_sees_its_own_locks(servers: ServerPair) -> None:
     """A listed seller's account is locked; the clean check of the same account behind it sees the lock."""
-    listed = json.loads(doors.check({"role": "bidder", "id": LISTED}, account_id="A").split(b"\r\n\r\n")[1])
-    clean = json.loads(doors.check(account_id="A", transaction_id="T-2").split(b"\r\n\r\n")[1])
-    same = json.loads(doors.check(transaction_id="T-1").split(b"\r\n\r\n")[1])
-    other = json.loads(doors.check(account_id="B", transaction_id="T-3").split(b"\r\n\r\n")[1])
-    batch = doors.post(json.dumps({"checks": [listed, clean, same, other]}).encode(), target="/v1/checks/batch")
-    raw = (await exchange(doors.lane, (batch,), LONG)).answers[0][2]
-    alone = (await exchange(doors.lane, (doors.post(json.dumps(clean).encode()),), QUIET)).answers[0][2]
+    listed = json.loads(servers.check({"role": "bidder", "id": LISTED}, account_id="A").split(b"\r\n\r\n")[1])
+    clean = json.loads(servers.check(account_id="A", transaction_id="T-2").split(b"\r\n\r\n")[1])
+    same = json.loads(servers.check(transaction_id="T-1").split(b"\r\n\r\n")[1])
+    other = json.loads(servers.check(account_id="B", transaction_id="T-3").split(b"\r\n\r\n")[1])
+    batch = servers.post(json.dumps({"checks": [listed, clean, same, other]}).encode(), target="/v1/checks/batch")
+    raw = (await exchange(servers.lane, (batch,), LONG)).answers[0][2]
+    alone = (await exchange(servers.lane, (servers.post(json.dumps(clean).encode()),), QUIET)).answers[0][2]
     outcomes = re.findall(rb'"outcome":"(\w+)","scene"', raw)
     assert outcomes[1] == re.findall(rb'"outcome":"(\w+)","scene"', alone)[0]
     assert outcomes[3] == b"allow"
@@ -415,35 +417,35 @@ def answered(answer: tuple[int, dict[str, str], Any]) -> tuple[int, str, bool]:
     return status, headers.get("retry-after", ""), b'"code":"overloaded"' in body
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
-async def test_both_servers_shed_load_by_the_same_rule(doors: Doors) -> None:
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
+async def test_both_servers_shed_load_by_the_same_rule(servers: ServerPair) -> None:
     """Without capacity, checks, batches, tickets and proxied checks are 503 on both; other routes are served."""
-    shedder = doors.lanes.context.checks.admission.load_shedder
+    shedder = servers.lanes.context.checks.admission.load_shedder
     requests = [
-        doors.check(),
-        doors.post(b"{}", target="/v1/checks/batch"),
-        doors.post(b"{}", target="/v1/tickets/verify"),
-        doors.check().replace(b"POST /v1/checks", b"GET /v1/authz"),
+        servers.check(),
+        servers.post(b"{}", target="/v1/checks/batch"),
+        servers.post(b"{}", target="/v1/tickets/verify"),
+        servers.check().replace(b"POST /v1/checks", b"GET /v1/authz"),
         b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
     ]
     shedder.has_capacity = lambda: False  # type: ignore[method-assign]
     for request, status in zip(requests, (503, 503, 503, 503, 200), strict=True):
-        lane, plain = await doors.both(request)
+        lane, plain = await servers.both(request)
         assert lane.answers == plain.answers, request[:40]
         assert (lane.closed, plain.closed) == (False, False)
         assert answered(lane.answers[0])[0] == status
         assert status == 200 or answered(lane.answers[0]) == (503, "1", True)
-    drain_state = doors.lanes.context.drain_state
+    drain_state = servers.lanes.context.drain_state
     drain_state.draining = True
-    lane, plain = await doors.both(doors.check())
+    lane, plain = await servers.both(servers.check())
     assert (lane.statuses, plain.statuses) == ([200], [200]), "who drains answers the last request of a connection"
     drain_state.draining = False
 
 
-@pytest.mark.parametrize("doors", ["", "routed"], indirect=True)
-async def test_aiohttp_sheds_a_lasting_overload(doors: Doors) -> None:
+@pytest.mark.parametrize("servers", ["", "routed"], indirect=True)
+async def test_aiohttp_sheds_a_lasting_overload(servers: ServerPair) -> None:
     """Each look at the processor's clock costs a millisecond: of fifty that ask at once, some are served, most not."""
-    shedder, work = doors.lanes.context.checks.admission.load_shedder, 0.0
+    shedder, work = servers.lanes.context.checks.admission.load_shedder, 0.0
 
     def passing() -> float:
         nonlocal work
@@ -451,8 +453,8 @@ async def test_aiohttp_sheds_a_lasting_overload(doors: Doors) -> None:
         return work
 
     shedder.work = shedder.clock = passing
-    request = doors.check()
-    streams = [await asyncio.open_connection("127.0.0.1", doors.plain) for _ in range(50)]
+    request = servers.check()
+    streams = [await asyncio.open_connection("127.0.0.1", servers.plain) for _ in range(50)]
     statuses = list[int]()
     for _ in range(12):
         for _, writer in streams:

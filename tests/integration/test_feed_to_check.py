@@ -8,28 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.program import Answer, court_record, credit_code, eventually, http
-from tests.integration.deployments import Deployment, Embedded, Production
-from tests.servers import require
+from tests.integration.deployments import DEPLOYMENT_KINDS, Deployment, create_deployment
 
 FEEDS, REJECTED = "credit.feeds", "credit.feeds.rejected"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(Embedded, id="embedded"),
-        pytest.param(
-            Production,
-            id="kafka-redis-postgresql",
-            marks=[pytest.mark.kafka, pytest.mark.postgresql, pytest.mark.redis_server],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=DEPLOYMENT_KINDS)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A running deployment of either kind."""
-    if request.param is Production:
-        require(Production.available())
-    made: Deployment = request.param(tmp_path_factory.mktemp(request.param.__name__.lower()))
+    made = create_deployment(request.param, tmp_path_factory.mktemp(request.param.__name__.lower()))
     made.start()
     yield made
     made.stop()
@@ -53,7 +40,7 @@ def outcome(deployment: Deployment, key: str, who: str) -> str | None:
 
 
 def test_listing_intercepts_and_removal_allows(deployment: Deployment, key: str) -> None:
-    """The thin line, both ways."""
+    """A listing intercepts a check, and its removal allows it again."""
     who = credit_code(1)
     assert feed(deployment, key, court_record("A-1", who)).status == 202
     assert eventually(lambda: outcome(deployment, key, who) == "intercept")
@@ -69,7 +56,7 @@ def test_listing_intercepts_and_removal_allows(deployment: Deployment, key: str)
 
 
 async def test_topic_accepts_records_and_keeps_bad_ones(deployment: Deployment, key: str) -> None:
-    """An authority's own producer writes to the topic; what can never be applied is in the dead letters."""
+    """An authority's own producer writes to the topic; records that can never be applied become dead letters."""
     who = credit_code(2)
     good = court_record("A-2", who) | {"authority": "court"}
     wrong = court_record("A-3", credit_code(3)) | {"authority": "taxation"}
@@ -118,7 +105,7 @@ def test_kill_9_of_the_worker_in_mid_feed(deployment: Deployment, key: str) -> N
 
 
 def test_absent_worker_delays_but_loses_nothing(deployment: Deployment, key: str) -> None:
-    """With no worker the door still takes feeds, checks still answer, and later all of it is applied."""
+    """Without a worker, feeds are accepted and checks answered; a later worker applies every record."""
     deployment.kill("worker")
     who = credit_code(5000)
     receipt = feed(deployment, key, court_record("W-1", who)).json["receipt"]

@@ -1,4 +1,4 @@
-"""Feedback: once or corrected, in the ledger; and feeds that cannot be relied on."""
+"""Feedback in the ledger, given once or corrected; and feeds that are unreliable."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from store.feeds.health import FeedHealth
 from store.feeds.quarantine import Quarantine
 from store.ledger.decisions import DecisionEntry, DecisionStore
 from store.platforms.feedback import FeedbackExistsError, FeedbackRow, FeedbackStore, Report
-from tests.integration.feeding import CHAIN, NOON, Road
+from tests.integration.feeding import CHAIN, NOON, FeedPipeline
 from tests.unit.records import record
 from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
@@ -28,41 +28,41 @@ def decision(number: int, due: int | None = NOW, client: str = "shop") -> Decisi
 
 
 @pytest.fixture
-async def book(engine: AsyncEngine) -> FeedbackStore:
-    """Three decisions of a shop and one of a hall wait for feedback; one of the shop's never did."""
+async def store(engine: AsyncEngine) -> FeedbackStore:
+    """Three decisions of a shop and one of a hall wait for feedback; another of the shop's needs none."""
     entries = [decision(1), decision(2, NOW + 1), decision(3), decision(4, None), decision(5, client="hall")]
     await DecisionStore(engine, CHAIN).record(entries)
     return FeedbackStore(engine, CHAIN)
 
 
-async def test_feedback_is_given_once_unless_corrected(book: FeedbackStore) -> None:
-    """A second report is refused with the id of the first; a correction names it, and only the last can be named."""
-    first = await book.give("dec_1", DONE, NOW)
+async def test_feedback_is_given_once_unless_corrected(store: FeedbackStore) -> None:
+    """A second report is refused with the ID of the first; a correction must name the latest report."""
+    first = await store.give("dec_1", DONE, NOW)
     with pytest.raises(FeedbackExistsError) as caught:
-        await book.give("dec_1", DONE, NOW)
+        await store.give("dec_1", DONE, NOW)
     assert caught.value.last_id == first.id
     with pytest.raises(FeedbackExistsError):
-        await book.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
+        await store.give("dec_2", Report("shop", "o", True, corrects="fb_none"), NOW)
     corrected = Report("shop", "clerk-7", False, reason="误报", approved_by="主任-1", corrects=first.id)
-    second = await book.give("dec_1", corrected, NOW + 1)
+    second = await store.give("dec_1", corrected, NOW + 1)
     with pytest.raises(FeedbackExistsError):
-        await book.give("dec_1", Report("shop", "o", True, corrects=first.id), NOW + 2)
-    assert [row.id for row in await book.of("dec_1")] == [first.id, second.id]
+        await store.give("dec_1", Report("shop", "o", True, corrects=first.id), NOW + 2)
+    assert [row.id for row in await store.of("dec_1")] == [first.id, second.id]
 
 
-async def test_ten_concurrent_feedbacks_make_one(book: FeedbackStore) -> None:
-    """However many report at the same moment, one stands."""
-    found = await asyncio.gather(*(book.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
+async def test_ten_concurrent_feedbacks_make_one(store: FeedbackStore) -> None:
+    """Of ten concurrent reports one is stored."""
+    found = await asyncio.gather(*(store.give("dec_1", NOT_DONE, NOW) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(item, FeedbackRow) for item in found) == 1
     assert all(isinstance(item, FeedbackRow | FeedbackExistsError) for item in found)
 
 
-async def test_overdue_feedback_is_listed_until_reported(book: FeedbackStore) -> None:
-    """Due and not reported, of this client; what had nothing to carry out is never overdue."""
+async def test_overdue_feedback_is_listed_until_reported(store: FeedbackStore) -> None:
+    """The list holds a client's decisions past their date without a report; one with nothing to carry out never."""
 
     async def waiting(client: str | None, now: int) -> list[str]:
         found, place = list[str](), None
-        while page := await book.waiting(client, now, place, 1):
+        while page := await store.waiting(client, now, place, 1):
             found.append(page[0].id)
             place = page[0].feedback_due, page[0].id
         return found
@@ -70,22 +70,22 @@ async def test_overdue_feedback_is_listed_until_reported(book: FeedbackStore) ->
     assert await waiting("shop", NOW) == []
     assert await waiting("shop", NOW + 1) == ["dec_1", "dec_3"]
     assert await waiting(None, NOW + 2) == ["dec_1", "dec_3", "dec_5", "dec_2"]
-    await book.give("dec_1", NOT_DONE, NOW)
+    await store.give("dec_1", NOT_DONE, NOW)
     assert await waiting("shop", NOW + 2) == ["dec_3", "dec_2"]
 
 
-async def test_every_chained_table_verifies(book: FeedbackStore, engine: AsyncEngine) -> None:
-    """Feedback and its decisions, with columns that came later, are sealed like the rest."""
-    await book.give("dec_1", DONE, NOW)
+async def test_every_chained_table_verifies(store: FeedbackStore, engine: AsyncEngine) -> None:
+    """Feedback and decisions are part of the hash chain, later columns included."""
+    await store.give("dec_1", DONE, NOW)
     for table in CHAINED:
         assert [fault async for fault in CHAIN.verify(engine, table)] == []
 
 
 async def test_held_and_silent_feeds_are_unreliable(redis: "Redis", engine: AsyncEngine) -> None:
-    """Held, silent beyond its own rhythm, or never heard of; a feed in order is not told."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record())
+    """Quarantined, silent beyond its interval, or never delivered; a healthy feed is not reported."""
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record())
     freshness = FeedHealth(engine, DEPARTMENTS, WORKING_DAYS)
     found = (await freshness.now(NOW)).freshness
     assert "court" not in found

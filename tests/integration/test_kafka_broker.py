@@ -45,7 +45,7 @@ async def test_acknowledged_messages_and_committed_offset_survive_kill_9(broker:
 
 @pytest.mark.kafka
 def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
-    """Neither the clients' port nor the controller's is open to the network."""
+    """Neither the client port nor the controller port is open to the network."""
     rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()]
     listening = [row[1].split(":") for row in rows if row[3] == "0A"]
     ours = [address for address, port in listening if int(port, 16) in (broker.port, broker.controller_port)]
@@ -55,7 +55,7 @@ def test_it_listens_on_loopback_only(broker: KafkaBroker) -> None:
 
 @pytest.mark.kafka
 async def test_absent_broker_is_reported_before_the_deadline(broker: KafkaBroker) -> None:
-    """It was there and is killed: publishing ends with ``BrokerUnavailableError``, and stopping ends as well."""
+    """After the broker is killed, publishing raises ``BrokerUnavailableError`` and stopping ends as well."""
     broker.create_topics(1, TOPIC)
     publisher = KafkaPublisher([broker.bootstrap])
     await publisher.publish(TOPIC, [Message(None, b"x" * 2_000)])
@@ -69,7 +69,7 @@ async def test_absent_broker_is_reported_before_the_deadline(broker: KafkaBroker
 @pytest.mark.kafka
 @pytest.mark.parametrize("size", [2_000_000, 5_000_000])
 async def test_oversized_message_blocks_no_other(broker: KafkaBroker, size: int) -> None:
-    """Refused by the broker (its topic takes 1 MiB) or by the producer: it alone fails, and what follows arrives."""
+    """Only the message that broker (topic limit 1 MiB) or producer refuses fails; later ones arrive."""
     broker.create_topics(1, TOPIC)
     publisher = KafkaPublisher([broker.bootstrap])
     try:
@@ -86,7 +86,7 @@ async def test_oversized_message_blocks_no_other(broker: KafkaBroker, size: int)
 
 
 async def test_silent_broker_is_reported_before_the_deadline() -> None:
-    """Connecting has the deadline of publishing, and leaves no connection behind."""
+    """Connecting has the same deadline as publishing, and leaves no connection open."""
     open_now = 0
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

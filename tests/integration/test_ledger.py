@@ -39,7 +39,7 @@ ENTRY = DecisionEntry("dec_1", 1, "c", "o", "p", "s", "T", "allow", b"{}")
 
 
 async def test_ledger_rows_cannot_be_changed_or_deleted(ledger: AsyncEngine) -> None:
-    """The database refuses to touch what the ledger holds, whoever asks."""
+    """The database itself refuses to update or delete rows of the ledger."""
     await DecisionStore(ledger, CHAIN).record([ENTRY])
     for statement in ("UPDATE decisions SET outcome = 'intercept'", "DELETE FROM decisions"):
         with pytest.raises(DBAPIError, match="append-only"):
@@ -59,7 +59,7 @@ async def test_migrations_match_the_schema(ledger: AsyncEngine) -> None:
 
 
 async def test_client_key_is_stored_as_a_hash(ledger: AsyncEngine) -> None:
-    """The key is nowhere in the table; a name is never used twice, not even after revoking."""
+    """The table does not hold the key, and a name cannot be used again, not even after revoking."""
     registry = ClientStore(ledger)
     key = await registry.add("shop", Grants(scenes=frozenset({"*"})))
     assert set(await registry.by_key_hash()) == {hash_key(key)}

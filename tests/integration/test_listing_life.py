@@ -1,4 +1,4 @@
-"""The life of a listing on the whole road, ledger and register included: the cases a credit centre asks about.
+"""The life of a listing through the whole pipeline, ledger and register included: a credit centre's edge cases.
 
 The numbers in brackets are those of docs/edge-cases.md.
 """
@@ -23,7 +23,7 @@ from store.feeds.quarantine import Quarantine, QuarantineRows, QuarantineState
 from store.ledger.feed_events import record_counts
 from store.ledger.feed_report import FeedReport
 from tests.e2e.program import credit_code
-from tests.integration.feeding import CHAIN, NOON, Road
+from tests.integration.feeding import CHAIN, NOON, FeedPipeline
 from tests.unit.records import OTHER_ORGANISATION, PERSON, record, removal
 from tests.unit.validator import DEPARTMENTS, WORKING_DAYS
 
@@ -31,8 +31,8 @@ LISTED = {key: value for key, value in record().items() if key != "version"}
 
 
 @pytest.fixture
-async def road(redis: "Redis", engine: AsyncEngine) -> Road:
-    made = Road(redis, engine)
+async def pipeline(redis: "Redis", engine: AsyncEngine) -> FeedPipeline:
+    made = FeedPipeline(redis, engine)
     await made.recovery.ensure_loaded()
     return made
 
@@ -50,37 +50,37 @@ def company(number: str) -> dict[str, Any]:
     return {**LISTED["subject"], "id": number}
 
 
-async def state(road: Road) -> str:
-    key = road.desk.keys.listing("court", "R-1")
-    row = await road.table.find(key)
+async def state(pipeline: FeedPipeline) -> str:
+    key = pipeline.validator.keys.listing("court", "R-1")
+    row = await pipeline.listing_queries.find(key)
     assert row is not None
     return str(row.state)
 
 
-async def operations(road: Road) -> list[str]:
-    async with road.engine.connect() as connection:
+async def operations(pipeline: FeedPipeline) -> list[str]:
+    async with pipeline.engine.connect() as connection:
         return list((await connection.execute(select(feed_events.c.operation).order_by(feed_events.c.id))).scalars())
 
 
 # ---------------------------------------------------------------- validity
 
 
-async def test_listing_ends_at_midnight_in_beijing(road: Road) -> None:
-    """(17) The last millisecond counts, the next does not, before any sweep; then Redis is rid of it."""
-    await road.feed(listed(severity="general", determined_on="2025-12-01"))
-    (shown,) = await road.shown()
+async def test_listing_ends_at_midnight_in_beijing(pipeline: FeedPipeline) -> None:
+    """(17) In force to the last millisecond of the day, before any sweep; the sweep then removes it from Redis."""
+    await pipeline.feed(listed(severity="general", determined_on="2025-12-01"))
+    (shown,) = await pipeline.shown()
     last = datetime(2026, 12, 1, 15, 59, 59, 999_000, tzinfo=UTC)
     assert in_force(shown.valid_until, civil_day(last))
     assert not in_force(shown.valid_until, civil_day(last + timedelta(milliseconds=1)))
-    road.now = last
-    await road.keep_up()
-    assert await road.listed() == 1
-    await road.advance(milliseconds=1)
-    assert await road.listed() == 0
-    assert await operations(road) == ["list", "end"]
-    await road.keep_up()
-    assert await operations(road) == ["list", "end"], "the end is written once"
-    assert await state(road) == State.EXPIRED
+    pipeline.now = last
+    await pipeline.keep_up()
+    assert await pipeline.listed() == 1
+    await pipeline.advance(milliseconds=1)
+    assert await pipeline.listed() == 0
+    assert await operations(pipeline) == ["list", "end"]
+    await pipeline.keep_up()
+    assert await operations(pipeline) == ["list", "end"], "the end is written once"
+    assert await state(pipeline) == State.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -94,176 +94,181 @@ async def test_listing_ends_at_midnight_in_beijing(road: Road) -> None:
         ({"severity": "severe", "determined_on": "2024-02-29"}, "2027-02-28"),
     ],
 )
-async def test_validity_by_measure_and_stated_end(road: Road, said: dict[str, Any], last: str | None) -> None:
-    """(20, 22, 23) The legal period, the cap, removed-on, 29 February; what is over already never comes into force."""
-    await road.feed(listed(**said))
-    found = await road.shown()
+async def test_validity_by_measure_and_stated_end(
+    pipeline: FeedPipeline, said: dict[str, Any], last: str | None
+) -> None:
+    """(20, 22, 23) Legal period, cap, removal date, 29 February; an expired listing never comes into force."""
+    await pipeline.feed(listed(**said))
+    found = await pipeline.shown()
     assert [str(listing.valid_until) for listing in found] == ([last] if last else [])
 
 
-async def test_serious_listing_without_end_is_quarantined(road: Road) -> None:
-    """(22) 较重 has no legal period: nothing is in force until the authority says when it ends."""
-    await road.feed(listed(severity="serious"))
-    assert (await road.listed(), await state(road)) == (0, State.HELD)
-    road.now += timedelta(seconds=1)
-    await road.feed(listed(severity="serious", valid_until="2027-01-31"))
-    assert (await road.listed(), await state(road)) == (1, State.IN_FORCE)
+async def test_serious_listing_without_end_is_quarantined(pipeline: FeedPipeline) -> None:
+    """(22) 较重 has no legal period: the listing is in force only once the authority states its end."""
+    await pipeline.feed(listed(severity="serious"))
+    assert (await pipeline.listed(), await state(pipeline)) == (0, State.HELD)
+    pipeline.now += timedelta(seconds=1)
+    await pipeline.feed(listed(severity="serious", valid_until="2027-01-31"))
+    assert (await pipeline.listed(), await state(pipeline)) == (1, State.IN_FORCE)
 
 
-async def test_late_record_counts_from_its_determination(road: Road) -> None:
-    """(19) Pushed after the 7 working days of 办法一 Art. 9: it counts from its determination; the status tells."""
-    await road.feed(listed(determined_on="2026-10-12"), listed(record_no="R-2", determined_on="2026-11-20"))
-    overview = FeedReport(road.engine, DEPARTMENTS, WORKING_DAYS)
-    (court,) = await overview.of({"court"}, to_milliseconds(road.now))
+async def test_late_record_counts_from_its_determination(pipeline: FeedPipeline) -> None:
+    """(19) Delivered after the 7 working days of 办法一 Art. 9: in force from its determination, and reported late."""
+    await pipeline.feed(listed(determined_on="2026-10-12"), listed(record_no="R-2", determined_on="2026-11-20"))
+    overview = FeedReport(pipeline.engine, DEPARTMENTS, WORKING_DAYS)
+    (court,) = await overview.of({"court"}, to_milliseconds(pipeline.now))
     assert (court["arrival"]["listings"], court["arrival"]["late"]) == (2, 1)
     assert (court["silent_working_days"], court["silent_too_long"]) == (0, False)
-    (after,) = await overview.of({"court"}, to_milliseconds(road.now + timedelta(days=14)))
+    (after,) = await overview.of({"court"}, to_milliseconds(pipeline.now + timedelta(days=14)))
     assert after["silent_too_long"]
-    assert {str(listing.valid_until) for listing in await road.shown()} == {"2029-10-12", "2029-11-20"}
+    assert {str(listing.valid_until) for listing in await pipeline.shown()} == {"2029-10-12", "2029-11-20"}
 
 
-# ---------------------------------------------------------------- order, and who may speak
+# ---------------------------------------------------------------- order and authority
 
 
-async def test_removal_before_its_listing_wins(road: Road) -> None:
-    """(24) And a listing determined after the removal stands."""
-    await road.feed(act("remove", "2026-10-01", document_no="D"))
-    assert await state(road) == State.REMOVED
-    await road.feed(listed())
-    assert (await road.listed(), await state(road)) == (0, State.REMOVED)
-    await road.feed(listed(determined_on="2026-11-01"))
-    assert await road.listed() == 1
+async def test_removal_before_its_listing_wins(pipeline: FeedPipeline) -> None:
+    """(24) A listing that is determined after the removal is in force."""
+    await pipeline.feed(act("remove", "2026-10-01", document_no="D"))
+    assert await state(pipeline) == State.REMOVED
+    await pipeline.feed(listed())
+    assert (await pipeline.listed(), await state(pipeline)) == (0, State.REMOVED)
+    await pipeline.feed(listed(determined_on="2026-11-01"))
+    assert await pipeline.listed() == 1
 
 
-async def test_later_line_of_a_delivery_wins(road: Road) -> None:
-    """Without versions, of the same day, in the same millisecond: the order of the file decides, both ways."""
+async def test_later_line_of_a_delivery_wins(pipeline: FeedPipeline) -> None:
+    """Without versions, on the same day and millisecond, the order of the file decides, both ways."""
     first, second = listed(document_no="一号"), listed(document_no="二号")
-    await road.feed(first, second)
-    assert [listing.document_no for listing in await road.shown()] == ["二号"]
-    await road.feed(second | {"record_no": "R-2"}, first | {"record_no": "R-2"})
-    assert sorted(listing.document_no for listing in await road.shown()) == ["一号", "二号"]
+    await pipeline.feed(first, second)
+    assert [listing.document_no for listing in await pipeline.shown()] == ["二号"]
+    await pipeline.feed(second | {"record_no": "R-2"}, first | {"record_no": "R-2"})
+    assert sorted(listing.document_no for listing in await pipeline.shown()) == ["一号", "二号"]
 
 
-async def test_repeated_deliveries_change_nothing(road: Road) -> None:
-    """(15, 25) The same events in new messages: same register, and no second listing."""
+async def test_repeated_deliveries_change_nothing(pipeline: FeedPipeline) -> None:
+    """(15, 25) The same events in new messages leave the same register and no second listing."""
     for _ in range(3):
-        await road.feed(record(), removal(), record())
-        assert await road.listed() == 0
-    await road.feed(listed(record_no="R-9"), listed(record_no="R-9"))
-    assert await road.listed() == 1
+        await pipeline.feed(record(), removal(), record())
+        assert await pipeline.listed() == 0
+    await pipeline.feed(listed(record_no="R-9"), listed(record_no="R-9"))
+    assert await pipeline.listed() == 1
 
 
-async def test_only_the_determining_authority_changes_its_listing(road: Road) -> None:
-    """(14, 52) Another's removal of "R-1" is about its own R-1, so the court's stands; as the court it is refused."""
-    await road.feed(record(), removal(authority="taxation"))
-    assert await road.listed() == 1
-    claimed = road.message(removal())
-    judged = road.desk
+async def test_only_the_determining_authority_changes_its_listing(pipeline: FeedPipeline) -> None:
+    """(14, 52) A removal of "R-1" by another authority is of its own R-1; in the court's name it is refused."""
+    await pipeline.feed(record(), removal(authority="taxation"))
+    assert await pipeline.listed() == 1
+    claimed = pipeline.message(removal())
+    validator = pipeline.validator
     with pytest.raises(Exception, match="authority_mismatch"):
-        judged.validate(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
+        validator.validate(removal(), today=civil_day(NOON), default_version=1, sender="taxation")
     assert claimed.value is not None
-    await road.feed(record(category="C01"), removal(authority="nobody"))
-    assert (await record_counts(road.engine))["rejected"] == 2
-    assert await road.listed() == 1
+    await pipeline.feed(record(category="C01"), removal(authority="nobody"))
+    assert (await record_counts(pipeline.engine))["rejected"] == 2
+    assert await pipeline.listed() == 1
 
 
-# ---------------------------------------------------------------- red, people
+# ---------------------------------------------------------------- red listings, responsible persons
 
 
-async def test_red_listing_after_black_is_excluded(road: Road) -> None:
-    """(34) It is not applied, its authority has a notice, and it does not come back when the black one goes."""
-    await road.feed(listed())
+async def test_red_listing_after_black_is_excluded(pipeline: FeedPipeline) -> None:
+    """(34) It is not applied, its authority gets a notice, and the end of the black one does not restore it."""
+    await pipeline.feed(listed())
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-09-01")
-    await road.feed(red)
-    assert [listing.list for listing in await road.shown()] == ["black"]
-    async with road.engine.connect() as connection:
-        told = (await connection.execute(select(notices.c.authority, notices.c.kind))).all()
-    assert [tuple(row) for row in told] == [("taxation", "red_listing_held")]
-    await road.feed(act("remove", "2026-10-01", document_no="D"))
-    assert await road.shown() == []
+    await pipeline.feed(red)
+    assert [listing.list for listing in await pipeline.shown()] == ["black"]
+    async with pipeline.engine.connect() as connection:
+        rows = (await connection.execute(select(notices.c.authority, notices.c.kind))).all()
+    assert [tuple(row) for row in rows] == [("taxation", "red_listing_held")]
+    await pipeline.feed(act("remove", "2026-10-01", document_no="D"))
+    assert await pipeline.shown() == []
 
 
-async def test_responsibility_follows_the_people_who_were_named(road: Road) -> None:
-    """(35, 37) Named with a number they are listed with their origin; one who came later, or a bare name, is not."""
+async def test_responsibility_follows_the_people_who_were_named(pipeline: FeedPipeline) -> None:
+    """(35, 37) Persons named with a number are listed with their origin; a later one, or a name alone, is not."""
     people = [{"role": "legal_representative", "name": "江云舟", "id": PERSON}, {"role": "principal", "name": "沈知微"}]
-    await road.feed(listed(responsible_persons=people))
-    (shown,) = await road.shown(PERSON)
-    assert (shown.origin, shown.origin_role) == (road.desk.keys.listing("court", "R-1"), "legal_representative")
+    await pipeline.feed(listed(responsible_persons=people))
+    (shown,) = await pipeline.shown(PERSON)
+    assert (shown.origin, shown.origin_role) == (
+        pipeline.validator.keys.listing("court", "R-1"),
+        "legal_representative",
+    )
     later = listed(responsible_persons=people, subject=LISTED["subject"] | {"legal_representative": "柏知砂"})
-    road.now += timedelta(seconds=1)
-    await road.feed(later)
-    assert await road.listed(PERSON) == 1
+    pipeline.now += timedelta(seconds=1)
+    await pipeline.feed(later)
+    assert await pipeline.listed(PERSON) == 1
     corrected = later | {"operation": "correct", "responsible_persons": [], "corrected_on": "2026-11-01"}
-    await road.feed(corrected | {"correction_document_no": "GZ-1"})
-    assert (await road.listed(PERSON), await road.listed()) == (0, 1), "named in error"
-    await road.feed(later | {"record_no": "R-2"})
-    assert await road.listed(PERSON) == 1
-    await road.feed(act("remove", "2026-11-20", document_no="D") | {"record_no": "R-2"})
-    assert await road.listed(PERSON) == 0, "it falls with its origin"
+    await pipeline.feed(corrected | {"correction_document_no": "GZ-1"})
+    assert (await pipeline.listed(PERSON), await pipeline.listed()) == (0, 1), "named in error"
+    await pipeline.feed(later | {"record_no": "R-2"})
+    assert await pipeline.listed(PERSON) == 1
+    await pipeline.feed(act("remove", "2026-11-20", document_no="D") | {"record_no": "R-2"})
+    assert await pipeline.listed(PERSON) == 0, "it falls with its origin"
 
 
 # ---------------------------------------------------------------- objection, repair
 
 
-async def test_rejected_objection_changes_nothing(road: Road) -> None:
-    """(29) Told while it is open, gone when it is answered; its clocks run in working days (27)."""
-    await road.feed(listed(), act("object", "2026-09-18", objection_no="O"))
-    assert [listing.objection_open for listing in await road.shown()] == [True]
-    overview = FeedReport(road.engine, DEPARTMENTS, WORKING_DAYS)
-    (court,) = await overview.of({"court"}, to_milliseconds(road.now))
+async def test_rejected_objection_changes_nothing(pipeline: FeedPipeline) -> None:
+    """(29) The listing shows it only while it is open; its deadlines count working days (27)."""
+    await pipeline.feed(listed(), act("object", "2026-09-18", objection_no="O"))
+    assert [listing.objection_open for listing in await pipeline.shown()] == [True]
+    overview = FeedReport(pipeline.engine, DEPARTMENTS, WORKING_DAYS)
+    (court,) = await overview.of({"court"}, to_milliseconds(pipeline.now))
     assert court["objections"][0]["answer_by"] == "2026-10-09"
     assert court["objections"][0]["overdue"]
-    await road.feed(act("object_resolve", "2026-09-28", objection_no="O", document_no="D", result="rejected"))
-    assert [listing.objection_open for listing in await road.shown()] == [False]
+    await pipeline.feed(act("object_resolve", "2026-09-28", objection_no="O", document_no="D", result="rejected"))
+    assert [listing.objection_open for listing in await pipeline.shown()] == [False]
 
 
-async def test_upheld_objection_annuls_later_events(road: Road) -> None:
-    """The listing, the person who answered for it, and the red listing that it had struck."""
+async def test_upheld_objection_annuls_later_events(pipeline: FeedPipeline) -> None:
+    """The listing and its responsible person are annulled, and the red listing that it excluded is restored."""
     red = listed(list="red", category="R04", authority="taxation", severity="unspecified", determined_on="2026-07-01")
     people = [{"role": "principal", "name": "江云舟", "id": PERSON}]
-    await road.feed(red, listed(responsible_persons=people))
-    assert [listing.list for listing in await road.shown()] == ["black"]
-    await road.feed(
+    await pipeline.feed(red, listed(responsible_persons=people))
+    assert [listing.list for listing in await pipeline.shown()] == ["black"]
+    await pipeline.feed(
         act("object", "2026-09-01", objection_no="O"),
         act("object_resolve", "2026-09-08", objection_no="O", document_no="D", result="upheld"),
     )
-    assert [listing.list for listing in await road.shown()] == ["red"]
-    assert await road.listed(PERSON) == 0
-    assert await state(road) == State.ANNULLED
-    await road.feed(listed(determined_on="2026-11-02"))
-    assert [listing.list for listing in await road.shown()] == ["black"], "determined anew"
+    assert [listing.list for listing in await pipeline.shown()] == ["red"]
+    assert await pipeline.listed(PERSON) == 0
+    assert await state(pipeline) == State.ANNULLED
+    await pipeline.feed(listed(determined_on="2026-11-02"))
+    assert [listing.list for listing in await pipeline.shown()] == ["black"], "determined anew"
 
 
-async def test_a_repair_takes_effect_after_its_publicity(road: Road) -> None:
-    """Five working days, then the listing leaves the register by the clock and is an archive record."""
-    await road.feed(listed(), act("repair", "2026-11-20", document_no="XF", publicity_from="2026-11-20"))
-    assert await road.listed() == 1
-    road.now = datetime(2026, 11, 27, 15, 59, tzinfo=UTC)
-    await road.keep_up()
-    assert await road.listed() == 1
-    await road.advance(minutes=1)
-    assert (await road.listed(), await state(road)) == (0, State.REPAIRED)
+async def test_a_repair_takes_effect_after_its_publicity(pipeline: FeedPipeline) -> None:
+    """After five working days of publicity the listing leaves the register and is kept as repaired."""
+    await pipeline.feed(listed(), act("repair", "2026-11-20", document_no="XF", publicity_from="2026-11-20"))
+    assert await pipeline.listed() == 1
+    pipeline.now = datetime(2026, 11, 27, 15, 59, tzinfo=UTC)
+    await pipeline.keep_up()
+    assert await pipeline.listed() == 1
+    await pipeline.advance(minutes=1)
+    assert (await pipeline.listed(), await state(pipeline)) == (0, State.REPAIRED)
 
 
-async def test_an_objection_on_the_fourth_day_stops_the_repair(road: Road) -> None:
-    """(31) Nothing is released while it is open, nor when it is upheld."""
-    await road.feed(listed(), act("repair", "2026-11-16", document_no="XF", publicity_from="2026-11-16"))
-    await road.feed(act("object", "2026-11-20", objection_no="O", concerns="repair"))
-    await road.advance(days=30)
-    assert await road.listed() == 1
+async def test_an_objection_on_the_fourth_day_stops_the_repair(pipeline: FeedPipeline) -> None:
+    """(31) The repair takes no effect while the objection is open, nor when it is upheld."""
+    await pipeline.feed(listed(), act("repair", "2026-11-16", document_no="XF", publicity_from="2026-11-16"))
+    await pipeline.feed(act("object", "2026-11-20", objection_no="O", concerns="repair"))
+    await pipeline.advance(days=30)
+    assert await pipeline.listed() == 1
     day = "2026-11-23"
-    await road.feed(act("object_resolve", day, objection_no="O", document_no="D", result="upheld"))
-    await road.advance(days=30)
-    assert await road.listed() == 1
+    await pipeline.feed(act("object_resolve", day, objection_no="O", document_no="D", result="upheld"))
+    await pipeline.advance(days=30)
+    assert await pipeline.listed() == 1
 
 
 async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: AsyncEngine) -> None:
-    """A publicity that runs into a year whose working days are not published says so in its row."""
-    road = Road(redis, engine)
-    await road.recovery.ensure_loaded()
-    road.now = datetime(2027, 12, 28, 4, tzinfo=UTC)
-    await road.feed(listed(), act("repair", "2027-12-28", document_no="XF", publicity_from="2027-12-28"))
-    row = await road.table.find(road.desk.keys.listing("court", "R-1"))
+    """A publicity period that runs into a year without published working days is marked provisional."""
+    pipeline = FeedPipeline(redis, engine)
+    await pipeline.recovery.ensure_loaded()
+    pipeline.now = datetime(2027, 12, 28, 4, tzinfo=UTC)
+    await pipeline.feed(listed(), act("repair", "2027-12-28", document_no="XF", publicity_from="2027-12-28"))
+    row = await pipeline.listing_queries.find(pipeline.validator.keys.listing("court", "R-1"))
     assert row is not None
     assert row.provisional
 
@@ -272,14 +277,14 @@ async def test_a_year_without_a_table_is_provisional(redis: "Redis", engine: Asy
 
 
 def bounded(**bounds: Any) -> Departments:  # noqa: ANN401
-    """The authorities, the court with bounds of its own."""
+    """The departments, with these bounds for the court."""
     court = msgspec.structs.replace(DEPARTMENTS.departments["court"], bounds=FeedBounds(**bounds))
     return Departments({**DEPARTMENTS.departments, "court": court})
 
 
-async def many(road: Road, count: int, start: int = 0) -> None:
+async def many(pipeline: FeedPipeline, count: int, start: int = 0) -> None:
     numbers = range(start, start + count)
-    await road.feed(*(listed(record_no=f"M-{n}", subject=company(credit_code(n))) for n in numbers))
+    await pipeline.feed(*(listed(record_no=f"M-{n}", subject=company(credit_code(n))) for n in numbers))
 
 
 @pytest.mark.parametrize(
@@ -298,26 +303,28 @@ async def many(road: Road, count: int, start: int = 0) -> None:
 async def test_anomalous_feed_is_quarantined(
     redis: "Redis", engine: AsyncEngine, bounds: dict[str, Any], mad: list[Any], cause: str
 ) -> None:
-    """Over the bound nothing more is applied and nothing lost; others go on; released, it all goes its way."""
-    road = Road(redis, engine, bounded(**bounds))
-    await road.recovery.ensure_loaded()
-    await many(road, 5)
-    await road.feed(*mad)
-    quarantine = Quarantine(road.engine, CHAIN)
-    async with road.engine.connect() as connection:
+    """Beyond a bound the feed is stored but not applied; other feeds go on; a release applies all of it."""
+    pipeline = FeedPipeline(redis, engine, bounded(**bounds))
+    await pipeline.recovery.ensure_loaded()
+    await many(pipeline, 5)
+    await pipeline.feed(*mad)
+    quarantine = Quarantine(pipeline.engine, CHAIN)
+    async with pipeline.engine.connect() as connection:
         assert await QuarantineRows(CHAIN).open_ids(connection, ["court", "taxation"]) != {}
-    await road.feed(listed(record_no="LATER", subject=company(OTHER_ORGANISATION)))
-    assert await road.listed(OTHER_ORGANISATION) == 0
-    await road.feed(listed(record_no="T", authority="taxation", category="C04", subject=company(OTHER_ORGANISATION)))
-    assert await road.listed(OTHER_ORGANISATION) == 1
+    await pipeline.feed(listed(record_no="LATER", subject=company(OTHER_ORGANISATION)))
+    assert await pipeline.listed(OTHER_ORGANISATION) == 0
+    await pipeline.feed(
+        listed(record_no="T", authority="taxation", category="C04", subject=company(OTHER_ORGANISATION))
+    )
+    assert await pipeline.listed(OTHER_ORGANISATION) == 1
     decided = await quarantine.decide(
-        "court", release=True, client="centre", operator="甲", reason="核实", now=to_milliseconds(road.now)
+        "court", release=True, client="centre", operator="甲", reason="核实", now=to_milliseconds(pipeline.now)
     )
     assert decided is not None
     assert decided.cause == cause
-    await road.keep_up()
-    assert await road.listed(OTHER_ORGANISATION) == 2
-    async with road.engine.connect() as connection:
+    await pipeline.keep_up()
+    assert await pipeline.listed(OTHER_ORGANISATION) == 2
+    async with pipeline.engine.connect() as connection:
         changes = (await connection.execute(select(hold_changes.c.state, hold_changes.c.operator))).all()
     assert [tuple(row) for row in changes] == [
         (QuarantineState.OPEN, "creditgate"),
@@ -327,28 +334,30 @@ async def test_anomalous_feed_is_quarantined(
 
 
 async def test_discarded_quarantine_changes_nothing(redis: "Redis", engine: AsyncEngine) -> None:
-    """The register is as before the madness, and the ledger still holds all that came."""
-    road = Road(redis, engine, bounded(removed=2, removed_share=0.1))
-    await road.recovery.ensure_loaded()
-    await many(road, 6)
-    await road.feed(*(act("remove", "2026-10-01", document_no="D") | {"record_no": f"M-{n}"} for n in range(6)))
-    left = [await road.listed(credit_code(n)) for n in range(6)]
+    """The register stays as before the quarantine, and the ledger keeps every record."""
+    pipeline = FeedPipeline(redis, engine, bounded(removed=2, removed_share=0.1))
+    await pipeline.recovery.ensure_loaded()
+    await many(pipeline, 6)
+    await pipeline.feed(*(act("remove", "2026-10-01", document_no="D") | {"record_no": f"M-{n}"} for n in range(6)))
+    left = [await pipeline.listed(credit_code(n)) for n in range(6)]
     assert sum(left) == 4, "what came before the bound was applied"
-    decided = await Quarantine(road.engine, CHAIN).decide(
-        "court", release=False, client="centre", operator="甲", reason="误送", now=to_milliseconds(road.now)
+    decided = await Quarantine(pipeline.engine, CHAIN).decide(
+        "court", release=False, client="centre", operator="甲", reason="误送", now=to_milliseconds(pipeline.now)
     )
     assert decided is not None
-    await road.keep_up()
-    assert [await road.listed(credit_code(n)) for n in range(6)] == left
-    assert (await record_counts(road.engine))["held"] == 4
-    await road.feed(act("remove", "2026-10-02", document_no="D") | {"record_no": "M-5"})
-    assert await road.listed(credit_code(5)) == 0, "the feed goes on"
+    await pipeline.keep_up()
+    assert [await pipeline.listed(credit_code(n)) for n in range(6)] == left
+    assert (await record_counts(pipeline.engine))["held"] == 4
+    await pipeline.feed(act("remove", "2026-10-02", document_no="D") | {"record_no": "M-5"})
+    assert await pipeline.listed(credit_code(5)) == 0, "the feed goes on"
 
 
-async def test_a_minor_is_refused(road: Road) -> None:
-    """(43) Under 18 when determined: to the dead letters, and nowhere else."""
+async def test_a_minor_is_refused(pipeline: FeedPipeline) -> None:
+    """(43) A subject under 18 on the day of determination goes to the dead letters and nowhere else."""
     minor = mod_11_2.calc_check_digit("32082920100315001")
     minor = f"32082920100315001{minor}"
-    await road.feed(listed(record_no="R-2"), listed(subject={"kind": "natural_person", "name": "江云舟", "id": minor}))
-    assert [fault.code for _, fault in road.dead.letters] == ["subject_minor"]
-    assert await road.listed(minor) == 0
+    await pipeline.feed(
+        listed(record_no="R-2"), listed(subject={"kind": "natural_person", "name": "江云舟", "id": minor})
+    )
+    assert [fault.code for _, fault in pipeline.dead_letters.letters] == ["subject_minor"]
+    assert await pipeline.listed(minor) == 0

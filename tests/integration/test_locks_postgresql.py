@@ -1,4 +1,4 @@
-"""Locks on PostgreSQL, where writers really run side by side: one lock each, and none that outlives its ground."""
+"""Locks on PostgreSQL, whose writers run concurrently: one lock a target, and none that outlives its listing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +15,7 @@ from store.db.schema import CHAINED, decisions, lock_changes, locks
 from store.ledger.lock_states import LockState
 from store.locks.rows import LockSupportLostError
 from store.platforms.outbox import EventStore
-from tests.integration.feeding import CHAIN, Road
+from tests.integration.feeding import CHAIN, FeedPipeline
 from tests.integration.test_locks import COURT, TAX, TAXED, end, held, request
 from tests.postgresql import PostgreSQLServer
 from tests.servers import require
@@ -42,26 +42,26 @@ async def pg_engine(server: PostgreSQLServer) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def road(redis: "Redis", pg_engine: AsyncEngine) -> Road:
+async def pipeline(redis: "Redis", pg_engine: AsyncEngine) -> FeedPipeline:
     """The court's and the taxation bureau's listings of one company."""
-    road = Road(redis, pg_engine)
-    await road.recovery.ensure_loaded()
-    await road.feed(record(), record(**TAXED))
-    return road
+    pipeline = FeedPipeline(redis, pg_engine)
+    await pipeline.recovery.ensure_loaded()
+    await pipeline.feed(record(), record(**TAXED))
+    return pipeline
 
 
-async def count(road: Road, table: object) -> int:
-    async with road.engine.connect() as connection:
+async def count(pipeline: FeedPipeline, table: object) -> int:
+    async with pipeline.engine.connect() as connection:
         found: int = (await connection.execute(select(func.count()).select_from(table))).scalar_one()  # type: ignore[arg-type]
         return found
 
 
-async def test_postgresql_serialises_locks_and_removals(road: Road) -> None:
-    """Two hundred at once make one; then forty are made while the listing falls: each is lifted, or never was."""
-    found = await asyncio.gather(*(held(road, request(), number=n) for n in range(200)))
+async def test_postgresql_serialises_locks_and_removals(pipeline: FeedPipeline) -> None:
+    """Two hundred requests make one lock; forty during a removal leave only lifted locks or none."""
+    found = await asyncio.gather(*(held(pipeline, request(), number=n) for n in range(200)))
     assert len({lock.id for (lock,) in found}) == 1
-    assert [await count(road, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
-    row = await road.table.find(COURT)
+    assert [await count(pipeline, table) for table in (locks, lock_changes, decisions)] == [1, 1, 200]
+    row = await pipeline.listing_queries.find(COURT)
     assert row is not None
     assert row.listing is not None
     assert decode_listing(row.listing).authority == "court"
@@ -69,24 +69,24 @@ async def test_postgresql_serialises_locks_and_removals(road: Road) -> None:
     async def lock(number: int) -> None:
         await asyncio.sleep(number / 2000)
         try:
-            await held(road, request(f"account-{number}"), number=1000 + number)
+            await held(pipeline, request(f"account-{number}"), number=1000 + number)
         except LockSupportLostError:
             return
 
-    await asyncio.gather(*(lock(n) for n in range(20)), road.feed(removal()), *(lock(n) for n in range(20, 40)))
-    async with road.engine.connect() as connection:
+    await asyncio.gather(*(lock(n) for n in range(20)), pipeline.feed(removal()), *(lock(n) for n in range(20, 40)))
+    async with pipeline.engine.connect() as connection:
         states = set((await connection.execute(select(locks.c.state))).scalars())
     assert states == {"lifted"}
-    told = await EventStore(road.engine).after("shop", 0)
-    assert len(told) == await count(road, locks), "each of them was told"
+    events = await EventStore(pipeline.engine).after("shop", 0)
+    assert len(events) == await count(pipeline, locks), "each of them emitted an event"
 
-    # Joined, released and lifted at the same moment: the second listing keeps the lock, or it is made anew.
+    # Joined, released and lifted at the same moment: the second listing keeps the lock, or a new one is made.
     both = [request("account-both", TAX) for _ in range(10)]
-    await asyncio.gather(*(held(road, item, number=2000 + n) for n, item in enumerate(both)))
-    (first,) = await road.locks.held_on([both[0].target_key], 0)
+    await asyncio.gather(*(held(pipeline, item, number=2000 + n) for n, item in enumerate(both)))
+    (first,) = await pipeline.locks.held_on([both[0].target_key], 0)
     await asyncio.gather(
-        end(road, first, LockState.CONFIRMED), *(held(road, both[0], number=3000 + n) for n in range(9))
+        end(pipeline, first, LockState.CONFIRMED), *(held(pipeline, both[0], number=3000 + n) for n in range(9))
     )
-    assert len(await road.locks.held_on([both[0].target_key], 0)) <= 1
+    assert len(await pipeline.locks.held_on([both[0].target_key], 0)) <= 1
     for table in CHAINED:
-        assert [fault async for fault in CHAIN.verify(road.engine, table)] == []
+        assert [fault async for fault in CHAIN.verify(pipeline.engine, table)] == []

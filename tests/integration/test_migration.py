@@ -30,7 +30,7 @@ LISTED = [("lock_a", "k1"), ("lock_a", "k2"), ("lock_b", "k3")]
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """A ledger of either kind, at the old revision."""
+    """A ledger of the old revision, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         made = connect(f"sqlite+aiosqlite:///{tmp_path / 'ledger.sqlite3'}")
         await migrate(made, OLD)

@@ -1,4 +1,4 @@
-"""The register in a real Valkey: one atomic apply, one read, and never a guess."""
+"""The register in a real Valkey: changes are applied atomically, read at once, and never guessed."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ async def whole(redis: "Redis") -> RegisterWriter:
 
 
 async def test_unloaded_is_unknown(redis: "Redis") -> None:
-    """Redis without the register, and a register that never held anything, are not "nobody is listed"."""
+    """A Redis without a register, and a register that never held a listing, raise instead of answering "no listing"."""
     reader = RegisterReader(redis, 1)
     with pytest.raises(RegisterUnavailableError, match="register_not_loaded"):
         await reader.look_up(["k"])
@@ -41,14 +41,14 @@ async def test_unloaded_is_unknown(redis: "Redis") -> None:
 
 
 async def test_an_unloaded_register_takes_nothing(redis: "Redis") -> None:
-    """A listing applied onto an emptied register would make it look whole."""
+    """Applying a listing to an emptied register would make it look complete."""
     with pytest.raises(RegisterNotLoadedError):
         await RegisterWriter(redis).apply([change(1, record())])
     assert await redis.dbsize() == 0
 
 
 async def test_applied_is_found_and_removed_is_not(redis: "Redis") -> None:
-    """A listing is found under number and name; after its removal, under neither, while others stand."""
+    """A listing is found by number and by name; after its removal by neither, while others stay."""
     writer, reader = await whole(redis), RegisterReader(redis, 1)
     listed, other = change(1, record()), change(2, record(record_no="R-2", subject={"id": OTHER_ORGANISATION}))
     assert await writer.apply([listed, other]) == [1, 2]
@@ -62,7 +62,7 @@ async def test_applied_is_found_and_removed_is_not(redis: "Redis") -> None:
 
 
 async def test_a_corrected_subject_leaves_its_old_place(redis: "Redis") -> None:
-    """A listing restated for another subject no longer stands against the first: a wrong block ends."""
+    """A listing that is corrected to another subject is no longer found for the first."""
     writer, reader = await whole(redis), RegisterReader(redis, 1)
     wrong, right = change(1, record()), change(2, record(subject={"id": OTHER_ORGANISATION}))
     await writer.apply([wrong, right])
@@ -71,7 +71,7 @@ async def test_a_corrected_subject_leaves_its_old_place(redis: "Redis") -> None:
 
 
 async def test_an_older_version_never_wins(redis: "Redis") -> None:
-    """Applied late or twice, an older state of a listing changes nothing, not even after a removal."""
+    """An older version of a listing changes nothing when applied late or twice, even after a removal."""
     writer, reader = await whole(redis), RegisterReader(redis, 1)
     old = change(1, record())
     assert await writer.apply([taken_off(5, old), old, taken_off(5, old)]) == [1, 0, 0]
@@ -91,7 +91,7 @@ async def test_a_slow_register_is_unknown_within_the_deadline(redis: "Redis", va
 
 
 async def test_scripts_forgotten_by_the_server_are_sent_again(redis: "Redis") -> None:
-    """A restarted Redis knows no scripts; the writer sends its own again."""
+    """A restarted Redis has no scripts; the writer loads its own again."""
     writer = await whole(redis)
     await writer.apply([change(1, record())])
     await redis.script_flush()

@@ -1,4 +1,4 @@
-"""What agents may rely on over rstream://, with a real Faust and a real Valkey; the log itself has its own tests."""
+"""What the rstream:// transport guarantees to agents, with a real Faust and Valkey; the log has tests of its own."""
 
 import asyncio
 import subprocess
@@ -47,7 +47,7 @@ async def log(valkey: ValkeyServer) -> AsyncIterator[StreamLog]:
 
 @pytest.fixture
 def running(valkey: ValkeyServer, tmp_path: Path) -> Running:
-    """A worker in this process, started and in the end stopped. Options go into the broker URL."""
+    """A worker in this process, stopped at the end of the test. Options go into the broker URL."""
 
     @asynccontextmanager
     async def run(carry: Carry, options: str = "lease_seconds=1") -> AsyncIterator[faust.App]:
@@ -63,7 +63,7 @@ def running(valkey: ValkeyServer, tmp_path: Path) -> Running:
 
 
 class Collector:
-    """Work that keeps every event it was given."""
+    """Collects every event that it processes."""
 
     def __init__(self, acknowledge: bool = True) -> None:
         self.events: list[Any] = []
@@ -101,7 +101,7 @@ def numbers(count: int, start: int = 0) -> set[bytes | None]:
 
 
 async def test_agents_get_records_as_they_were_published(log: StreamLog, running: Running) -> None:
-    """Key, value, None and b'', repeated headers with any bytes, time, place: all as over Kafka."""
+    """Key, value, None and b'', repeated headers with any bytes, time and offset arrive as over Kafka."""
     headers = [("a", bytes(range(256))), ("a", b"")]
     records = [
         Record(TOPIC, b"\xff\x00", b"\x00key", headers, 1_700_000_000.25),
@@ -123,7 +123,7 @@ async def test_agents_get_records_as_they_were_published(log: StreamLog, running
 
 
 async def test_agents_partition_records_as_kafka_does(log: StreamLog, running: Running) -> None:
-    """Sent in order, by Kafka's partitioner, with headers; the future tells the offset. Topics come into being."""
+    """Records keep their order, Kafka's partitioner and headers; the future returns the offset. Topics are created."""
     async with running(Collector()) as app:
         topic = app.topic("sent", value_serializer="raw", key_serializer="raw")
         headers = [("name", b"\xff")]
@@ -140,7 +140,7 @@ async def test_agents_partition_records_as_kafka_does(log: StreamLog, running: R
 
 
 async def test_worker_resumes_where_it_committed(log: StreamLog, running: Running) -> None:
-    """After a stop in good order nothing is seen twice and nothing is left out."""
+    """After a clean stop no event is processed twice and none is missed."""
     await log.append(numbered(300))
     first = Collector()
     async with running(first):
@@ -155,7 +155,7 @@ async def test_worker_resumes_where_it_committed(log: StreamLog, running: Runnin
 
 
 async def test_unacknowledged_records_are_redelivered(log: StreamLog, running: Running) -> None:
-    """An event in hand when the worker stops is not committed over."""
+    """The offset of an event that is unacknowledged when the worker stops is not committed."""
     await log.append(numbered(30))
     holding, second = Collector(acknowledge=False), Collector()
     async with running(holding):
@@ -166,7 +166,7 @@ async def test_unacknowledged_records_are_redelivered(log: StreamLog, running: R
 
 
 async def test_retention_follows_the_commits(log: StreamLog, running: Running) -> None:
-    """A running worker frees the memory of what it has committed; the ends stay."""
+    """A running worker trims committed records; the end offsets stay."""
     collector = Collector()
     async with running(collector, "lease_seconds=1&trim_seconds=0.2&keep_entries=5"):
         await log.append(numbered(100))
@@ -180,7 +180,7 @@ async def test_retention_follows_the_commits(log: StreamLog, running: Running) -
 
 
 async def test_second_worker_is_refused(log: StreamLog, running: Running) -> None:
-    """Two would both read everything: the second ends with an error, the first goes on undisturbed."""
+    """Two workers would both read everything: the second ends with an error, the first goes on."""
     first, second = Collector(), Collector()
     async with running(first):
         with pytest.raises(LeaseHeldError, match="only one"):
@@ -192,14 +192,14 @@ async def test_second_worker_is_refused(log: StreamLog, running: Running) -> Non
 
 
 async def test_lease_is_given_back_on_stop(log: StreamLog, running: Running) -> None:
-    """The next worker need not wait until it runs out."""
+    """The next worker does not wait until the lease expires."""
     async with running(Collector(), "lease_seconds=60"):
         pass
     await Lease(log, GROUP, 1).renew()
 
 
 async def test_worker_that_lost_its_lease_crashes(log: StreamLog, running: Running) -> None:
-    """When another has taken over meanwhile (after a long standstill, say), the worker must end."""
+    """A worker ends when another has taken its lease, for example after a long pause."""
     async with running(Collector()) as app:
         await log.command("SET", log.key("lease", GROUP), "another")
         await asyncio.wait_for(app.wait_until_stopped(), 10)
@@ -207,7 +207,7 @@ async def test_worker_that_lost_its_lease_crashes(log: StreamLog, running: Runni
 
 
 async def test_outage_is_survived(valkey: ValkeyServer, log: StreamLog, running: Running) -> None:
-    """Longer than the lease, with records on their way in both directions: nothing is lost, nothing crashes."""
+    """An outage longer than the lease, with records in flight both ways, loses nothing and crashes nothing."""
     collector = Collector()
     async with running(collector) as app:
         topic = app.topic("sent", value_serializer="raw", key_serializer="raw")
@@ -231,7 +231,7 @@ async def test_outage_is_survived(valkey: ValkeyServer, log: StreamLog, running:
 
 
 async def test_server_that_hangs_is_survived(valkey: ValkeyServer, log: StreamLog, running: Running) -> None:
-    """Connections that stay open and silent are no reason to stop reading for good."""
+    """After connections that stay open and silent, reading goes on."""
     collector = Collector()
     async with running(collector):
         await log.append(numbered(10))
@@ -248,7 +248,7 @@ async def test_server_that_hangs_is_survived(valkey: ValkeyServer, log: StreamLo
 async def test_lost_tail_hides_no_new_record(
     valkey: ValkeyServer, log: StreamLog, running: Running, count: int
 ) -> None:
-    """A server that lost unsynced entries gives their offsets to new ones, which a running worker must see."""
+    """A server that lost unsynced entries reuses their offsets; a running worker reads the new entries."""
     collector = Collector()
     async with running(collector):
         await log.append([Record(TOPIC, b"kept %d" % number, partition=0) for number in range(10)])
@@ -271,7 +271,7 @@ async def test_lost_tail_hides_no_new_record(
 
 @pytest.mark.parametrize("away", ["dead", "hanging", "present"])
 async def test_stop_is_quick(valkey: ValkeyServer, log: StreamLog, running: Running, away: str) -> None:
-    """Whatever the server does: the supervisor's patience is not used up, and no sender waits for ever."""
+    """Server failures do not use up the supervisor's restarts, and no sender waits forever."""
     async with running(Collector()) as app:
         topic = app.topic("sent", value_serializer="raw", key_serializer="raw")
         await (await topic.send(key=b"k", value=b"before"))
@@ -290,7 +290,7 @@ async def test_stop_is_quick(valkey: ValkeyServer, log: StreamLog, running: Runn
 
 
 async def test_stop_while_waiting_for_the_lease(log: StreamLog, valkey: ValkeyServer, tmp_path: Path) -> None:
-    """A worker told to stop before it was let in does not take the lease on its way out."""
+    """A worker that is stopped before it got the lease does not take the lease while it stops."""
     await Lease(log, GROUP, 60).renew()
     app = build_worker(f"{valkey.broker_url}?lease_seconds=20", tmp_path, Collector())
     app.finalize()
@@ -312,7 +312,7 @@ def seen(directory: Path) -> set[bytes | None]:
 
 
 async def test_kill_9_of_the_worker_loses_nothing(valkey: ValkeyServer, log: StreamLog, tmp_path: Path) -> None:
-    """Killed with events in hand, the next worker takes over its lease within seconds and gets them all again."""
+    """After a kill with unacknowledged events, the next worker gets the lease within seconds and all events again."""
     await log.append(numbered(40))
     first = spawn(valkey, tmp_path, "hold")
     try:
@@ -326,7 +326,7 @@ async def test_kill_9_of_the_worker_loses_nothing(valkey: ValkeyServer, log: Str
     try:
         await until(lambda: seen(tmp_path) == numbers(40))
         await until_committed(log, 40)
-        # Both crash, and both come back: nothing that was acknowledged is missing.
+        # Both crash and restart: no acknowledged event is missing.
         second.kill()
         second.wait()
         await log.append(numbered(20, 40))
@@ -343,7 +343,7 @@ async def test_kill_9_of_the_worker_loses_nothing(valkey: ValkeyServer, log: Str
 
 
 async def test_exactly_once_is_refused(valkey: ValkeyServer, tmp_path: Path) -> None:
-    """There are no transactions, so nobody may believe in them."""
+    """The transport has no transactions and must refuse settings that ask for them."""
     app = faust.App(
         GROUP,
         broker=valkey.broker_url,
@@ -359,7 +359,7 @@ async def test_exactly_once_is_refused(valkey: ValkeyServer, tmp_path: Path) -> 
 
 
 def test_invalid_broker_urls_are_refused(tmp_path: Path) -> None:
-    """A misspelt option must not be a default in disguise; and there is one server only."""
+    """A misspelt option is refused instead of ignored, and so is a second server."""
     for broker in ("rstream:///a?lease=5", "rstream:///a?lease_seconds=soon", "rstream://a;rstream://b"):
         app = faust.App("x", broker=broker, datadir=str(tmp_path / "faust"))
         app.finalize()

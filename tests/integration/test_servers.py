@@ -1,4 +1,4 @@
-"""The servers that other tests rely on keep their promises: they survive kill -9, and die with us."""
+"""The test servers keep their promises: their data survives kill -9, and they end with the test process."""
 
 from __future__ import annotations
 

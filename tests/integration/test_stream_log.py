@@ -1,4 +1,4 @@
-"""What the stream log promises to the gateway and to the transport, against a real Valkey."""
+"""What the stream log guarantees to the gateway and the transport, against a real Valkey."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ async def log(valkey: ValkeyServer) -> AsyncIterator[StreamLog]:
 
 @pytest.fixture
 async def other(valkey: ValkeyServer) -> AsyncIterator[StreamLog]:
-    """Another process's view of the same log."""
+    """The same log over a connection of its own, as another process has it."""
     log = StreamLog.connect(valkey.broker_url)
     yield log
     await log.close()
@@ -58,7 +58,7 @@ async def values(log: StreamLog, start: int = 0, place: TopicPartition = ONE) ->
 
 
 async def test_offsets_are_contiguous_in_each_partition(log: StreamLog, other: StreamLog) -> None:
-    """Like Kafka's: 0, 1, 2, … whoever appends, so that a missing one would be seen."""
+    """Offsets are 0, 1, 2, … as Kafka's, from every writer, so a missing one would show."""
     assert await log.append(numbered(3)) == [0, 1, 2]
     assert await other.append(numbered(2)) == [3, 4]
     assert await log.append([]) == []
@@ -70,7 +70,7 @@ async def test_offsets_are_contiguous_in_each_partition(log: StreamLog, other: S
 
 @pytest.mark.parametrize("protocol", [2, 3])
 async def test_records_come_back_as_they_were(valkey: ValkeyServer, log: StreamLog, protocol: int) -> None:
-    """Nothing is text: any byte survives, None (a tombstone) is not empty, header names may repeat."""
+    """Everything is bytes: any byte survives, None (a tombstone) differs from empty, header names may repeat."""
     headers = [("a", ALL_BYTES), ("a", b""), ("名单", b"\xff\x00")]
     contents = (None, b"", ALL_BYTES)
     pairs = [(key, value) for key in contents for value in contents]
@@ -86,7 +86,7 @@ async def test_records_come_back_as_they_were(valkey: ValkeyServer, log: StreamL
     "record", [{"key": "text"}, {"value": "text"}, {"headers": [("a", "text")]}, {"headers": [("a", None)]}]
 )
 def test_unreadable_records_are_not_written(record: dict[str, object]) -> None:
-    """One such entry would stop every reader for good."""
+    """Such an entry would stop every reader permanently."""
     with pytest.raises(TypeError):
         Record(**{"topic": "one", "value": b"", **record})  # type: ignore[arg-type]
 
@@ -104,7 +104,7 @@ async def test_partitions_are_those_of_kafka(log: StreamLog) -> None:
 
 
 async def test_first_declaration_counts(log: StreamLog, other: StreamLog) -> None:
-    """Partitions never change behind the back of keys that have their place; unknown topics are a bug."""
+    """The number of partitions never changes, because keys are assigned by it; an unknown topic raises."""
     assert await other.declare_topic("four", 9) == 4
     with pytest.raises(UnknownTopicError):
         await log.append([Record("nobody's", b"")])
@@ -113,7 +113,7 @@ async def test_first_declaration_counts(log: StreamLog, other: StreamLog) -> Non
 
 
 async def test_append_is_all_or_nothing(log: StreamLog) -> None:
-    """A server out of memory takes no part of a delivery, and says that waiting may help."""
+    """A server out of memory stores no part of a delivery, and the error says that it can be retried."""
     await log.append(numbered(1))
     await log.command("CONFIG", "SET", "maxmemory", 1)
     with pytest.raises(redis.exceptions.OutOfMemoryError) as caught:
@@ -124,7 +124,7 @@ async def test_append_is_all_or_nothing(log: StreamLog) -> None:
 
 
 async def test_read_waits_and_is_limited(log: StreamLog) -> None:
-    """A read answers about as much as asked for, and nothing when nothing comes."""
+    """A read returns about as many entries as asked for, and none when none arrive."""
     assert (await log.read({ONE: 0, TopicPartition("four", 1): 0}, 10, 0.01)).entries == {}
     await log.append(numbered(50))
     reading = await log.read({ONE: 7, TopicPartition("four", 1): 0}, 10, 5)
@@ -133,7 +133,7 @@ async def test_read_waits_and_is_limited(log: StreamLog) -> None:
 
 
 async def test_end_survives_trimming(log: StreamLog) -> None:
-    """Offsets are never given twice: after everything was trimmed the log goes on where it ended."""
+    """Offsets are never reused: after everything was trimmed the log goes on at its end."""
     await log.append(numbered(5))
     assert await trim(log, "one", None, Retention(entries=0)) == 5
     assert await log.offset_ranges([ONE]) == {ONE: OffsetRange(5, 5)}
@@ -159,7 +159,7 @@ async def test_end_survives_trimming(log: StreamLog) -> None:
 async def test_only_committed_entries_are_trimmed(
     log: StreamLog, committed: int | None, retention: Retention, earliest: int
 ) -> None:
-    """Retention may be anything: what the group still has to work off stays."""
+    """Whatever the retention, entries that the group has not committed stay."""
     now = time.time() + 0.2
     await log.append([Record("one", b"", timestamp=now - 9 + number) for number in range(10)])
     if committed is not None:
@@ -169,7 +169,7 @@ async def test_only_committed_entries_are_trimmed(
 
 
 async def test_commits_are_kept_by_group(log: StreamLog) -> None:
-    """Each group has its own; topic names may hold colons."""
+    """Each group has its own offsets; topic names may contain colons."""
     await log.commit("a", {ONE: 3, TopicPartition("x:y", 2): 4})
     await log.commit("a", {ONE: 5})
     await log.commit("a", {})
@@ -178,7 +178,7 @@ async def test_commits_are_kept_by_group(log: StreamLog) -> None:
 
 
 async def test_restarted_server_refuses_old_commits(valkey: ValkeyServer, log: StreamLog) -> None:
-    """It may have lost its tail and given the same offsets to other records."""
+    """The server may have lost its tail and reused the offsets for other records."""
     server = await log.server_run_id()
     assert await log.commit("a", {ONE: 1}, server)
     valkey.kill()
@@ -190,7 +190,7 @@ async def test_restarted_server_refuses_old_commits(valkey: ValkeyServer, log: S
 
 
 async def test_kill_9_loses_nothing_that_was_answered(valkey: ValkeyServer, log: StreamLog, other: StreamLog) -> None:
-    """Appends, commits and topics are there after a crash, and the client finds the server again."""
+    """Appends, commits and topics survive a crash, and the client reconnects."""
     await log.append(numbered(100))
     await log.append_durably(numbered(100, 100), timeout=10)
     await log.commit("group", {ONE: 150})
@@ -206,7 +206,7 @@ async def test_kill_9_loses_nothing_that_was_answered(valkey: ValkeyServer, log:
 
 @pytest.mark.parametrize("protocol", [2, 3])
 async def test_durable_means_fsynced(valkey: ValkeyServer, protocol: int) -> None:
-    """Without an fsync there is no answer, and the caller is told; the record may be there all the same."""
+    """Without an fsync a durable append raises; the record may be stored all the same."""
     async with redis.asyncio.from_url(valkey.url, protocol=protocol) as client:
         log = StreamLog(client)
         await log.declare_topic("one", 1)
@@ -222,7 +222,7 @@ async def test_durable_means_fsynced(valkey: ValkeyServer, protocol: int) -> Non
 
 
 async def test_early_answer_of_waitaof_is_not_believed(log: StreamLog) -> None:
-    """With everysec, WAITAOF may answer before the sync (redis/redis#13793): a second has to pass as well."""
+    """With everysec, WAITAOF may answer before the sync (redis/redis#13793), so a second must pass too."""
     await log.verify_durable()
     begin = time.monotonic()
     assert await log.append_durably(numbered(2), timeout=10) == [0, 1]
@@ -232,7 +232,7 @@ async def test_early_answer_of_waitaof_is_not_believed(log: StreamLog) -> None:
 
 
 async def test_durable_is_refused_without_a_file(log: StreamLog) -> None:
-    """A server that keeps no append-only file must not pass for durable."""
+    """A server without an append-only file does not count as durable."""
     await log.command("CONFIG", "SET", "appendonly", "no")
     with pytest.raises(NotDurableError):
         await log.verify_durable()
@@ -242,7 +242,7 @@ async def test_durable_is_refused_without_a_file(log: StreamLog) -> None:
 
 @pytest.mark.redis_server
 async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
-    """Redis before 7.2 does not know WAITAOF: everything else works, a durable append says so."""
+    """Redis before 7.2 has no WAITAOF: a durable append raises, everything else works."""
     require(RedisServer.available())
     with RedisServer(tmp_path / "r") as server:
         log = StreamLog.connect(server.url.replace("redis://", "rstream://"))
@@ -260,7 +260,7 @@ async def test_durable_is_refused_by_old_servers(tmp_path: Path) -> None:
 
 
 async def test_server_that_hangs_is_not_waited_for(valkey: ValkeyServer, log: StreamLog) -> None:
-    """Its connections stay open and silent; the caller hears of it, and the client recovers."""
+    """Connections stay open and silent; the caller gets an error, and the client recovers."""
     await log.append(numbered(1))
     valkey.pause()
     with pytest.raises(NotDurableError, match="no answer"):
@@ -271,7 +271,7 @@ async def test_server_that_hangs_is_not_waited_for(valkey: ValkeyServer, log: St
 
 
 async def test_url_gives_host_password_and_database(tmp_path: Path) -> None:
-    """The broker URL may name a TCP server with a password; a wrong one is no outage to be waited out."""
+    """The broker URL may have a TCP server with a password; a wrong password is not retried as an outage."""
     port = free_port()
     server = ValkeyServer(tmp_path / "v", "--port", str(port), "--bind", LOOPBACK, "--requirepass", "p@ss/:")
     server.start()
@@ -304,5 +304,5 @@ async def test_url_gives_host_password_and_database(tmp_path: Path) -> None:
     ],
 )
 def test_outages_are_distinguished_from_mistakes(error: Exception, passes: bool) -> None:
-    """Outages are waited for; a mistake must come to light."""
+    """Only outages are retried; other errors are raised."""
     assert is_outage(error) is passes

@@ -112,7 +112,7 @@ class KafkaBroker(Server):
             return False
 
     def _ask(self, question: Callable[[AIOKafkaAdminClient], Awaitable[Answer]]) -> Answer:
-        """Put a question to the broker, on a thread of its own: the caller may stand inside an event loop."""
+        """Query the broker on a thread of its own, because the caller may run in an event loop."""
 
         async def ask() -> Answer:
             admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
