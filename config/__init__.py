@@ -9,7 +9,7 @@
 - ``data_location``: where data is kept by default
 - ``files``, ``policy_file``: load and check the YAML
 - ``topics``: names of topics and message headers
-- ``logs``, ``metrics``, ``parent_death``: what every process sets up at its start
+- ``logs``, ``metrics``, ``parent_death``: log format, metrics and parent-death signal, for every process
 
 It may import ``rules`` only.
 """

@@ -1,4 +1,4 @@
-"""Where data is kept when ``CREDITGATE_DATA`` is not set: never in whatever folder the process was started from.
+"""Where data is kept when ``CREDITGATE_DATA`` is not set: never in the current directory.
 
 in a checkout (editable install)    <checkout>/var
 from an installed wheel             $XDG_DATA_HOME/creditgate, else ~/.local/share/creditgate

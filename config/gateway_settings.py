@@ -36,7 +36,7 @@ class GatewaySettings(BaseSettings):
         128, ge=1, description="Deliveries in progress in one gateway process; one more is 503 `overloaded`."
     )
     max_connections: int = Field(
-        10_000, ge=16, description="Open connections of one gateway process; further ones are closed."
+        10_000, ge=16, description="Open connections of one gateway process; one more is answered 503 and closed."
     )
     keep_alive: float = Field(
         75, gt=0, le=3600, description="Seconds a connection may be idle, or take to send the head of a request."

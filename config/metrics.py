@@ -1,7 +1,7 @@
 """Prometheus metrics of one process, or of all processes of a group.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` set, as ``creditgate up`` does, every process writes its samples to that directory and
-each serves the sums. Without it a process serves its own samples.
+With ``PROMETHEUS_MULTIPROC_DIR`` set, as ``creditgate up`` and ``serve --workers`` do, every process writes its samples
+to that directory and each serves the sums. Without it a process serves its own samples.
 """
 
 import os

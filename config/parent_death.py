@@ -1,7 +1,7 @@
 """Ask the kernel to end a child process when its parent dies (Linux: the parent-death signal of ``prctl(2)``).
 
-Two packages start children that must not outlive them: the gateway forks its workers, ``creditgate up`` its
-services. The gateway may not import ``creditgate``, so the function stands in ``config``, which both import.
+Two packages start children that must not outlive them: the gateway starts its workers, ``creditgate up`` its
+services. The gateway may not import ``creditgate``, so the function is in ``config``, which both import.
 """
 
 import ctypes

@@ -15,13 +15,11 @@ from gateway.checks.http.handler import CheckHandler
 from gateway.container import Container, build_container
 from gateway.handlers import build_handlers
 from gateway.routes import route_table
-from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DRAIN_STATE, count_in_flight
 from gateway.web.problems import problem_middleware
 from gateway.web.request_body import BODY_DEADLINE
 from store.replica.replica import Replica
 
-AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 CHECKS = web.AppKey("checks", CheckHandler)
 REPLICA = web.AppKey("replica", Replica)
 _AUDIT_FLUSH_DEADLINE_S = 5.0
@@ -34,7 +32,7 @@ def build_app(settings: Settings, clock: Callable[[], datetime]) -> web.Applicat
     handlers = build_handlers(container)
     app = web.Application(middlewares=[count_in_flight, problem_middleware], client_max_size=settings.body_limit)
     app[DRAIN_STATE], app[BODY_DEADLINE] = container.drain_state, settings.body_deadline
-    app[AUTHENTICATOR], app[REPLICA], app[CHECKS] = container.authenticator, container.replica, handlers.check.checks
+    app[REPLICA], app[CHECKS] = container.replica, handlers.check.checks
     container.concurrency_limits.add_routes(app, route_table(handlers))
     app.on_response_prepare.append(container.drain_state.add_headers)
     container.drain_state.stream_closers.append(container.event_hub.close)

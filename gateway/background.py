@@ -1,4 +1,4 @@
-"""The background tasks of a gateway process: one list of all of them, and those that belong to no other room."""
+"""The background tasks of a gateway process: one list of all of them, and those that belong nowhere else."""
 
 import asyncio
 import os

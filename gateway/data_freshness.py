@@ -17,7 +17,7 @@ from store.feeds.health import FeedHealth, FeedHealthSnapshot
 from store.register.reader import RegisterState
 
 _REFRESH_INTERVAL_S = 2.0
-_MIN_INTERVAL_S = 0.1
+_MIN_REFRESH_INTERVAL_S = 0.1
 """Between refreshes that checks cause, so that many checks cost the ledger little."""
 _log = structlog.get_logger("gateway.freshness")
 
@@ -30,8 +30,8 @@ class DataFreshness:
         """Where the reliability of feeds is read."""
         self._clock = clock
         self._known: FeedHealthSnapshot | None = None
-        self._looked = 0.0
-        self._looking = asyncio.Lock()
+        self._refreshed_at = 0.0
+        self._refreshing = asyncio.Lock()
 
     async def keep_fresh(self) -> None:
         """Refresh for as long as the process runs."""
@@ -44,7 +44,7 @@ class DataFreshness:
 
     async def refresh(self) -> None:
         """Read the ledger once. Raises ``SQLAlchemyError`` and ``OSError``."""
-        self._looked = monotonic()
+        self._refreshed_at = monotonic()
         self._known = await self.feeds.now(to_milliseconds(self._clock()))
 
     async def refresh_if_unreliable(self, scene: Scene) -> None:
@@ -52,8 +52,8 @@ class DataFreshness:
         known = self._known
         if known is not None and not any(code in known.freshness for code in scene.relies_on):
             return
-        async with self._looking:
-            if monotonic() - self._looked >= _MIN_INTERVAL_S:
+        async with self._refreshing:
+            if monotonic() - self._refreshed_at >= _MIN_REFRESH_INTERVAL_S:
                 with suppress(SQLAlchemyError, OSError):
                     await self.refresh()
 

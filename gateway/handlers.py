@@ -1,4 +1,4 @@
-"""The second half of the composition root: every HTTP handler, made from the container, room by room."""
+"""The second half of the composition root: every HTTP handler, made from the container, grouped as the routes are."""
 
 from dataclasses import dataclass
 
@@ -79,7 +79,7 @@ class Handlers:
 
 
 def build_handlers(container: Container) -> Handlers:
-    """The handlers of every room."""
+    """All handlers, made from the services of the container."""
     health = HealthHandlers(
         container.authenticator,
         container.reader,
@@ -112,7 +112,6 @@ def _check_room(container: Container) -> CheckRoom:
         policy_store,
         data_freshness,
         ticket_signer,
-        container.working_days,
         clock,
     )
     fast_allow = FastAllow(replica, data_freshness, subject_keys, policy_store, audit_buffer, clock)

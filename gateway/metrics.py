@@ -1,7 +1,5 @@
 """The closed list of the gateway's metrics. Label values come from configuration, never from a request."""
 
-from functools import lru_cache
-
 from prometheus_client import Counter, Gauge, Histogram
 
 CHECK_BUCKETS = (
@@ -46,17 +44,13 @@ SHADOW_RULES = Counter("creditgate_shadow_rules", "Times a rule in shadow mode w
 LOCKS_OVERDUE = Gauge(
     "creditgate_locks_overdue", "Held locks whose decision is overdue.", ["scene"], multiprocess_mode="mostrecent"
 )
-POLICY_RELOADS = Counter(
-    "creditgate_policy_reloads", "Times a changed policy file was taken up or refused.", ["result"]
-)
+POLICY_RELOADS = Counter("creditgate_policy_reloads", "Times a changed policy file was loaded or refused.", ["result"])
 POLICY_REFUSED = Gauge(
     "creditgate_policy_refused",
     "1 while the policy file on disk is refused and the policy before it is in force.",
     multiprocess_mode="livemax",
 )
-FORMAT_RELOADS = Counter(
-    "creditgate_format_reloads", "Times changed format files were taken up or refused.", ["result"]
-)
+FORMAT_RELOADS = Counter("creditgate_format_reloads", "Times changed format files were loaded or refused.", ["result"])
 FORMATS_REFUSED = Gauge(
     "creditgate_formats_refused",
     "1 while the format files on disk are refused and those before them are in force.",
@@ -114,13 +108,6 @@ REFUSED = Counter(
 )
 
 
-@lru_cache(maxsize=1024)
-def _outcomes(scene: str, outcome: str) -> Counter:
-    """The labelled counter, cached: to find it by its labels costs more than to increment it."""
-    return CHECKS.labels(scene, outcome)
-
-
-@lru_cache(maxsize=256)
 def check_seconds(scene: str) -> Histogram:
     """The histogram of a scene of the policy."""
     return CHECK_SECONDS.labels(scene)
@@ -128,4 +115,4 @@ def check_seconds(scene: str) -> Histogram:
 
 def count_outcome(scene: str, outcome: str, count: int = 1) -> None:
     """Count answers in a scene of the policy."""
-    _outcomes(scene, outcome).inc(count)
+    CHECKS.labels(scene, outcome).inc(count)

@@ -10,12 +10,12 @@ library and small pure libraries (``msgspec``, ``stdnum``), no other package of 
                                       policy (decide) ◀──────┘─▶ repair (conditions of 信用修复)
                                          └▶ Verdict ─▶ [gateway]
 
-From the bottom up; each imports only what stands above it:
+From the bottom up; each imports only those above it in this list:
 
     vocabulary, faults, calendar, working_days    closed value sets, errors, days and deadlines
     identity      who: numbers, names, subject keys
     records       what an authority sends: feed record v1, departments, feed bounds
-    listings      what stands: the life of a listing, its validity, its entries in the register
+    listings      the life of a listing, its validity, its entries in the register
     admission     whether a feed record is accepted, and in which order events count
     policy        policy packs and decisions
     repair        whether a listing may be repaired

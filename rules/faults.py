@@ -58,7 +58,9 @@ RECORD_FAULTS: dict[str, Text] = {
         "The category does not belong to this list: C01–C12 are black, R01–R04 are red.",
         "类别与名单不符：C01–C12 属黑名单，R01–R04 属红名单。",
     ),
-    "determined_in_future": Text("A day of what has been done lies in the future.", "认定等日期晚于今天。"),
+    "determined_in_future": Text(
+        "The day of determination or of another act lies in the future.", "认定等日期晚于今天。"
+    ),
     "validity_reversed": Text("The record ends before it was determined.", "有效期截止日早于认定日。"),
     "subject_minor": Text(
         "The subject was under 18 when determined (办法二 Art. 2).",

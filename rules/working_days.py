@@ -69,7 +69,7 @@ class WorkingDayCount(NamedTuple):
 
 
 _CACHED_DEADLINES = 1000
-"""The same few deadlines, counted from today, are asked for repeatedly."""
+"""The same few deadlines, counted from today, are needed repeatedly."""
 
 
 class WorkingDays:

@@ -6,7 +6,7 @@
     beside them: recovery (register complete), expiry_task, webhook_task, trimming of dead_letters
 
 An event is acknowledged only after its effect. A bad record goes to the dead letters and the stream goes on; a
-dependency that is away is retried without end, with nothing acknowledged meanwhile.
+dependency that is unavailable is retried without end, with nothing acknowledged meanwhile.
 
 worker, app, services  process, Faust settings and agents, wiring    batches  batches and acknowledgement
 validation             messages to validated arrivals                retry    outages

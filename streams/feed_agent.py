@@ -12,7 +12,7 @@ from rules.faults import InvalidRecordError
 from store.ledger.feed_event_rows import ReceivedRecord, RecordOutcome
 from store.ledger.feed_events import FeedEventStore
 from streams.consumed_record import ConsumedRecord
-from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_LAG, FEED_RECORDS, FEEDS_HELD, LAST_WRITE, RED_STRUCK
+from streams.metrics import FEED_DELAY, FEED_FAULTS, FEED_LAG, FEED_RECORDS, FEEDS_HELD, LAST_WRITE, RED_EXCLUDED
 from streams.recovery import RegisterRecovery
 from streams.retry import retry_outages
 from streams.validation import MessageValidator
@@ -38,7 +38,7 @@ class FeedProcessor:
     clock: Callable[[], datetime]
 
     async def process(self, records: Sequence[ConsumedRecord]) -> None:
-        """Bring records into ledger and register, in order. Returns only when all of it is done."""
+        """Write records to ledger and register, in order. Returns only when all of it is done."""
         arrivals = [arrival for record in records for arrival in await self._validate(record)]
         if not arrivals:
             return
@@ -49,13 +49,13 @@ class FeedProcessor:
         for authority, cause in recorded.opened.items():
             FEEDS_HELD.labels(authority, cause.value).inc()
             _log.error("feed_quarantined", authority=authority, cause=cause.value)
-        RED_STRUCK.inc(recorded.excluded)
+        RED_EXCLUDED.inc(recorded.excluded)
         self._measure(arrivals, recorded.outcomes)
 
     async def _validate(self, record: ConsumedRecord) -> list[ReceivedRecord]:
         """The arrivals in a message; the message goes to the dead letters with the first fault of any."""
         arrivals = self.validator.arrivals(record)
-        faults = [arrival.judged for arrival in arrivals if isinstance(arrival.judged, InvalidRecordError)]
+        faults = [arrival.validated for arrival in arrivals if isinstance(arrival.validated, InvalidRecordError)]
         if faults:
             await retry_outages("broker", self.dead_letters.send, record, faults[0])
         return arrivals
@@ -65,13 +65,13 @@ class FeedProcessor:
         now = self.clock().timestamp()
         for arrival, outcome in zip(arrivals, outcomes, strict=True):
             FEED_RECORDS.labels(arrival.authority, outcome.value).inc()
-            if isinstance(arrival.judged, InvalidRecordError):
-                FEED_FAULTS.labels(arrival.judged.code).inc()
-                _log_rejected(arrival, arrival.judged)
+            if isinstance(arrival.validated, InvalidRecordError):
+                FEED_FAULTS.labels(arrival.validated.code).inc()
+                _log_rejected(arrival, arrival.validated)
             elif outcome is RecordOutcome.APPLIED:
                 FEED_DELAY.observe(max(0.0, now - arrival.default_version / 1000))
-                if arrival.judged.operation == "list":
-                    days = self.ledger.working_days_late(arrival.judged.record.determined_on, self.clock())
+                if arrival.validated.operation == "list":
+                    days = self.ledger.working_days_late(arrival.validated.record.determined_on, self.clock())
                     FEED_LAG.labels(arrival.authority).observe(days)
         LAST_WRITE.set(now)
 

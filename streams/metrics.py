@@ -16,7 +16,7 @@ FEED_LAG = Histogram(
     buckets=(0, 1, 2, 3, 5, 7, 10, 15, 30, 60),
 )
 FEEDS_HELD = Counter("creditgate_feeds_held", "Times a feed was put into quarantine.", ["authority", "cause"])
-RED_STRUCK = Counter(
+RED_EXCLUDED = Counter(
     "creditgate_red_listings_struck", "Red listings excluded or suspended by a black one (办法一 Art. 4)."
 )
 LISTINGS_ENDED = Counter("creditgate_listings_ended", "Listings removed from the register because they expired.")

@@ -36,7 +36,7 @@ class RegisterRecovery:
         self._server_run_id: str | None = None
 
     async def ensure_loaded(self) -> None:
-        """Return once the register is complete. Raises the error of a dependency that is away."""
+        """Return once the register is complete. Raises the error of a dependency that is unavailable."""
         async with self._loading:
             run_id = (await self._redis.info("server"))["run_id"]
             if not await self._writer.is_loaded():
@@ -54,7 +54,7 @@ class RegisterRecovery:
             await self._writer.apply(changes)
 
     async def hide_locks(self, lifted: Sequence[tuple[str, str]]) -> None:
-        """Remove lifted locks (target key, lock id) from Redis; a check that still sees one asks the ledger."""
+        """Remove lifted locks (target key, lock id) from Redis; a check that still sees one looks it up in SQL."""
         await self._locks.hide(lifted)
         LOCKS_ENDED.labels("lifted").inc(len(lifted))
 

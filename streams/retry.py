@@ -1,4 +1,4 @@
-"""A dependency that is away is no bad record: retry without end, and acknowledge nothing meanwhile."""
+"""A dependency that is unavailable is not a bad record: retry without end, and acknowledge nothing meanwhile."""
 
 import asyncio
 import random
@@ -23,9 +23,9 @@ _log = structlog.get_logger("streams.retry")
 
 
 async def retry_outages(dependency: str, action: Callable[[*Ts], Awaitable[T]], *arguments: *Ts) -> T:
-    """The result of ``action``, retried while ``dependency`` is away; any other error is a bug and passes.
+    """The result of ``action``, retried while ``dependency`` is unavailable; any other error is a bug and passes.
 
-    Cancelling ends it: the event in hand stays unacknowledged and is delivered again.
+    Cancelling ends it: the event being processed stays unacknowledged and is delivered again.
     """
     delay = _MIN_RETRY_DELAY_S
     while True:

@@ -30,7 +30,7 @@ class MessageValidator(Protocol):
     """Makes arrivals of a message; never raises for the content of a message."""
 
     def arrivals(self, record: ConsumedRecord) -> list[ReceivedRecord]:
-        """What the message brings, in the order in which it happened."""
+        """The records in the message, in the order in which they happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FeedRecordValidator:
                 offset=record.offset,
                 authority=self._known_authority(value),
                 default_version=accepted_at,
-                judged=validated,
+                validated=validated,
                 receipt_id=receipt[1].decode() if receipt else None,
                 receipt_index=index,
             )
@@ -102,7 +102,7 @@ class ChangeEventValidator:
                 offset=record.offset,
                 authority=self.authority,
                 default_version=_timestamp_ms(record),
-                judged=validated,
+                validated=validated,
             )
             for number, validated in enumerate(self._validate(record))
         ]

@@ -17,7 +17,7 @@ from store.platforms.webhooks import WebhookCall, WebhookStore
 from streams.metrics import WEBHOOK_CALLS
 from streams.retry import retry_outages
 
-_TIMEOUT = ClientTimeout(total=10, connect=5)
+_CALL_TIMEOUT = ClientTimeout(total=10, connect=5)
 _MAX_CONCURRENT_CALLS = 10
 _SUCCESS_STATUSES = range(200, 300)
 _log = structlog.get_logger("streams.webhooks")
@@ -43,7 +43,7 @@ class WebhookCaller:
         """A session that connects to public addresses only, unless private ones are allowed."""
         resolver = None if self.private_allowed else OpenInternetResolver()
         connector = TCPConnector(limit=_MAX_CONCURRENT_CALLS, resolver=resolver)
-        return ClientSession(timeout=_TIMEOUT, connector=connector, headers={"User-Agent": "CreditGate"})
+        return ClientSession(timeout=_CALL_TIMEOUT, connector=connector, headers={"User-Agent": "CreditGate"})
 
     async def call_due(self, session: ClientSession) -> int:
         """Make the calls that are due now; returns how many."""

@@ -18,7 +18,7 @@ from streams.app import bind_agents, bind_tasks, build_app
 from streams.services import build_services
 
 _SHUTDOWN_DEADLINE_S = 20
-"""Stopping can hang while Kafka is away or rebalances; an exit loses nothing that was not acknowledged."""
+"""Stopping can hang while Kafka is unavailable or rebalances; an exit loses nothing that was not acknowledged."""
 _SHUTDOWN_EXIT_CODE = 70
 
 

@@ -70,8 +70,8 @@ def check(
         return
     subject = {"role": role, "id": sys.stdin.readline().strip() if id == "-" else id, "name": name}
     body = common | {"transaction_id": transaction or f"cli-{uuid4().hex[:12]}", "subjects": [subject]}
-    more = {"account_id": account, "amount": amount, "region": region}
-    body |= {name: value for name, value in more.items() if value is not None}
+    optional = {"account_id": account, "amount": amount, "region": region}
+    body |= {name: value for name, value in optional.items() if value is not None}
     document = call("POST", f"{address}/v1/checks", secret, body=body, as_json=json)
     if json:
         print_json(document)
@@ -108,8 +108,8 @@ def _results(batch: list[FileCheck], url: str, key: str) -> Iterator[ResultRow]:
     results = iter(call("POST", f"{url}/checks/batch", key, body={"checks": bodies})["results"] if bodies else ())
     for item in batch:
         if item.fault is not None:
-            words = f"{item.fault.code}: {item.fault.text.zh}"
-            yield ResultRow(str(item.lines[0]), outcome="problem", notes=words)
+            notes = f"{item.fault.code}: {item.fault.text.zh}"
+            yield ResultRow(str(item.lines[0]), outcome="problem", notes=notes)
         else:
             yield from result_rows(item, next(results))
 
@@ -118,8 +118,7 @@ def _print_table(rows: list[ResultRow], outcomes: Counter[str], result: Path) ->
     table = Table("line", "outcome", "id", "measures / problem")
     for row in [row for row in rows if row.outcome != "allow"][:_PRINTED_ROWS]:
         style = _COLOURS.get(row.outcome, "bold red")
-        words = row.measures or row.notes
-        table.add_row(row.line, f"[{style}]{row.outcome}[/]", row.masked_id, words)
+        table.add_row(row.line, f"[{style}]{row.outcome}[/]", row.masked_id, row.measures or row.notes)
     if table.row_count:
         out.print(table)
     out.print(", ".join(f"{name} {count}" for name, count in sorted(outcomes.items())) or "no rows / 没有记录")

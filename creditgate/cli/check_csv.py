@@ -109,12 +109,12 @@ def _number(text: str) -> float | str:
 
 
 def result_rows(check: FileCheck, result: Mapping[str, Any]) -> Iterator[ResultRow]:
-    """One row for each party of a check, or one for each line that tells the problem."""
+    """One row for each party of a check, or one for each line of a check that has a problem."""
     if "problem" in result:
         problem = result["problem"]
-        words = f"{problem['code']}: {problem.get('detail_zh') or problem['title_zh']}"
+        text = f"{problem['code']}: {problem.get('detail_zh') or problem['title_zh']}"
         for line in check.lines:
-            yield ResultRow(str(line), outcome="problem", notes=words)
+            yield ResultRow(str(line), outcome="problem", notes=text)
         return
     decision = result["decision"]
     lines = check.lines if len(check.lines) == len(decision["subjects"]) else check.lines * len(decision["subjects"])
@@ -135,7 +135,7 @@ def result_rows(check: FileCheck, result: Mapping[str, Any]) -> Iterator[ResultR
 
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> int:
-    """Write the result file and return the number of rows. No spreadsheet takes a cell for a formula."""
+    """Write the result file and return the number of rows. Cells are escaped: no spreadsheet reads one as a formula."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)

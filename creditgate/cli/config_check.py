@@ -4,7 +4,6 @@ import typer
 
 from config.files import ConfigError, load_departments, load_working_days
 from config.policy_file import load_policy
-from config.settings import Settings
 from creditgate.cli.terminal import REFUSED, JsonOption, fail, out, print_json, settings_or_fail
 from intake.formats.change_sources import change_sources
 from intake.formats.loader import load_formats
@@ -22,9 +21,13 @@ def check(json: JsonOption = False) -> None:
     """Show every setting and check the files that operators edit; exits with 1 on a fault. / 列出设置并检查配置。"""
     settings = settings_or_fail()
     faults = []
-    for load in (_policy, _working_days, _change_sources):
+    for load in (
+        lambda: load_policy(settings.policy),
+        lambda: load_working_days(settings.holidays),
+        lambda: change_sources(load_departments(settings.departments), load_formats(settings.formats)),
+    ):
         try:
-            load(settings)
+            load()
         except ConfigError as error:
             faults.append(str(error))
     if json:
@@ -37,15 +40,3 @@ def check(json: JsonOption = False) -> None:
     if faults:
         fail("\n".join(faults))
     out.print("configuration is usable / 配置可用", style="green")
-
-
-def _policy(settings: Settings) -> None:
-    load_policy(settings.policy)
-
-
-def _working_days(settings: Settings) -> None:
-    load_working_days(settings.holidays)
-
-
-def _change_sources(settings: Settings) -> None:
-    change_sources(load_departments(settings.departments), load_formats(settings.formats))

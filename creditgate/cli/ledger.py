@@ -82,10 +82,10 @@ def history(
 
 
 async def _history(stores: Stores, name: str) -> dict[str, Any] | None:
-    table = ListingQueries(stores.engine)
+    queries = ListingQueries(stores.engine)
     key = name if _LISTING_ID.fullmatch(name) else stores.keys.listing(*name.partition("/")[::2])
-    row = await table.find(key)
-    events = await table.events(row.origin_key or key if row else key)
+    row = await queries.find(key)
+    events = await queries.events(row.origin_key or key if row else key)
     if row is None and not events:
         return None
     return {
@@ -102,12 +102,12 @@ async def _history(stores: Stores, name: str) -> dict[str, Any] | None:
 
 def _event_lines(stores: Stores, events: list[ListingEvent]) -> list[dict[str, Any]]:
     """Each event in the order of arrival, with the state of the listing before and after it."""
-    lines, known, before = [], dict[str, FeedRecord](), _state(stores, {})
+    lines, records, before = [], dict[str, FeedRecord](), _state(stores, {})
     for event in events:
         record = feed_record_from_json(event.record) if event.record is not None else None
         if record is not None and event.ordering is not None:
-            known[event.ordering] = record
-        after = _state(stores, known)
+            records[event.ordering] = record
+        after = _state(stores, records)
         line = {
             "number": event.id,
             "at": rfc3339(from_milliseconds(event.recorded_at)),
@@ -124,8 +124,8 @@ def _event_lines(stores: Stores, events: list[ListingEvent]) -> list[dict[str, A
     return lines
 
 
-def _state(stores: Stores, known: dict[str, FeedRecord]) -> dict[str, Any]:
-    life = life_of([known[order] for order in sorted(known)], stores.listing_store.working_days)
+def _state(stores: Stores, records: dict[str, FeedRecord]) -> dict[str, Any]:
+    life = life_of([records[order] for order in sorted(records)], stores.listing_store.working_days)
     ending = life.termination.state.value if life.termination else None
     return {
         "listed": life.record is not None,
@@ -184,13 +184,13 @@ def _print(document: dict[str, Any]) -> None:
         )
         if "after" in event:
             changed = {name: value for name, value in event["after"].items() if event["before"][name] != value}
-            words = ", ".join(f"{name}: {event['before'][name]} → {value}" for name, value in changed.items())
-            out.print(f"      {words}", highlight=False, markup=False, soft_wrap=True)
+            changes = ", ".join(f"{name}: {event['before'][name]} → {value}" for name, value in changed.items())
+            out.print(f"      {changes}", highlight=False, markup=False, soft_wrap=True)
     for title, rows in (
         ("now / 现状", [document["now"]] if document["now"] else []),
         ("recorded against people / 责任人员", document["follows_from_it"]),
         ("notices / 通知", document["notices"]),
     ):
         for row in rows:
-            words = ", ".join(f"{name} {value}" for name, value in row.items() if value not in (None, [], False))
-            out.print(f"{title}: {words}", highlight=False, markup=False, soft_wrap=True)
+            text = ", ".join(f"{name} {value}" for name, value in row.items() if value not in (None, [], False))
+            out.print(f"{title}: {text}", highlight=False, markup=False, soft_wrap=True)

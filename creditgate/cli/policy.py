@@ -33,9 +33,9 @@ def check(pack: PackOption = None, json: JsonOption = False) -> None:
     if json:
         print_json({"policy": found.reference, "remarks": [remark._asdict() for remark in remarks]})
     else:
-        pack_ = found.pack
-        counts = f"{len(pack_.scenes)} scenes, {len(pack_.rules)} rules, {len(pack_.measures)} measures"
-        out.print(f"{pack_.pack} {pack_.version} {found.digest}: {counts}", highlight=False, soft_wrap=True)
+        content = found.pack
+        counts = f"{len(content.scenes)} scenes, {len(content.rules)} rules, {len(content.measures)} measures"
+        out.print(f"{content.pack} {content.version} {found.digest}: {counts}", highlight=False, soft_wrap=True)
         for remark in remarks:
             out.print(f"  {remark.code} {remark.rule}: {remark.text}", style="yellow", highlight=False, soft_wrap=True)
     if remarks:
@@ -52,21 +52,23 @@ def run_examples(
     path = pack or settings_or_fail().policy
     found = load_or_fail(path)
     try:
-        tried = [
+        results = [
             run_example(found, item, today())
             for item in load_examples(examples or examples_path(path), found.pack.pack)
         ]
     except ConfigError as error:
         fail(str(error), MISUSE)
-    wrong = [item for item in tried if item.differs]
-    fired = {rule for item in tried for rule in item.fired}
-    unseen = [rule.id for rule in found.pack.rules if rule.id not in fired and not rule.shadow]
+    failed = [item for item in results if item.differs]
+    fired = {rule for item in results for rule in item.fired}
+    rules_without = [rule.id for rule in found.pack.rules if rule.id not in fired and not rule.shadow]
     if json:
-        failures = [{"name": item.example.name, "differs": item.differs} for item in wrong]
-        print_json({"policy": found.reference, "examples": len(tried), "failed": failures, "rules_without": unseen})
+        failures = [{"name": item.example.name, "differs": item.differs} for item in failed]
+        print_json(
+            {"policy": found.reference, "examples": len(results), "failed": failures, "rules_without": rules_without}
+        )
     else:
-        _print_tried(tried, wrong, unseen)
-    if wrong or not tried:
+        _print_results(results, failed, rules_without)
+    if failed or not results:
         raise typer.Exit(REFUSED)
 
 
@@ -108,15 +110,17 @@ def today() -> date:
     return civil_day(datetime.now(UTC))
 
 
-def _print_tried(tried: list[ExampleResult], wrong: list[ExampleResult], unseen: list[str]) -> None:
-    for item in wrong:
+def _print_results(results: list[ExampleResult], failed: list[ExampleResult], rules_without: list[str]) -> None:
+    for item in failed:
         place: Any = f"{item.example.name} ({item.example.scene}, {item.example.article or '—'})"
         out.print(f"✗ {place}", style="red", highlight=False, soft_wrap=True)
         for line in item.differs:
             out.print(f"    {line}", highlight=False, soft_wrap=True)
-    if unseen:
-        out.print(f"no example shows / 无示例: {', '.join(unseen)}", style="yellow", highlight=False, soft_wrap=True)
-    style = "red" if wrong or not tried else "green"
+    if rules_without:
+        out.print(
+            f"no example shows / 无示例: {', '.join(rules_without)}", style="yellow", highlight=False, soft_wrap=True
+        )
+    style = "red" if failed or not results else "green"
     out.print(
-        f"{len(tried) - len(wrong)} of {len(tried)} examples as expected / 示例通过", style=style, highlight=False
+        f"{len(results) - len(failed)} of {len(results)} examples as expected / 示例通过", style=style, highlight=False
     )

@@ -27,7 +27,7 @@ from rules.vocabulary import DataClass, Role
 from store.ledger.decisions import DecisionEntry, DecisionStore, past_decisions
 from store.register.reader import RegisterReader, RegisterUnavailableError
 
-_PERIOD = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_PERIOD_FORM = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LOOK_UP_DEADLINE_S = 5.0
 
@@ -124,8 +124,8 @@ def _rule_trial(rule: Rule, match: Match, party: Party, transaction: Transaction
 def _print_explanation(document: dict[str, Any]) -> None:
     out.print(f"{document['scene']}: {document['outcome']}", style="bold", highlight=False)
     for listing in document["listings"]:
-        words = f"{listing['list']} {listing['category']} {listing['severity']} {listing['authority']}"
-        out.print(f"{words} {listing['document_no']} (by law at most {listing['at_most']})", highlight=False)
+        summary = f"{listing['list']} {listing['category']} {listing['severity']} {listing['authority']}"
+        out.print(f"{summary} {listing['document_no']} (by law at most {listing['at_most']})", highlight=False)
         for rule in listing["rules"]:
             trial = " shadow" if rule["shadow"] else ""
             if rule["fired"]:
@@ -146,7 +146,7 @@ def replay(
     json: JsonOption = False,
 ) -> None:
     """Decide past checks again under a pack; exits with 1 when an outcome would change. / 回放历史处置。"""
-    period = _PERIOD.fullmatch(since)
+    period = _PERIOD_FORM.fullmatch(since)
     if period is None:
         fail("--since needs a number and m, h or d, as 7d / 须为数字加 m、h 或 d", MISUSE)
     policy = load_or_fail(pack)
@@ -157,8 +157,8 @@ def replay(
     else:
         out.print(f"{found['decisions']} decisions, {found['changed']} would change", style="bold", highlight=False)
         for line in found["changes"]:
-            words = f"  {line['scene']}: {line['before']} → {line['after']}: {line['count']}"
-            out.print(words, style="yellow", highlight=False)
+            change = f"  {line['scene']}: {line['before']} → {line['after']}: {line['count']}"
+            out.print(change, style="yellow", highlight=False)
         for item in found["listed"]:
             out.print(f"    {item['decision_id']} {item['before']} → {item['after']}", highlight=False)
         if found["not_replayable"]:

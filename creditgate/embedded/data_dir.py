@@ -1,6 +1,6 @@
 """The data directory of the embedded mode: its one owner, its secret, and the settings derived from it.
 
-var/owner.lock  var/pepper (0600)  var/valkey/  var/valkey.sock  var/ledger.sqlite3  var/faust/
+var/owner.lock  var/pepper (0600)  var/valkey/  var/valkey.sock  var/ledger.sqlite3  var/faust/  var/spool/  var/logs/
 """
 
 import fcntl

@@ -48,7 +48,7 @@ class ProcessGroup:
         logs = settings.data / "logs"
         logs.mkdir(exist_ok=True)
         environment = _environment(settings)
-        own = [sys.executable, "-m", "creditgate"]
+        program = [sys.executable, "-m", "creditgate"]
         self.valkey = SupervisedProcess(
             "valkey",
             [str(get_binary_path()), "-"],
@@ -57,8 +57,8 @@ class ProcessGroup:
             stdin=_valkey_settings(settings.data).encode(),
             inherited_fds=(lock,),
         )
-        self.worker = SupervisedProcess("worker", [*own, "worker"], environment, logs / "worker.log")
-        serve = [*own, "serve", "--workers", str(workers)]
+        self.worker = SupervisedProcess("worker", [*program, "worker"], environment, logs / "worker.log")
+        serve = [*program, "serve", "--workers", str(workers)]
         stop_deadline = _GATEWAY_STOP_S + settings.drain_seconds
         self.gateway = SupervisedProcess(
             "gateway", serve, environment, logs / "gateway.log", stop_deadline_s=stop_deadline
@@ -150,7 +150,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 def _valkey_settings(data: Path) -> str:
     """Valkey's configuration for a durable register: append-only file, no eviction, no network.
 
-    ``always``, not ``everysec``: under everysec WAITAOF of this version answers before the file is synced,
+    ``always``, not ``everysec``: under everysec, WAITAOF of Valkey 9.1.2 answers before the file is synced,
     so a 202 would have to wait a whole second; under always it is answered in about a millisecond.
     """
     (data / "valkey").mkdir(exist_ok=True)

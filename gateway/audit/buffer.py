@@ -1,8 +1,8 @@
 """The audit buffer: decisions wait in memory, are sent in batches, and are spooled while the broker is unavailable.
 
 A decision that can neither be buffered nor spooled is not made: the check answers 503. A ``kill -9`` loses at most the
-buffer. Decisions that lock or intercept are in the ledger before they are answered, so these are others: those of the
-last 20 ms, or of the last half second while the broker does not answer.
+buffer: the decisions of the last 20 ms, or of the last half second while the broker does not answer. None of them locks
+or intercepts: those are in the ledger before they are answered.
 """
 
 import asyncio
@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from config import topics
+from gateway.audit.messages import MESSAGE_BYTES, MESSAGE_ENTRIES, DecisionPublisher
 from gateway.audit.spool import Spool
 from gateway.metrics import AUDIT_SPOOLED, AUDIT_UNREADABLE, AUDIT_WAITING
 from gateway.web.problems import ProblemError
-from store.broker.publisher import BrokerUnavailableError, Message, MessageTooLargeError, Publisher
+from store.broker.publisher import BrokerUnavailableError, MessageTooLargeError, Publisher
 from store.ledger.decisions import DecisionEntry, decode_entries, encode_entries
 
-_MAX_BUFFERED = 50_000
-_MESSAGE_ENTRIES, _MESSAGE_BYTES = 500, 400_000
-"""Of one message: below the limits of brokers."""
+_MAX_BUFFERED_ENTRIES = 50_000
 _FILE_ENTRIES, _FILE_BYTES = 5_000, 8_000_000
 _FLUSH_INTERVAL_S = 0.02
 _SPOOL_AFTER_S = 0.5
@@ -42,17 +39,16 @@ class AuditBuffer:
     def __init__(
         self, publisher: Publisher, spool: Spool, record: Callable[[Sequence[DecisionEntry]], Awaitable[None]]
     ) -> None:
-        self._publisher = publisher
+        self._publisher = DecisionPublisher(publisher, record)
         self._spool = spool
-        self._record = record
         self._queue: deque[DecisionEntry] = deque()
         self._removed = 0
-        """How many entries ever left the queue. Flushing and spooling run concurrently and both remove its oldest
-        entries; by this number each knows which of its own the other has removed."""
+        """Entries that ever left the queue. Flushing and spooling run concurrently and both remove the oldest entries;
+        from this number each knows which of its own entries the other has removed."""
 
     def put(self, entry: DecisionEntry) -> None:
         """Queue a decision. Raises ``ProblemError`` 503 when the buffer is full."""
-        if len(self._queue) >= _MAX_BUFFERED:
+        if len(self._queue) >= _MAX_BUFFERED_ENTRIES:
             raise ProblemError("audit_unavailable")
         self._queue.append(entry)
 
@@ -82,9 +78,9 @@ class AuditBuffer:
         """Send all that is queued now. Raises ``BrokerUnavailableError``; what was not sent stays queued."""
         end = self._removed + len(self._queue)
         while self._removed < end:
-            batch = _first(self._queue, min(_MESSAGE_ENTRIES, end - self._removed), _MESSAGE_BYTES)
+            batch = _first(self._queue, min(MESSAGE_ENTRIES, end - self._removed), MESSAGE_BYTES)
             batch_end = self._removed + len(batch)
-            await self._publish(batch)
+            await self._publisher.publish(batch)
             self._remove_up_to(batch_end)
 
     async def spool_all(self) -> None:
@@ -162,30 +158,9 @@ class AuditBuffer:
                 await asyncio.to_thread(self._spool.set_aside, path)
                 AUDIT_UNREADABLE.inc()
                 return
-            for start in range(0, len(entries), _MESSAGE_ENTRIES):
-                await self._publish(entries[start : start + _MESSAGE_ENTRIES])
+            for start in range(0, len(entries), MESSAGE_ENTRIES):
+                await self._publisher.publish(entries[start : start + MESSAGE_ENTRIES])
             await asyncio.to_thread(self._spool.remove, path)
-
-    async def _publish(self, batch: Sequence[DecisionEntry]) -> None:
-        """Publish in as many messages as needed. Raises ``BrokerUnavailableError``, ``MessageTooLargeError``."""
-        message = encode_entries(batch)
-        if len(message) <= _MESSAGE_BYTES or len(batch) == 1:
-            try:
-                await self._publisher.publish(topics.DECISIONS, [Message(None, message)])
-                return
-            except MessageTooLargeError:
-                if len(batch) == 1:
-                    await self._record_in_ledger(batch)
-                    return
-        half = len(batch) // 2
-        await self._publish(batch[:half])
-        await self._publish(batch[half:])
-
-    async def _record_in_ledger(self, batch: Sequence[DecisionEntry]) -> None:
-        try:
-            await self._record(batch)
-        except (SQLAlchemyError, OSError) as error:
-            raise MessageTooLargeError(type(error).__name__) from error
 
     def _remove_up_to(self, end: int) -> None:
         """Remove the entries before number ``end``: they are sent or spooled."""

@@ -1,4 +1,4 @@
-"""The road of a check, from its bytes to its answer.
+"""The path of a check, from its bytes to its answer.
 
     http/ (aiohttp)               gateway.fastlane
            └──────────────┬──────────────┘
@@ -11,9 +11,10 @@
                           decision_service          look up ─▶ judge ─▶ plan locks ─▶ record ─▶ response
                              judge                  pure: listings ─▶ verdict
                              lock_planner           pure: verdict + locks ─▶ LockPlan
-                             held_locks             locks that hold the targets, and what keeps them true
+                             held_locks             locks held on the targets, repaired in Redis, lifted
+                             clearance              what a ticket says
                              recorder               ledger or audit, with audit_entry and response
 
-Imports ``gateway.web``, ``metrics_batch``, ``policy_store``, ``data_freshness``, ``overload``, ``audit`` and
-``tickets``. Only ``http`` knows aiohttp.
+Imports ``gateway.web``, ``metrics``, ``metrics_batch``, ``policy_store``, ``data_freshness``, ``overload``, ``audit``
+and ``tickets``. Only ``http`` imports aiohttp.
 """

@@ -66,7 +66,8 @@ class BatchService:
             return _lines(await self._results(client, lines, start))
 
     async def _results(self, client: Client, parts: Sequence[bytes | Raw], start: int) -> list[dict[str, Any]]:
-        return [_result(start + n, found) for n, found in enumerate(await self.service.check_part(client, parts))]
+        results = await self.service.check_part(client, parts)
+        return [_result(index, result) for index, result in enumerate(results, start)]
 
 
 _decoder = msgspec.json.Decoder(BatchRequest)
@@ -79,11 +80,11 @@ def _batch_of(body: bytes) -> BatchRequest:
         raise FieldFault.of(error).problem() from None
 
 
-def _result(index: int, found: DecisionResult | ProblemError) -> dict[str, Any]:
-    if isinstance(found, ProblemError):
-        document = found.document()
+def _result(index: int, result: DecisionResult | ProblemError) -> dict[str, Any]:
+    if isinstance(result, ProblemError):
+        document = result.document()
         return {"index": index, "status": document["status"], "problem": document}
-    return {"index": index, "status": 200, "decision": orjson.Fragment(found.body)}
+    return {"index": index, "status": 200, "decision": orjson.Fragment(result.body)}
 
 
 def _lines(results: Sequence[dict[str, Any]]) -> bytes:

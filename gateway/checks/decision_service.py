@@ -13,8 +13,9 @@ from typing import NamedTuple
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.checks.clearance import clearance_of
 from gateway.checks.fast_allow_response import DecisionIds
-from gateway.checks.held_locks import lift_unsupported_locks, repair_lock_keys
+from gateway.checks.held_locks import reconcile_locks
 from gateway.checks.judge import judge, matches_in
 from gateway.checks.lock_planner import LockPlan, locks_wanted, plan_locks
 from gateway.checks.lookup_keys import LookupKeys
@@ -22,14 +23,13 @@ from gateway.checks.recorder import DecisionRecorder
 from gateway.checks.response import DecisionContext, authorities_of
 from gateway.data_freshness import DataFreshness
 from gateway.policy_store import PolicyStore
-from gateway.tickets.signer import Clearance, TicketSigner, expiry, party_snapshots
+from gateway.tickets.signer import TicketSigner
 from gateway.web.problems import ProblemError
-from rules.calendar import civil_day, end_of_day, to_milliseconds
+from rules.calendar import civil_day, to_milliseconds
 from rules.policy.pack import Policy, Scene
 from rules.policy.unknown import Unknown
 from rules.policy.verdict import Verdict
-from rules.vocabulary import LockScope, Outcome
-from rules.working_days import WorkingDays
+from rules.vocabulary import Outcome
 from store.locks.rows import Lock, LockSupportLostError
 from store.locks.store import LockStore
 from store.platforms.clients import Client
@@ -37,9 +37,9 @@ from store.register.reader import LookUp, RegisterState, RegisterUnavailableErro
 from store.replica.reader import ReplicaReader
 
 _SHARED_LOOKUP_S = 1.0
-"""How long one look-up serves the checks of a batch."""
+"""For so long one look-up serves the checks of a batch."""
 _ATTEMPTS = 5
-"""How often one check is decided before it is given up as ``ledger_unavailable``."""
+"""After so many attempts to decide one check the answer is ``ledger_unavailable``."""
 
 
 class DecisionResult(NamedTuple):
@@ -76,23 +76,22 @@ class DecisionService:
     policy_store: PolicyStore
     freshness: DataFreshness
     tickets: TicketSigner
-    working_days: WorkingDays
     clock: Callable[[], datetime]
     ids: DecisionIds = field(default_factory=DecisionIds)
 
     async def decide_all(self, client: Client, lookups: Sequence[LookupKeys]) -> list[DecisionResult | ProblemError]:
         """Decide checks in their order from one look-up; a problem with one harms no other.
 
-        Read again after a second, and before a check of a target that an earlier one may have locked.
+        The look-up is repeated after a second, and before a check of a target that an earlier one may have locked.
         """
         results: list[DecisionResult | ProblemError] = []
-        seen, read_at = set[str](), -_SHARED_LOOKUP_S
+        seen_targets, read_at = set[str](), -_SHARED_LOOKUP_S
         for index, lookup in enumerate(lookups):
             targets = set(lookup.targets.values())
-            if monotonic() - read_at >= _SHARED_LOOKUP_S or not seen.isdisjoint(targets):
-                read_at, seen = monotonic(), set()
+            if monotonic() - read_at >= _SHARED_LOOKUP_S or not seen_targets.isdisjoint(targets):
+                read_at, seen_targets = monotonic(), set()
                 read = await self._look_up(lookups[index:])
-            seen |= targets
+            seen_targets |= targets
             try:
                 results.append(await self._decide(client, lookup, read))
             except ProblemError as problem:
@@ -115,7 +114,7 @@ class DecisionService:
         return RegisterRead(found)
 
     async def _decide(self, client: Client, lookup: LookupKeys, read: RegisterRead) -> DecisionResult:
-        """Decide one check, and again where its ground has changed: a listing ended, or may have since it was cached.
+        """Decide one check; again when a listing it rests on has ended, or may have ended since it was cached.
 
         Raises ``ProblemError`` and ``SQLAlchemyError``.
         """
@@ -126,28 +125,22 @@ class DecisionService:
         ended: frozenset[str] = frozenset()
         for _ in range(_ATTEMPTS):
             unknown = await self._unknown(scene, read, check.max_staleness_ms)
-            held = await self._reconcile_locks(lookup, read.found, to_milliseconds(now), lift=not unknown)
+            held = await reconcile_locks(self.locks, lookup, read.found, to_milliseconds(now), lift=not unknown)
             matches, classes = matches_in(lookup, read.found), client.grants.classes
-            judged = partial(judge, policy, check, matches, classes, civil_day(now), unknown=bool(unknown))
-            verdict = judged(ended)
+            judge_without = partial(judge, policy, check, matches, classes, civil_day(now), unknown=bool(unknown))
+            verdict = judge_without(ended)
             if read.from_cache and verdict.outcome.rank >= Outcome.LOCK.rank:
                 # Lock and intercept decisions always bypass the cache.
                 read = await self._look_up([lookup], bypass_cache=True)
                 continue
-            plan = await self._plan_locks(lookup, verdict, held, judged, ended)
+            plan = await self._plan_locks(lookup, verdict, held, judge_without, ended)
+            decision_id = self.ids.next()
+            due = self.recorder.feedback_due(scene, now) if plan.verdict.measures else None
+            watermarks = self.freshness.watermarks(authorities_of(plan.verdict))
             context = DecisionContext(
-                self.ids.next(),
-                check,
-                plan.verdict,
-                verdict.outcome,
-                held,
-                unknown,
-                read.state,
-                now,
-                feedback_due=self._feedback_due(scene, plan.verdict, now),
-                watermarks=self.freshness.watermarks(authorities_of(plan.verdict)),
+                decision_id, check, plan.verdict, verdict.outcome, held, unknown, read.state, now, due, None, watermarks
             )
-            if check.ticket and read.found is not None:
+            if check.ticket:
                 context = replace(context, ticket=self._ticket(client, lookup, read.found, context, policy))
             try:
                 body = await self.recorder.record(client, lookup, context, plan, policy)
@@ -164,59 +157,22 @@ class DecisionService:
         await self.freshness.refresh_if_unreliable(scene)
         return self.freshness.unknowns(scene, read.state, max_staleness_ms)
 
-    async def _reconcile_locks(
-        self, lookup: LookupKeys, found: LookUp | None, now: int, *, lift: bool
-    ) -> Sequence[Lock]:
-        """Read the locks that hold the check's targets, repair their Redis keys, and ``lift`` the unsupported ones.
-
-        The ledger is asked about the targets that Redis shows as locked, or about all when Redis could not be read.
-        """
-        targets = list(lookup.targets.values())
-        shown = {target: found.locks[target] for target in targets if target in found.locks} if found else {}
-        if found and not shown:
-            return []
-        held = await self.locks.held_on(list(shown) if found else targets, now)
-        if found:
-            await repair_lock_keys(self.locks, shown, held)
-        return await lift_unsupported_locks(self.locks, held, now) if lift else held
-
     async def _plan_locks(
         self,
         lookup: LookupKeys,
         verdict: Verdict,
         held: Sequence[Lock],
-        judged: Callable[[frozenset[str]], Verdict],
+        judge_without: Callable[[frozenset[str]], Verdict],
         ended: frozenset[str],
     ) -> LockPlan:
         wanted = locks_wanted(verdict, lookup.check, lookup.targets)
         released = await self.locks.released_listings([request.target_key for request in wanted]) if wanted else set()
-        return plan_locks(verdict, wanted, lookup, held, released, lambda listings: judged(ended | listings))
-
-    def _feedback_due(self, scene: Scene, verdict: Verdict, now: datetime) -> datetime | None:
-        """When the platform's report is due; None without measures to carry out."""
-        if not verdict.measures:
-            return None
-        return end_of_day(self.working_days.after(civil_day(now), scene.feedback_working_days).day)
+        return plan_locks(verdict, wanted, lookup, held, released, lambda listings: judge_without(ended | listings))
 
     def _ticket(
-        self, client: Client, lookup: LookupKeys, found: LookUp, context: DecisionContext, policy: Policy
+        self, client: Client, lookup: LookupKeys, found: LookUp | None, context: DecisionContext, policy: Policy
     ) -> dict[str, str] | None:
         """A ticket for an answer that lets the transaction go on with nothing unknown; else None."""
-        check = context.check
-        if context.unknown or context.verdict.outcome.rank > Outcome.WARN.rank:
+        if found is None or context.unknown or context.verdict.outcome.rank > Outcome.WARN.rank:
             return None
-        return self.tickets.make(
-            Clearance(
-                decision=context.decision_id,
-                client=client.id,
-                scene=check.scene,
-                transaction=lookup.targets[LockScope.TRANSACTION],
-                account=lookup.targets.get(LockScope.ACCOUNT),
-                operator=check.operator,
-                purpose=check.purpose,
-                seen=party_snapshots(lookup.party_keys, found, client.grants.classes, civil_day(context.now)),
-                epoch=found.state.epoch,
-                policy=policy.digest,
-                expires=expiry(policy, check.scene, context.now),
-            )
-        )
+        return self.tickets.make(clearance_of(client, lookup, found, context, policy))

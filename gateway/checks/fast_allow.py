@@ -1,8 +1,8 @@
 """The fast allow: a check whose parties have no listing is answered from memory, without waiting for anything.
 
-form ─▶ keys ─▶ register current? feeds reliable? ─▶ no listing, no lock possible ─▶ audit ─▶ response
+request ─▶ keys ─▶ register current? feeds reliable? ─▶ no listing, no lock possible ─▶ audit ─▶ response
 
-Any other check is returned as its lookup keys, with nothing done about it, for the full decision.
+Of any other check the lookup keys are returned, for the full decision; nothing was recorded.
 """
 
 from collections.abc import Callable, Set
@@ -42,7 +42,7 @@ class FastAllow:
         """The answer, recorded; or the lookup keys where a full decision is needed.
 
         ``open_targets`` are lock targets of earlier checks that are not decided yet. Raises ``ProblemError`` when
-        the form is invalid or the audit is full.
+        the request is invalid or the audit is full.
         """
         self._time.set(self.clock())
         policy = self.policy_store.current

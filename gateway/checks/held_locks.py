@@ -1,15 +1,35 @@
-"""What a check does to locks that it meets: keep their Redis keys true, and end those that nothing supports any more.
+"""The locks held on a check's targets: read, repaired in Redis, and lifted where nothing supports them.
 
-``LockStore.held_on`` reads; these two write, and say so.
+``LockStore.held_on`` only reads; the functions here also write.
 """
 
 from collections.abc import Mapping, Sequence
 
+from gateway.checks.lookup_keys import LookupKeys
 from store.ledger.lock_states import LockState
 from store.locks.rows import Lock
 from store.locks.store import LockStore
+from store.register.reader import LookUp
 
 _LIFT_REASON = "the register answers again"
+
+
+async def reconcile_locks(
+    locks: LockStore, lookup: LookupKeys, found: LookUp | None, now: int, *, lift: bool
+) -> Sequence[Lock]:
+    """Read the locks held on the check's targets, repair their Redis keys, and ``lift`` the unsupported ones.
+
+    Reads the ledger for the targets that Redis shows as locked, or for all when Redis could not be read (``found`` is
+    None). ``now`` is in milliseconds. Raises ``SQLAlchemyError``.
+    """
+    targets = list(lookup.targets.values())
+    shown = {target: found.locks[target] for target in targets if target in found.locks} if found else {}
+    if found and not shown:
+        return []
+    held = await locks.held_on(list(shown) if found else targets, now)
+    if found:
+        await repair_lock_keys(locks, shown, held)
+    return await lift_unsupported_locks(locks, held, now) if lift else held
 
 
 async def repair_lock_keys(locks: LockStore, shown: Mapping[str, str], held: Sequence[Lock]) -> None:

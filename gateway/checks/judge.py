@@ -15,7 +15,7 @@ from store.register.reader import LookUp
 
 
 def matches_in(lookup: LookupKeys, found: LookUp | None) -> list[list[Match]]:
-    """The listings that concern each party, in the order of the parties; none when the register was not read."""
+    """The listings that concern each party, in the order of the parties; empty when the register was not read."""
     if found is None:
         return [[] for _ in lookup.check.parties]
     return [_matches(party, keys, found) for party, keys in zip(lookup.check.parties, lookup.party_keys, strict=True)]
@@ -38,8 +38,8 @@ def judge(
 ) -> Verdict:
     """The verdict of that policy on that day (Asia/Shanghai), from listings of the classes that the caller may see.
 
-    ``unknown``: something may be missing, so that the scene's answer for the unknown is the least. ``excluded`` are
-    keys of listings that do not count.
+    ``unknown`` says that data may be missing: no outcome is then milder than the scene's ``on_unknown``. ``excluded``
+    are keys of listings that do not count.
     """
     parties = [
         (party.profile, visible_matches([m for m in found if m.listing.key not in excluded], data_classes, today))

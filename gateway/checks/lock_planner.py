@@ -1,4 +1,4 @@
-"""How locks and a verdict bear on each other: held locks count, released listings lock no more, new locks are wanted.
+"""Applies held locks and released listings to a verdict, and plans the locks to take.
 
 Pure: no I/O, no clock.
 """
@@ -49,7 +49,7 @@ def plan_locks(
 def locks_wanted(verdict: Verdict, check: Check, targets: Mapping[LockScope, str]) -> list[LockRequest]:
     """The locks that the verdict asks for, before releases.
 
-    An account lock without an account falls back on the transaction where the outcome is a lock; an intercept
+    An account lock becomes a transaction lock where the check names no account and the outcome is a lock; an intercept
     needs no lock. A lock because something is unknown rests on no listing.
     """
     wanted: dict[LockScope, dict[str, None]] = {}

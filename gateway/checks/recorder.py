@@ -1,8 +1,8 @@
-"""A decision put on record, and its answer: locks and intercepts in the ledger before they are answered."""
+"""Records a decision and makes its answer. Locks and intercepts are in the ledger before they are answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.audit.buffer import AuditBuffer
 from gateway.checks.audit_entry import decision_entry
@@ -11,7 +11,7 @@ from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.response import DecisionContext, decision_body
 from gateway.metrics import INDETERMINATE, LOCKS_HELD, SHADOW_RULES
 from rules.calendar import civil_day, end_of_day, to_milliseconds
-from rules.policy.pack import Policy
+from rules.policy.pack import Policy, Scene
 from rules.records.departments import Departments
 from rules.vocabulary import Outcome
 from rules.working_days import WorkingDays
@@ -48,16 +48,20 @@ class DecisionRecorder:
         _count(context)
         return body
 
+    def feedback_due(self, scene: Scene, now: datetime) -> datetime:
+        """When the platform must have reported what it did: at the end of the scene's last working day for it."""
+        return end_of_day(self.working_days.after(civil_day(now), scene.feedback_working_days).day)
+
     async def _take_locks(
         self, client: Client, lookup: LookupKeys, context: DecisionContext, plan: LockPlan, policy: Policy
     ) -> bytes:
         body = b""
 
         def entry_with(taken: Sequence[Lock]) -> DecisionEntry:
-            """Called within the transaction, since the answer and its entry name the locks."""
+            """Called within the transaction: the answer and its entry name the locks that it takes."""
             nonlocal body
-            every = {lock.id: lock for lock in (*context.locks, *taken)}
-            body, entry = self._body_and_entry(client, lookup, replace(context, locks=list(every.values())), policy)
+            locks = {lock.id: lock for lock in (*context.locks, *taken)}
+            body, entry = self._body_and_entry(client, lookup, replace(context, locks=list(locks.values())), policy)
             return entry
 
         terms = self._terms(client, lookup, context, policy)
@@ -77,16 +81,15 @@ class DecisionRecorder:
 
     def _terms(self, client: Client, lookup: LookupKeys, context: DecisionContext, policy: Policy) -> LockTerms:
         check, scene = context.check, policy.pack.scenes[context.check.scene]
-        today = civil_day(context.now)
-        due = self.working_days.after(today, scene.feedback_working_days).day
+        last_day = civil_day(context.now) + timedelta(days=scene.lock_days)
         return LockTerms(
             client=client.id,
             operator=check.operator,
             scene=check.scene,
             decision_id=context.decision_id,
             now=to_milliseconds(context.now),
-            due_at=to_milliseconds(end_of_day(due)),
-            expires_at=to_milliseconds(end_of_day(today + timedelta(days=scene.lock_days))),
+            due_at=to_milliseconds(self.feedback_due(scene, context.now)),
+            expires_at=to_milliseconds(end_of_day(last_day)),
             subjects=tuple(number for number, _ in lookup.party_keys if number),
         )
 

@@ -1,4 +1,4 @@
-"""From the bytes of a request to a check: who asks, why, in which case, about whom. Any doubt is a 4xx."""
+"""From the bytes of a request to a check: operator, purpose, transaction, parties. What is unclear is a 4xx."""
 
 from datetime import date
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.web.json_body import FieldFault, decode_json
+from gateway.web.json_body import PRINTABLE, FieldFault, ShortLine, decode_json
 from gateway.web.problems import ProblemError
 from rules.identity.identifiers import InvalidIdentifierError, parse_identifier
 from rules.policy.condition import Transaction
@@ -14,10 +14,6 @@ from rules.policy.matching import Party
 from rules.policy.pack import Policy
 from rules.vocabulary import Role
 from store.platforms.clients import Client
-
-# No control characters: PostgreSQL stores no NUL, and a case number has no line break.
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-_Short = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
 
 
 class SubjectRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -32,12 +28,12 @@ class SubjectRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 class CheckRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The body of ``POST /v1/checks``."""
 
-    scene: _Short
-    transaction_id: _Short
+    scene: ShortLine
+    transaction_id: ShortLine
     subjects: Annotated[tuple[SubjectRequest, ...], Meta(max_length=100)] = ()
-    account_id: _Short | None = None
-    operator: Annotated[str, Meta(max_length=128, pattern=_PRINTABLE)] | None = None
-    purpose: Annotated[str, Meta(max_length=256, pattern=_PRINTABLE)] | None = None
+    account_id: ShortLine | None = None
+    operator: Annotated[str, Meta(max_length=128, pattern=PRINTABLE)] | None = None
+    purpose: Annotated[str, Meta(max_length=256, pattern=PRINTABLE)] | None = None
     amount: Annotated[float, Meta(ge=0, le=1e15)] | None = None
     """In yuan; required where a rule of the scene depends on it."""
     region: Annotated[str, Meta(pattern=r"^[0-9]{6}$")] | None = None
@@ -72,7 +68,7 @@ _decoder = msgspec.json.Decoder(CheckRequest)
 
 
 def check_request_from(body: bytes | msgspec.Raw) -> CheckRequest:
-    """The form of a check, from a body. Raises ``ProblemError`` saying what is wrong and where."""
+    """The request in a body. Raises ``ProblemError`` saying what is wrong and where."""
     try:
         return decode_json(_decoder, body)
     except msgspec.ValidationError as error:

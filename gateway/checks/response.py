@@ -72,7 +72,7 @@ def decision_body(context: DecisionContext, policy: Policy, departments: Departm
 
 
 def authorities_of(verdict: Verdict) -> Iterator[str]:
-    """The authorities of the listings that counted, repeated."""
+    """The authority of each listing that counted; one may occur several times."""
     return (listing.authority for party in verdict.parties for listing in party.listings)
 
 

@@ -62,14 +62,13 @@ class CheckService:
             answers = [self._try_allow_of_batch(client, part, open_targets) for part in parts]
             await asyncio.sleep(0)
         decided = iter(await self._decide_all(client, [answer for answer in answers if isinstance(answer, LookupKeys)]))
-        return [
-            next(decided)
-            if isinstance(answer, LookupKeys)
-            else allowed(answer)
-            if isinstance(answer, bytes)
-            else answer
-            for answer in answers
-        ]
+        results: list[DecisionResult | ProblemError] = []
+        for answer in answers:
+            if isinstance(answer, LookupKeys):
+                results.append(next(decided))
+            else:
+                results.append(allowed(answer) if isinstance(answer, bytes) else answer)
+        return results
 
     def _try_allow_of_batch(
         self, client: Client, part: bytes | Raw, open_targets: set[str]

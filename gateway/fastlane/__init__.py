@@ -6,11 +6,11 @@
              authenticator ─▶ CheckService ─▶ response ─▶ write_batch ─▶ socket
 
     server        makes connections, closes idle ones, and closes all at the end
-    context       what the connections of a process share
+    context       what the connections of a process share, and answers that wait
     connection    one connection
     request_head  which requests are plain
     write_batch   responses of one event-loop iteration, sent together
 
-Imports ``gateway.checks``, ``overload`` and ``web``. It applies the same admission, the same checks and the same
-serialiser of problems as the aiohttp road, and costs less per request (docs/measured.md).
+Imports ``gateway.checks`` and ``gateway.web``. It applies the same admission, checks and serialiser of problems as
+aiohttp's routes, at less cost per request (docs/measured.md).
 """

@@ -1,4 +1,4 @@
-"""One connection of the fast lane: checks without a web framework, by the same service.
+"""One connection of the fast lane: checks without a web framework, answered by the same service.
 
 bytes ─▶ plain head of a check? ──no──▶ the aiohttp application, with every byte, for good
               │yes
@@ -11,6 +11,7 @@ answered, hands the connection over before any work on that request.
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
@@ -18,7 +19,6 @@ from gateway.checks.http.responses import error_response
 from gateway.checks.lookup_keys import LookupKeys
 from gateway.fastlane.context import FastLaneContext
 from gateway.fastlane.request_head import MAX_HEAD_BYTES, Head
-from store.platforms.clients import Client
 
 _PLAIN_START = b"POST /v1/checks"
 _HEAD_END = b"\r\n\r\n"
@@ -27,37 +27,24 @@ _MAX_BUFFERED_BYTES = 256 * 1024
 _CLOSE_HEADER = b"\r\nConnection: close"
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class FastLaneConnection(asyncio.Protocol):
-    """One connection."""
+    """One connection. It has no generated ``repr``, which would show requests and keys in logs."""
 
-    __slots__ = (
-        "_body_start",
-        "_buffer",
-        "_context",
-        "_head",
-        "_missing",
-        "_parts",
-        "_read_paused",
-        "_task",
-        "_transport",
-        "_waiting_since",
-        "_write_paused",
-    )
-
-    def __init__(self, context: FastLaneContext) -> None:
-        self._context = context
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._head: Head | None = None
-        self._body_start = 0
-        """Index in the buffer, once the head is complete."""
-        self._parts: list[bytes] = []
-        """Pieces of a body after the buffer's content, and the number of bytes that are still missing."""
-        self._missing = 0
-        self._task: asyncio.Task[None] | None = None
-        self._write_paused = False
-        self._read_paused = False
-        self._waiting_since = monotonic()
+    _context: FastLaneContext
+    _transport: asyncio.Transport | None = None
+    _buffer: bytes = b""
+    _head: Head | None = None
+    _body_start: int = 0
+    """Index in the buffer, once the head is complete."""
+    _parts: list[bytes] = field(default_factory=list)
+    """Pieces of a body after the buffer's content."""
+    _missing: int = 0
+    """Bytes of the body that have not arrived."""
+    _task: asyncio.Task[None] | None = None
+    _write_paused: bool = False
+    _read_paused: bool = False
+    _waiting_since: float = field(default_factory=monotonic)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection."""
@@ -98,7 +85,7 @@ class FastLaneConnection(asyncio.Protocol):
             self._answer_buffered()
 
     def enforce_deadlines(self, now: float) -> None:
-        """Close it when it was idle too long; hand it over when its body does not arrive, for the 408."""
+        """Close it when it was idle too long; hand it over when its body does not arrive: aiohttp answers 408."""
         waited = now - self._waiting_since
         if self._task is None and self._head is not None and waited > self._context.body_deadline:
             self._hand_over()
@@ -137,7 +124,7 @@ class FastLaneConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _next_head(self) -> Head | None:
-        """The head that the buffer starts with; None when it is not for the lane, or not complete."""
+        """The head that the buffer starts with; None when it is not plain, or not complete."""
         if not self._buffer.startswith(_PLAIN_START):
             return None
         end = self._buffer.find(_HEAD_END, 0, MAX_HEAD_BYTES)
@@ -154,25 +141,16 @@ class FastLaneConnection(asyncio.Protocol):
         try:
             client = context.authenticator.known(head.authorization)
             if client is None or head.batch:
-                answer = self._full_answer(head, body)
+                answer = context.full_answer(head, body)
             else:
                 allowed = context.checks.try_allow(client, body)
                 if not isinstance(allowed, LookupKeys):
                     return self._send(allowed)
-                answer = self._decide(client, allowed)
+                answer = context.decide(client, allowed)
         except Exception as error:
             return self._send_error(error, head.route)
         self._task = asyncio.create_task(self._answer_later(answer, head.route))
         return None
-
-    async def _full_answer(self, head: Head, body: bytes) -> bytes:
-        client = await self._context.authenticator.client_with(head.authorization)
-        if head.batch:
-            return await self._context.batches.answer(client, body)
-        return (await self._context.checks.check(client, body)).body
-
-    async def _decide(self, client: Client, lookup: LookupKeys) -> bytes:
-        return (await self._context.checks.decide(client, lookup)).body
 
     async def _answer_later(self, answer: Coroutine[None, None, bytes], route: str) -> None:
         try:
@@ -185,14 +163,11 @@ class FastLaneConnection(asyncio.Protocol):
         self._answer_buffered()
 
     def _send(self, body: bytes) -> None:
-        self._write(self._context.responses.ok(body, self._last_header()))
+        last_header = _CLOSE_HEADER if self._context.drain_state.draining else b""
+        self._write(self._context.responses.ok(body, last_header))
 
     def _send_error(self, error: Exception, route: str) -> None:
         self._write(error_response(error, route, closing=self._context.drain_state.draining))
-
-    def _last_header(self) -> bytes:
-        """``Connection: close`` while draining."""
-        return _CLOSE_HEADER if self._context.drain_state.draining else b""
 
     def _write(self, response: bytes) -> None:
         if self._transport is None:
@@ -204,7 +179,7 @@ class FastLaneConnection(asyncio.Protocol):
             self._transport.close()
 
     def _hand_over(self) -> None:
-        """Give the connection to aiohttp, starting with the request that is not for the lane."""
+        """Give the connection to aiohttp, which reads the request again from its first byte."""
         transport, received = self._transport, b"".join((self._buffer, *self._parts))
         assert transport is not None
         self._context.write_batch.send()  # earlier responses come before those of aiohttp

@@ -1,4 +1,4 @@
-"""What all connections of the fast lane share in one process."""
+"""What all connections of the fast lane share in one process, and answers that have to wait for something."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from typing import Protocol
 
 from gateway.checks.batch import BatchService
 from gateway.checks.http.responses import PreparedResponses
+from gateway.checks.lookup_keys import LookupKeys
 from gateway.checks.service import CheckService
-from gateway.fastlane.request_head import HeadReader
+from gateway.fastlane.request_head import Head, HeadReader
 from gateway.fastlane.write_batch import WriteBatch
 from gateway.web.auth import Authenticator
 from gateway.web.drain_state import DrainState
+from store.platforms.clients import Client
 
 
 class Connection(Protocol):
@@ -43,3 +45,14 @@ class FastLaneContext:
     heads: HeadReader = field(default_factory=HeadReader)
     write_batch: WriteBatch = field(default_factory=WriteBatch)
     responses: PreparedResponses = field(default_factory=PreparedResponses)
+
+    async def full_answer(self, head: Head, body: bytes) -> bytes:
+        """The answer to a batch, or to a check whose client is not in memory. Raises ``ProblemError``."""
+        client = await self.authenticator.client_with(head.authorization)
+        if head.batch:
+            return await self.batches.answer(client, body)
+        return (await self.checks.check(client, body)).body
+
+    async def decide(self, client: Client, lookup: LookupKeys) -> bytes:
+        """The answer to a check that needs a full decision. Raises ``ProblemError``."""
+        return (await self.checks.decide(client, lookup)).body

@@ -3,7 +3,7 @@
     POST …/records ─▶ delivery: validate each record ───────────────┐
     POST …/files ─▶ upload: receive ─▶ upload_rows: validate rows ──┼─▶ publish: topic, receipt ─▶ 202
                      └▶ full_list: compare with what is in force ───┘
-    canary: sends a record of its own down the same road and measures when this process answers by it
+    canary: sends a record of its own down the same path and measures the time until this process answers by it
 
     handlers        deliveries, receipts, the JSON Schema of a record
     upload_handler  files; format_store holds the formats they may be in

@@ -1,4 +1,4 @@
-"""The canary: an invented subject, listed and removed through the whole feed road at each interval.
+"""The canary: an invented subject, listed and removed through the whole feed path at each interval.
 
     record published ─▶ broker ─▶ worker ─▶ ledger ─▶ register ─▶ this process's replica
 
@@ -37,8 +37,8 @@ from store.replica.replica import Replica
 AUTHORITY = "canary"
 _REGION = "91999900"
 """No county has that code (GB/T 2260)."""
-_SUBJECTS = 10_000
-"""Each process draws one of these by chance, so that two processes rarely share one."""
+_SUBJECT_COUNT = 10_000
+"""Each process draws one of so many subjects at random, so that two processes rarely share one."""
 _ROUND_DEADLINE_S = 30.0
 _LATE_AFTER_INTERVALS = 3
 """Without a finished round for so many intervals, ``/readyz`` says that the canary is late."""
@@ -67,7 +67,7 @@ class Canary:
     reader: ReplicaReader
     interval_s: float
     clock: Callable[[], datetime]
-    subject: int = field(default_factory=lambda: random.SystemRandom().randrange(_SUBJECTS))
+    subject: int = field(default_factory=lambda: random.SystemRandom().randrange(_SUBJECT_COUNT))
     durations: dict[str, float] = field(default_factory=dict)
     """Seconds that each step of the last round took."""
     _finished_at: float = field(default_factory=monotonic)
@@ -92,7 +92,7 @@ class Canary:
                 _log.warning("canary_failed", error=type(error).__name__)
 
     async def run_round(self) -> None:
-        """List and remove the subject. Raises ``TimeoutError``, ``CanaryStateError``, or an error of the feed road."""
+        """List and remove the subject. Raises ``TimeoutError``, ``CanaryStateError``, or an error of the feed path."""
         async with asyncio.timeout(_ROUND_DEADLINE_S):
             for step, operation, listed in (("in_force", "list", True), ("free", "remove", False)):
                 self.durations[step] = await self._run_step(step, operation, listed)
@@ -119,13 +119,13 @@ class Canary:
         if published.receipt is None:
             raise CanaryStateError(step)
         await change
-        took = monotonic() - published_at
+        duration_s = monotonic() - published_at
         number = parse_identifier(canary_number(self.subject), today=civil_day(self.clock()))
         assert isinstance(number, Identifier)
         key = self.subject_keys.subject(number.canonical)
         if bool((await self.reader.look_up([key])).listings.get(key)) is not listed:
             raise CanaryStateError(step)
-        return max(0.0, took)
+        return max(0.0, duration_s)
 
     def _record(self, operation: str) -> ValidatedRecord:
         """A record of the canary's subject, validated like any delivery."""

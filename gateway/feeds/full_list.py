@@ -136,13 +136,11 @@ async def _record_numbers(upload: UploadRows) -> set[str]:
     failed = 0
     async with aclosing(upload.batches()) as batches:
         async for batch in batches:
-            for row in batch:
-                if isinstance(row.verdict, InvalidRecordError):
-                    failed += 1
-                    if len(faults) < _MAX_REPORTED_FAULTS:
-                        faults.append(row.verdict.as_dict() | {"line": row.line})
-                else:
-                    numbers.add(row.verdict.record.record_no)
+            numbers.update(row.verdict.record.record_no for row in batch if isinstance(row.verdict, FeedEvent))
+            invalid = [(row.line, row.verdict) for row in batch if isinstance(row.verdict, InvalidRecordError)]
+            failed += len(invalid)
+            reported = invalid[: _MAX_REPORTED_FAULTS - len(faults)]
+            faults += [fault.as_dict() | {"line": line} for line, fault in reported]
     if failed:
         raise ProblemError("snapshot_refused", f"{failed} rows fail", f"{failed} 行未通过", rejected=faults)
     upload.notes.clear()  # the second reading counts them again

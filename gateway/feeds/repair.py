@@ -33,7 +33,7 @@ _MAX_STATED_CHARS = 256
 
 @dataclass(frozen=True, slots=True)
 class RepairHandler:
-    """Answers questions about repair."""
+    """Answers whether a listing may be repaired."""
 
     authenticator: Authenticator
     listings: ListingQueries
@@ -45,10 +45,10 @@ class RepairHandler:
     async def get(self, request: web.Request) -> web.Response:
         """The answer for one listing today. The query holds facts that subject and authority state."""
         client = await self.authenticator.client_of(request)
-        asked = dict(request.query)
-        operator = _stated(asked.pop("operator", None) or client.grants.operator, "operator_missing")
-        purpose = _stated(asked.pop("purpose", None) or client.grants.purpose, "purpose_missing")
-        facts = _facts(asked)
+        query = dict(request.query)
+        operator = _stated(query.pop("operator", None) or client.grants.operator, "operator_missing")
+        purpose = _stated(query.pop("purpose", None) or client.grants.purpose, "purpose_missing")
+        facts = _facts(query)
         row = await self.listings.find(request.match_info["listing"])
         if row is None:
             raise ProblemError("listing_unknown")
@@ -73,13 +73,13 @@ def _stated(text: str | None, code: str) -> str:
     return text
 
 
-def _facts(asked: dict[str, str]) -> StatedFacts:
-    unknown = asked.keys() - set(StatedFacts.__struct_fields__)
+def _facts(query: dict[str, str]) -> StatedFacts:
+    unknown = query.keys() - set(StatedFacts.__struct_fields__)
     if unknown:
         names = ", ".join(StatedFacts.__struct_fields__)
         raise ProblemError("request_invalid", f"facts that can be stated: {names}", path="query")
     try:
-        return msgspec.convert(asked, StatedFacts, strict=False)
+        return msgspec.convert(query, StatedFacts, strict=False)
     except msgspec.ValidationError as error:
         fault = FieldFault.of(error)
         raise ProblemError("request_invalid", fault.detail, path=fault.path.removeprefix("$.") or "query") from None
@@ -92,7 +92,7 @@ def _is_visible(client: Client, authority: str, listing: bytes | None) -> bool:
 
 
 def _entry(client: Client, operator: str, purpose: str, key: str, answer: RepairAnswer, now: int) -> DecisionEntry:
-    """The audit entry of the question: who asked, why and when."""
+    """The audit entry of the query: its operator, purpose and time."""
     return DecisionEntry(
         id=f"dec_{uuid4().hex}",
         decided_at=now,

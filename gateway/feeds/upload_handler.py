@@ -1,4 +1,4 @@
-"""POST /v1/feeds/{authority}/files: a file in a department's own columns, as news or as its full list."""
+"""POST /v1/feeds/{authority}/files: a file in a department's own columns, with its changes or its full list."""
 
 import asyncio
 from collections.abc import Callable

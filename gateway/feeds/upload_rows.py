@@ -22,8 +22,8 @@ BATCH_ROWS = 1000
 class UploadRows:
     """One reading of a file in the name of one authority. ``colour`` is set for a full list of that colour.
 
-    ``now`` is in milliseconds. ``dropped`` and ``notes`` fill while the file is read: columns that are not used,
-    and the number of rows by the code of what was read differently than written.
+    ``now`` is in milliseconds. ``dropped`` and ``notes`` fill while the file is read: columns that are not used, and
+    for each code of ``INTAKE_NOTES`` the number of rows it applies to.
     """
 
     uploaded: UploadedFile

@@ -1,4 +1,4 @@
-"""The one rule by which checks are admitted, whichever server reads them: load shedding, rate, concurrency."""
+"""The one rule by which both servers admit checks: load shedding, rate, concurrency."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class AdmissionControl:
         self.rate_limiter.take(client, count)
 
     async def wait_for_turn(self, client: Client, count: int) -> None:
-        """For a stream, whose response has begun: wait for the client's tokens and for room instead of refusing."""
+        """For a stream, whose response has begun: wait for the client's tokens and a free place instead of refusing."""
         while pause := self.rate_limiter.pause_before(client, count):  # noqa: ASYNC110 - it says how long
             await asyncio.sleep(pause)
         await self.concurrency_limit.has_room()

@@ -1,4 +1,4 @@
-"""Whether this process keeps up: the work that one iteration of the event loop finds, against a bound.
+"""Whether this process keeps up: the work of one event-loop iteration is compared with a bound.
 
 Checks that are answered from memory never wait, so no limit on requests in progress sees too many of them: they queue
 unread in the kernel. But under overload each iteration of the event loop finds more of them than it can answer soon.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic, thread_time
 
 _LONG_ITERATION_S = 0.005
-"""Work in one iteration that is too much: some hundred checks, more than busy callers ever have in flight."""
+"""Work in one iteration that is too much: some hundred checks, more than busy callers have in flight."""
 _OVERLOAD_BUDGET_S = 0.05
 """Time by which long iterations may exceed other time before load is shed."""
 _ADMITTED_WORK_S = 0.0004

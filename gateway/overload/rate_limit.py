@@ -1,8 +1,8 @@
-"""How much one client may ask: a token bucket per client in each gateway process. One check costs one token.
+"""How many checks one client may send: a token bucket per client in each gateway process. One check costs one token.
 
 A bucket holds ``burst`` tokens and is refilled at ``rate`` a second. A request that costs more than a bucket can hold
 needs a full bucket and pays the whole price, so that the level goes below zero: it is not refused for ever, and the
-client gets no more in the long run.
+client's rate in the long run stays the same.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from gateway.web.auth import Authenticator
-from gateway.web.json_body import parse_json_as
+from gateway.web.json_body import ShortLine, parse_json_as
 from gateway.web.officer_reason import operator_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
@@ -26,7 +26,6 @@ _FIND_ATTEMPTS = 4
 _FIND_PAUSE_S = 0.15
 """A decision that was just made reaches the ledger within about half a second."""
 _DECISION_ID = re.compile(r"dec_[0-9a-f]{32}")
-_Line = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Text = Annotated[str, Meta(min_length=2, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
@@ -34,12 +33,12 @@ class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What the platform did: the measures carried out, or why none were and who approved that."""
 
     carried_out: bool
-    measures: Annotated[tuple[_Line, ...], Meta(max_length=50)] = ()
+    measures: Annotated[tuple[ShortLine, ...], Meta(max_length=50)] = ()
     reason: _Text | None = None
-    approved_by: _Line | None = None
-    document_no: _Line | None = None
-    operator: _Line | None = None
-    corrects: _Line | None = None
+    approved_by: ShortLine | None = None
+    document_no: ShortLine | None = None
+    operator: ShortLine | None = None
+    corrects: ShortLine | None = None
     """The id of the feedback that this one corrects."""
 
 
@@ -56,7 +55,7 @@ class DecisionHandlers:
         """One decision in full, to the client that asked for it."""
         client = await self.authenticator.client_of(request)
         row, detail = await self._own(request, client)
-        given = await self.feedback.of(row.id)
+        reports = await self.feedback.of(row.id)
         due = row.feedback_due
         return json_response(
             {
@@ -66,8 +65,8 @@ class DecisionHandlers:
                 "purpose": row.purpose,
                 "account_id": detail["account_id"],
                 "decided_at": rfc3339(from_milliseconds(row.decided_at)),
-                "feedback": [_feedback(item) for item in given],
-                "feedback_overdue": due is not None and not given and due < to_milliseconds(self.clock()),
+                "feedback": [_feedback(item) for item in reports],
+                "feedback_overdue": due is not None and not reports and due < to_milliseconds(self.clock()),
             }
         )
 
@@ -85,22 +84,22 @@ class DecisionHandlers:
     async def post_feedback(self, request: web.Request) -> web.Response:
         """Report what was done, once, or correct an earlier report; the ledger keeps both."""
         client = await self.authenticator.client_of(request)
-        asked = parse_json_as(FeedbackRequest, await read_body(request))
+        form = parse_json_as(FeedbackRequest, await read_body(request))
         row, detail = await self._own(request, client)
         required = {measure["code"] for measure in detail["answer"]["measures"]}
-        not_required = sorted(set(asked.measures) - required)
+        not_required = sorted(set(form.measures) - required)
         if not_required:
             raise ProblemError("measure_not_asked", ", ".join(not_required), path="$.measures")
-        if not asked.carried_out and not ((asked.reason or "").strip() and (asked.approved_by or "").strip()):
-            raise ProblemError("feedback_incomplete", path="$.reason" if not asked.reason else "$.approved_by")
-        operator = operator_of(asked.operator, client)
+        if not form.carried_out and not ((form.reason or "").strip() and (form.approved_by or "").strip()):
+            raise ProblemError("feedback_incomplete", path="$.reason" if not form.reason else "$.approved_by")
+        operator = operator_of(form.operator, client)
         names = ("carried_out", "measures", "reason", "approved_by", "document_no", "corrects")
-        report = Report(client.id, operator, **{name: getattr(asked, name) for name in names})
+        report = Report(client.id, operator, **{name: getattr(form, name) for name in names})
         try:
-            given = await self.feedback.give(row.id, report, to_milliseconds(self.clock()))
+            feedback = await self.feedback.give(row.id, report, to_milliseconds(self.clock()))
         except FeedbackExistsError as error:
             raise ProblemError("feedback_given", f"standing: {error.last_id or 'none'}") from None
-        return json_response(_feedback(given), status=201)
+        return json_response(_feedback(feedback), status=201)
 
     async def _own(self, request: web.Request, client: Client) -> tuple[DecisionRow, dict[str, Any]]:
         """A decision of the client, and its detail. Waits a little for one that is not in the ledger yet.

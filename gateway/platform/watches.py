@@ -14,7 +14,7 @@ from gateway.audit.buffer import AuditBuffer
 from gateway.checks.request import identifier_problem
 from gateway.overload.admission_control import AdmissionControl
 from gateway.web.auth import Authenticator
-from gateway.web.json_body import parse_json_as
+from gateway.web.json_body import PRINTABLE, ShortLine, parse_json_as
 from gateway.web.officer_reason import operator_of
 from gateway.web.problems import ProblemError
 from gateway.web.request_body import read_body
@@ -29,13 +29,12 @@ from store.platforms.watches import WatchStore
 _MAX_WATCHES = 1000
 """Of one request, and as many removals."""
 _SCENE = "watch"
-_Reference = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class WatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """One subject: its number, and the platform's own reference, which events repeat."""
 
-    reference: _Reference
+    reference: ShortLine
     id: Annotated[str, Meta(min_length=1, max_length=64)]
     id_type: str | None = None
 
@@ -44,9 +43,9 @@ class WatchesRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Watches to set, references to remove, and operator and purpose unless the registration fixes them."""
 
     watches: Annotated[tuple[WatchRequest, ...], Meta(max_length=_MAX_WATCHES)] = ()
-    remove: Annotated[tuple[_Reference, ...], Meta(max_length=_MAX_WATCHES)] = ()
-    operator: _Reference | None = None
-    purpose: Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+    remove: Annotated[tuple[ShortLine, ...], Meta(max_length=_MAX_WATCHES)] = ()
+    operator: ShortLine | None = None
+    purpose: Annotated[str, Meta(max_length=256, pattern=PRINTABLE)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,15 @@ class WatchHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set watches and remove others; an invalid number is refused by itself."""
         client = await self.authenticator.client_of(request)
-        asked = parse_json_as(WatchesRequest, await read_body(request))
-        self.admission_control.take_tokens(client, max(1, len(asked.watches) + len(asked.remove)))
-        operator = operator_of(asked.operator, client)
-        purpose = (asked.purpose or client.grants.purpose or "").strip()
+        form = parse_json_as(WatchesRequest, await read_body(request))
+        self.admission_control.take_tokens(client, max(1, len(form.watches) + len(form.remove)))
+        operator = operator_of(form.operator, client)
+        purpose = (form.purpose or client.grants.purpose or "").strip()
         if not purpose:
             raise ProblemError("purpose_missing", path="$.purpose")
         now = self.clock()
-        wanted, refused = self._wanted(asked, civil_day(now))
-        counts = await self.watch_store.put(client.id, wanted, asked.remove, to_milliseconds(now))
+        wanted, refused = self._wanted(form, civil_day(now))
+        counts = await self.watch_store.put(client.id, wanted, form.remove, to_milliseconds(now))
         self.audit_buffer.put(_entry(client, operator, purpose, counts, now))
         return json_response(counts | {"refused": refused})
 
@@ -85,10 +84,10 @@ class WatchHandlers:
         following = next_cursor(rows, limit, rows[-1].reference) if rows else None
         return json_response({"watches": watches, "total": await self.watch_store.count(client.id), "next": following})
 
-    def _wanted(self, asked: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    def _wanted(self, form: WatchesRequest, today: date) -> tuple[dict[str, str], list[dict[str, Any]]]:
         wanted: dict[str, str] = {}
         refused: list[dict[str, Any]] = []
-        for index, watch in enumerate(asked.watches):
+        for index, watch in enumerate(form.watches):
             try:
                 number = parse_identifier(watch.id, watch.id_type, today=today)
                 if not isinstance(number, Identifier):

@@ -41,11 +41,11 @@ class WebhookHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set the client's address; 201 with the secret when the webhook is new."""
         client = await self.authenticator.client_of(request)
-        asked = parse_json_as(WebhookRequest, await read_body(request))
-        reason = refusal(asked.url, private_allowed=self.private_allowed)
+        form = parse_json_as(WebhookRequest, await read_body(request))
+        reason = refusal(form.url, private_allowed=self.private_allowed)
         if reason is not None:
             raise ProblemError("webhook_url_refused", reason, path="$.url")
-        webhook, new = await self.webhook_store.put(client.id, asked.url, self._now())
+        webhook, new = await self.webhook_store.put(client.id, form.url, self._now())
         return json_response(_document(webhook) | (self._secret(webhook) if new else {}), status=201 if new else 200)
 
     async def get(self, request: web.Request) -> web.Response:

@@ -4,5 +4,5 @@
                       └─ one process ─────────────────────────┴─▶ server ─▶ listener ─▶ connection_limit ─▶ protocols
                                                                     └ SIGTERM ─▶ drain
 
-It is the top of the gateway: it may import every other room of it.
+The top of the gateway: may import every other sub-package of it.
 """

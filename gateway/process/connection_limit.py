@@ -12,11 +12,11 @@ from gateway.web.problems import ProblemError, serialise
 _RESERVED_FILES = 256
 """Open files that a process needs besides its connections."""
 _LINGER_S = 1.0
-_MAX_LINGERING = 64
+_MAX_LINGERING_CONNECTIONS = 64
 
 
 def room_for_connections(wanted: int) -> int:
-    """Raise this process's limit of open files as far as needed and allowed; how many connections that leaves."""
+    """How many connections, at most ``wanted``, this process may hold; raises its soft limit of open files for them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -59,7 +59,7 @@ class _Refusal(asyncio.Protocol):
         self._limit.lingering += 1
         writer = cast(asyncio.Transport, transport)
         writer.write(serialise(ProblemError("overloaded")).http11_message({"Connection": "close"}))
-        if self._limit.lingering > _MAX_LINGERING:
+        if self._limit.lingering > _MAX_LINGERING_CONNECTIONS:
             writer.close()
         else:
             writer.write_eof()

@@ -16,7 +16,7 @@ _BACKLOG_S = 0.2
 _LAST_REQUEST_S = 0.5
 """For a connection that was accepted last to send its request."""
 _FINISH_S = 5.0
-"""For requests to finish; then as long again for streams, once they are told to end."""
+"""For requests to finish; then as long again for streams, once they must end."""
 _POLL_INTERVAL_S = 0.02
 
 

@@ -50,9 +50,9 @@ class Listener:
         steps = b"".join(struct.pack("HBBI", *step) for step in _NO_SYN_FILTER)
         program = ctypes.create_string_buffer(steps)
         filter_argument = struct.pack("HP", len(_NO_SYN_FILTER), ctypes.addressof(program))
-        for each in self.sockets:
+        for sock in self.sockets:
             with suppress(OSError):
-                each.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_argument)
+                sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_argument)
 
 
 def listening_sockets(host: str, port: int, *, share_port: bool, write_deadline: float) -> list[socket.socket]:
@@ -61,8 +61,8 @@ def listening_sockets(host: str, port: int, *, share_port: bool, write_deadline:
     A connection is reset when its client does not read for ``write_deadline`` seconds.
     """
     sockets = bound_sockets(host, port, share_port=share_port, write_deadline=write_deadline)
-    for each in sockets:
-        each.listen(BACKLOG)
+    for sock in sockets:
+        sock.listen(BACKLOG)
     return sockets
 
 
@@ -71,18 +71,18 @@ def bound_sockets(host: str, port: int, *, share_port: bool, write_deadline: flo
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     for family, kind, protocol, _, address in dict.fromkeys(found):
-        each = socket.socket(family, kind, protocol)
-        sockets.append(each)
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock = socket.socket(family, kind, protocol)
+        sockets.append(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if share_port:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted connections inherit it
-            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(write_deadline * 1000))
-        each.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(write_deadline * 1000))
+        sock.setblocking(False)
         try:
-            each.bind(address)
+            sock.bind(address)
         except OSError:
             close_sockets(sockets)
             raise
@@ -91,8 +91,8 @@ def bound_sockets(host: str, port: int, *, share_port: bool, write_deadline: flo
 
 def close_sockets(sockets: Sequence[socket.socket]) -> None:
     """Close them all."""
-    for each in sockets:
-        each.close()
+    for sock in sockets:
+        sock.close()
 
 
 def port_is_free(host: str, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The words that a parent and its gateway process exchange over their pipe.
+"""The messages that a parent and its gateway process exchange over their pipe.
 
 process ── "serving" ─▶ parent     it accepts connections
 parent ── "closing" ─▶ process     no successor will serve its sockets

@@ -76,7 +76,7 @@ class Prefork:
         """Workers that start or end while others hold the slots."""
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_replace)
@@ -114,7 +114,7 @@ class Prefork:
         return False
 
     def _restart_if_ended(self, slot: Slot) -> None:
-        """Start a worker in place of one that ended. Raises ``NoWorkerServesError`` if none ever served."""
+        """Start a worker in place of one that ended. Raises ``NoWorkerServesError`` if no worker ever served."""
         if slot.worker.has_started_or_ended():
             self._has_served = self._has_served or slot.worker.serving
         if slot.worker.process.is_alive():

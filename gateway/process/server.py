@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -55,35 +54,19 @@ async def _serve(settings: Settings, listener: Listener) -> None:
     await runner.setup()
     aiohttp_server = runner.server
     assert aiohttp_server is not None
-    checks = app[CHECKS]
-    aiohttp_server.request_handler = DirectCheckHandler(
-        checks.service, checks.authenticator, app[DRAIN_STATE], settings.body_limit, aiohttp_server.request_handler
-    )
-    fast_lane = FastLaneServer(
-        FastLaneContext(
-            checks.service,
-            checks.batches,
-            checks.authenticator,
-            app[DRAIN_STATE],
-            aiohttp_server,
-            settings.body_limit,
-            settings.keep_alive,
-            settings.body_deadline,
-        )
-    )
+    fast_lane = _connect_servers(app, aiohttp_server, settings)
 
     def open_connections() -> int:
         return len(aiohttp_server.connections) + fast_lane.open_connections
 
     limit = ConnectionLimit(room_for_connections(settings.max_connections), open_connections)
-    factory: Callable[[], asyncio.BaseProtocol] = fast_lane if settings.fast_lane else aiohttp_server
+    factory = limit.guard(fast_lane if settings.fast_lane else aiohttp_server)
     sweeping = asyncio.create_task(fast_lane.sweep())
     await _load_replica(app)
     servers: list[asyncio.AbstractServer] = []
     try:
-        for each in listener.sockets:
-            loop = asyncio.get_running_loop()
-            servers.append(await loop.create_server(limit.guard(factory), sock=each, backlog=BACKLOG))
+        for sock in listener.sockets:
+            servers.append(await asyncio.get_running_loop().create_server(factory, sock=sock, backlog=BACKLOG))
         _log.info("serving", host=settings.host, port=settings.port, most_connections=limit.most)
         stopping = _stop_signal()
         listener.report_serving()
@@ -96,6 +79,26 @@ async def _serve(settings: Settings, listener: Listener) -> None:
         await fast_lane.close(0)
         sweeping.cancel()
         await runner.cleanup()
+
+
+def _connect_servers(app: web.Application, aiohttp_server: web.Server, settings: Settings) -> FastLaneServer:
+    """Have aiohttp answer plain checks without the application; the fast lane, which falls back on aiohttp."""
+    checks, drain_state = app[CHECKS], app[DRAIN_STATE]
+    aiohttp_server.request_handler = DirectCheckHandler(
+        checks.service, checks.authenticator, drain_state, settings.body_limit, aiohttp_server.request_handler
+    )
+    return FastLaneServer(
+        FastLaneContext(
+            checks.service,
+            checks.batches,
+            checks.authenticator,
+            drain_state,
+            aiohttp_server,
+            settings.body_limit,
+            settings.keep_alive,
+            settings.body_deadline,
+        )
+    )
 
 
 async def _load_replica(app: web.Application) -> None:

@@ -15,5 +15,5 @@
     problems        errors as RFC 9457 problem+json, serialised once for every server
     drain_state     what a process that ends still has to finish
 
-It imports ``gateway.metrics``, ``rules`` and ``store``, and no other room of the gateway.
+It imports ``gateway.metrics``, ``rules`` and ``store``, and no other part of the gateway.
 """

@@ -16,7 +16,7 @@ class DrainState:
 
     draining: bool = False
     end_streams: bool = False
-    """Whether streamed responses must end now, with the position to resume from."""
+    """Whether streamed responses must end now; their last line says where to resume."""
     in_flight: int = 0
     """Requests whose head was read and whose response is not finished."""
     stream_closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)

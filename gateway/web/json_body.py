@@ -1,13 +1,17 @@
 """JSON request bodies: parse one, or refuse it with a problem that says what is wrong and where."""
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
+from msgspec import Meta
 
 from gateway.web.problems import ProblemError
 
 T = TypeVar("T")
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters: PostgreSQL stores no NUL, and no name or document number has a line break."""
+ShortLine = Annotated[str, Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
 
 
 class FieldFault(NamedTuple):

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: raised anywhere, serialised in one place, sent by whichever server.
+"""Errors as RFC 9457 problem+json: raised anywhere, serialised in one place, sent by both servers.
 
 exception ─▶ problem_of ─▶ ProblemError ─▶ serialise ─▶ response()         aiohttp
                                                     └▶ http11_message()   fast lane, connection limit
@@ -127,7 +127,7 @@ async def problem_middleware(
         if any("\x00" in part for part in request.match_info.values()):
             raise ProblemError("not_found")
         if any("\x00" in value for value in request.query.values()):
-            raise ProblemError("request_invalid", "a character that cannot be", path="query")
+            raise ProblemError("request_invalid", "a NUL character", path="query")
         return await handler(request)
     except web.HTTPMethodNotAllowed as error:
         response = _answer(request, ProblemError("method_not_allowed"))

@@ -1,4 +1,4 @@
-"""Request bodies under a read deadline: a client that sends too slowly is answered 408 and frees its place."""
+"""Request bodies under a read deadline: a client that sends too slowly is answered 408."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,5 +43,5 @@ class ReadDeadline:
         self._seconds = seconds
 
     def restart(self) -> None:
-        """Enough was received: the deadline runs anew from now."""
+        """Restart the deadline: enough was received."""
         self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)

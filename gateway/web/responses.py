@@ -53,7 +53,7 @@ def cursor_position(query: Mapping[str, str], *kinds: type) -> tuple[Any, ...] |
 
 
 def _is_key_part(part: object, kind: type) -> bool:
-    """Whether a column can hold it: a value that none can hold must not reach the database."""
+    """Whether a column can hold it: any other value must not reach the database."""
     if isinstance(part, str):
         return kind is str and "\x00" not in part
     return type(part) is kind and isinstance(part, int) and abs(part) < _MAX_INTEGER

@@ -8,7 +8,7 @@ import orjson
 
 from intake.faults import FileUnreadableError, row_fault
 from intake.files.cells import JsonValue
-from intake.files.limits import MAX_LINE, MAX_WHOLE_FILE_BYTES
+from intake.files.limits import MAX_LINE_BYTES, MAX_WHOLE_FILE_BYTES
 from intake.files.text import encoding_of, text_lines
 from rules.faults import InvalidRecordError
 
@@ -32,11 +32,11 @@ def ndjson_values(file: BinaryIO) -> Iterator[tuple[int, JsonValue | InvalidReco
     """The value of each line that is not empty, or its fault, with line numbers from 1. UTF-8 (RFC 8259)."""
     file.seek(0)
     number = 0
-    while line := file.readline(MAX_LINE):
+    while line := file.readline(MAX_LINE_BYTES):
         number += 1
         if number == 1:
             line = line.removeprefix(_BOM)
-        if len(line) >= MAX_LINE and not line.endswith(b"\n"):
+        if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
             _skip_line(file)
             yield number, row_fault("row_too_long")
         elif line.strip():
@@ -52,6 +52,6 @@ def _value(line: bytes) -> JsonValue | InvalidRecordError:
 
 
 def _skip_line(file: BinaryIO) -> None:
-    while part := file.readline(MAX_LINE):
+    while part := file.readline(MAX_LINE_BYTES):
         if part.endswith(b"\n"):
             return

@@ -1,7 +1,10 @@
 """How large a file and its parts may be. The texts of ``intake.faults`` name the same figures."""
 
-MAX_LINE = 1024 * 1024
-"""Characters of a line of text, or bytes of a line of NDJSON."""
+MAX_LINE_CHARS = 1024 * 1024
+"""Length of a line of text."""
+
+MAX_LINE_BYTES = 1024 * 1024
+"""Length of a line of NDJSON."""
 
 MAX_WHOLE_FILE_BYTES = 64 * 1024 * 1024
 """Size of a file that is read as a whole: JSON and XLS."""

@@ -53,9 +53,9 @@ def _xlsx(file: BinaryIO) -> list[Sheet]:
             raise FileUnreadableError("workbook_too_large")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions, which are not read
-        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    date_1904 = book.epoch == CALENDAR_MAC_1904
-    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    date_1904 = workbook.epoch == CALENDAR_MAC_1904
+    visible = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     return [Sheet(lambda sheet=sheet: _xlsx_rows(sheet), date_1904) for sheet in visible]  # type: ignore[misc]
 
 
@@ -78,9 +78,10 @@ def _xls(file: BinaryIO) -> list[Sheet]:
     if len(content) > MAX_WHOLE_FILE_BYTES:
         raise FileUnreadableError("file_too_large")
     with open(os.devnull, "w") as silent:
-        book = xlrd.open_workbook(file_contents=content, logfile=silent)
-    visible = [sheet for sheet in book.sheets() if sheet.visibility == 0]
-    return [Sheet(lambda sheet=sheet: _xls_rows(sheet, book.datemode), bool(book.datemode)) for sheet in visible]  # type: ignore[misc]
+        workbook = xlrd.open_workbook(file_contents=content, logfile=silent)
+    visible = [sheet for sheet in workbook.sheets() if sheet.visibility == 0]
+    datemode = workbook.datemode
+    return [Sheet(lambda sheet=sheet: _xls_rows(sheet, datemode), bool(datemode)) for sheet in visible]  # type: ignore[misc]
 
 
 def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, list[Cell]]]:  # noqa: ANN401 - xlrd has no types

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from intake.faults import FileUnreadableError
-from intake.files.limits import MAX_LINE
+from intake.files.limits import MAX_LINE_CHARS
 from rules.identity.names import GB18030_2000_TO_2022
 
 _CHUNK_BYTES = 1024 * 1024
@@ -29,15 +29,15 @@ def encoding_of(file: BinaryIO) -> str:
     raise FileUnreadableError("encoding_unknown")
 
 
-def text_lines(file: BinaryIO, encoding: str, max_line: int = MAX_LINE) -> Iterator[str]:
-    """The lines with their line ends. Raises ``FileUnreadableError`` for a line of ``max_line`` characters or more."""
+def text_lines(file: BinaryIO, encoding: str, max_chars: int = MAX_LINE_CHARS) -> Iterator[str]:
+    """The lines with their line ends. Raises ``FileUnreadableError`` for a line of ``max_chars`` characters or more."""
     file.seek(0)
     wrapper = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="")
     number = 0
     try:
-        while line := wrapper.readline(max_line):
+        while line := wrapper.readline(max_chars):
             number += 1
-            if len(line) == max_line:
+            if len(line) == max_chars:
                 raise FileUnreadableError("line_too_long", line=number)
             # Python's codec implements GB18030-2000, which maps a few characters to private-use code points. Names
             # and codes are compared later, so these characters need their code points of 2022.

@@ -8,6 +8,7 @@ from enum import StrEnum
 from intake.files.cells import Cell, JsonValue
 from rules.calendar import civil_day
 from rules.faults import CreditGateError
+from rules.listings.validity import NO_END_YEAR
 
 
 class DateForm(StrEnum):
@@ -32,7 +33,6 @@ class OpenEnd(StrEnum):
 
 FOR_EVER = OpenEnd.FOR_EVER
 
-_FOR_EVER_YEAR = 2099
 _FOR_EVER_WORDS = frozenset({"长期", "长期有效", "永久", "永久有效", "无期限", "无固定期限"})
 _PLACEHOLDER_DAYS = frozenset({date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)})
 _PLACEHOLDER_TEXT = re.compile(r"(?:0000([-/.]?)00\1\d{2}|1900([-/.]?)01(?:\2)00)(?: .*)?")
@@ -74,7 +74,7 @@ def read_end(
     if isinstance(cell, str) and cell.strip() in _FOR_EVER_WORDS:
         return FOR_EVER
     day = read_day(cell, form, date_1904=date_1904)
-    return FOR_EVER if day is not None and day.year >= _FOR_EVER_YEAR else day
+    return FOR_EVER if day is not None and day.year >= NO_END_YEAR else day
 
 
 def _parse(cell: Cell | JsonValue, form: DateForm, date_1904: bool | None) -> date | None:

@@ -11,7 +11,7 @@ from intake.formats.dates import DateUnreadableError, OpenEnd, read_day, read_en
 from intake.formats.model import Format
 from intake.formats.rules import Constant, Rule, Split
 
-_MAX_EMPTY_TEXT = 8
+_MAX_EMPTY_TEXT_CHARS = 8
 """Characters of the longest text that is compared with a format's texts for an empty cell."""
 
 Day = TypeVar("Day", bound=date | OpenEnd)
@@ -155,7 +155,7 @@ class RowReader:
         return not self._means_empty(cell) if isinstance(cell, str) else cell is not None
 
     def _means_empty(self, text: str) -> bool:
-        return not text or (len(text) <= _MAX_EMPTY_TEXT and fold(text) in self._empty_texts)
+        return not text or (len(text) <= _MAX_EMPTY_TEXT_CHARS and fold(text) in self._empty_texts)
 
 
 def split_at(text: str, separators: str) -> list[str]:

@@ -36,7 +36,7 @@ __all__ = [
     "parse_identifier",
 ]
 
-_MAX_TEXT_LENGTH = 256
+_MAX_TEXT_CHARS = 256
 _ID_TYPES = {known.value: known for known in IdType}
 
 
@@ -50,7 +50,7 @@ def parse_identifier(text: str, id_type: str | None = None, *, today: date) -> I
     declared = None if id_type is None else _ID_TYPES.get(id_type)
     if id_type is not None and declared is None:
         raise InvalidIdentifierError("identifier_type_unknown")
-    if len(text) > _MAX_TEXT_LENGTH:
+    if len(text) > _MAX_TEXT_CHARS:
         raise InvalidIdentifierError("identifier_length")
     folded = fold(text)
     if not folded:

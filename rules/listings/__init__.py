@@ -1,4 +1,4 @@
-"""What stands: the life of a listing, how long it counts, and what the register holds of it.
+"""The life of a listing, how long it counts, and its entries in the register.
 
     events of one listing ─▶ life ─▶ Life ─▶ indexer ─▶ IndexedListing (Listing + keys)
                               │                            │

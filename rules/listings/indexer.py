@@ -1,4 +1,4 @@
-"""Makes of a listing's life the entries of the register: the listing, and those derived for responsible persons.
+"""Turns the life of a listing into entries of the register: its own, and those derived for responsible persons.
 
     Life ─▶ ListingIndexer.index ─┬▶ IndexedListing of the subject      (subject key, name key)
                                   └▶ IndexedListing of each responsible person, if the listing is severe
@@ -110,11 +110,11 @@ class ListingIndexer:
             yield IndexedListing(derived, self._subject_key(number), self.keys.name(normalise_name(person.name)))
 
 
-def more_restrictive_class(claimed: DataClass, department_class: DataClass | None) -> DataClass:
-    """The more restrictive of the class a record claims and the widest its department allows (办法二 Art. 18)."""
+def more_restrictive_class(stated: DataClass, department_class: DataClass | None) -> DataClass:
+    """The more restrictive of the class a record states and the widest its department allows (办法二 Art. 18)."""
     if department_class is None:
-        return claimed
-    return max(claimed, department_class, key=_LEAST_RESTRICTIVE_FIRST.index)
+        return stated
+    return max(stated, department_class, key=_LEAST_RESTRICTIVE_FIRST.index)
 
 
 def _pattern(number: Identifier | MaskedNumber | None) -> str:

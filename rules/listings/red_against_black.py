@@ -1,8 +1,8 @@
 """A subject on a black list is removed from the red lists (办法一 Art. 4: 应将其从相关红名单中删除).
 
-The days on which listings stood decide, not the order of arrival, so every order of delivery gives the same
-register. A red listing that overlaps a black one is excluded for good: it does not come back when the black one
-ends; its authority may make a new determination. A black listing annulled on objection never stood.
+The days on which listings were in force decide, not the order of arrival, so every order of delivery gives the same
+register. A red listing that overlaps a black one is excluded permanently: it does not come back when the black one
+ends; its authority may make a new determination. A black listing annulled on objection was never in force.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Exclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListingPeriod:
-    """The days on which one listing of a subject stands, first and last included."""
+    """The days on which one listing of a subject is in force, first and last included."""
 
     key: str
     colour: ListColour
@@ -51,6 +51,6 @@ def excluded_red_listings(periods: Iterable[ListingPeriod]) -> dict[str, tuple[E
 
 
 def _overlap(one: ListingPeriod, other: ListingPeriod) -> bool:
-    """Whether there is a day on which both stand."""
+    """Whether there is a day on which both are in force."""
     first = max(one.first_day, other.first_day)
     return all(period.last_day is None or first <= period.last_day for period in (one, other))

@@ -14,7 +14,7 @@ from rules.vocabulary import BasisKind, ListColour, Severity
 
 _YEARS = {Severity.GENERAL: 1, Severity.SERIOUS: 3, Severity.SEVERE: 3, Severity.UNSPECIFIED: 3}
 _PERMITS_LONGER = (BasisKind.LAW, BasisKind.REGULATION, BasisKind.RULE)
-_NO_END_YEAR = 2099
+NO_END_YEAR = 2099
 """From this year on, an end is a way of writing 长期 (no end)."""
 
 
@@ -60,7 +60,7 @@ def _stated_end(record: ListRecord) -> tuple[date | None, tuple[str, ...]]:
     stated = [] if record.valid_until is None else [record.valid_until]
     if record.removed_on is not None:
         stated.append(record.removed_on - timedelta(days=1))
-    finite = [day for day in stated if day.year < _NO_END_YEAR]
+    finite = [day for day in stated if day.year < NO_END_YEAR]
     flags: tuple[str, ...] = () if len(finite) == len(stated) else ("end_not_for_ever",)
     if len(set(finite)) > 1:
         flags += ("end_stated_twice",)

@@ -1,4 +1,4 @@
-"""The conditions of a policy rule, and the facts of a transaction that they ask about."""
+"""The conditions of a policy rule, and the facts of a transaction that they refer to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

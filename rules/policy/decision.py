@@ -43,12 +43,12 @@ def _verdict(
     policy: Policy, transaction: Transaction, parties: Sequence[PartyMatches], rules: Sequence[Rule]
 ) -> Verdict:
     weights = policy.pack.scenes[transaction.scene].weights
-    judged = tuple(
+    verdicts = tuple(
         _capped(_judge(profile, matches, rules, transaction), weights.get(profile.role, Outcome.INTERCEPT))
         for profile, matches in parties
     )
-    principals = [party for party, (profile, _) in zip(judged, parties, strict=True) if profile.role not in weights]
-    return _combine(judged, principals)
+    principals = [party for party, (profile, _) in zip(verdicts, parties, strict=True) if profile.role not in weights]
+    return _combine(verdicts, principals)
 
 
 # One party.
@@ -133,20 +133,20 @@ def _mildest(*outcomes: Outcome) -> Outcome:
 # All parties together.
 
 
-def _combine(judged: tuple[PartyVerdict, ...], principals: Sequence[PartyVerdict]) -> Verdict:
+def _combine(parties: tuple[PartyVerdict, ...], principals: Sequence[PartyVerdict]) -> Verdict:
     """The strictest weighted outcome, with the measures and rules of the parties that it rests on."""
-    outcome = strictest(*(party.weighted_outcome for party in judged))
+    outcome = strictest(*(party.weighted_outcome for party in parties))
     if outcome is Outcome.ALLOW and principals and all(p.outcome is Outcome.FAST_TRACK for p in principals):
         # A party whose role is weighted in this scene neither earns nor prevents the fast track.
         outcome = Outcome.FAST_TRACK
     if outcome is Outcome.ALLOW:
-        return Verdict(outcome, judged)
+        return Verdict(outcome, parties)
     colour = ListColour.RED if outcome is Outcome.FAST_TRACK else ListColour.BLACK
-    decisive = [party for party in judged if any(rule.when.list is colour for rule in party.fired)]
+    decisive = [party for party in parties if any(rule.when.list is colour for rule in party.fired)]
     in_full = [party for party in decisive if party.weighted_outcome is party.outcome]
     return Verdict(
         outcome,
-        judged,
+        parties,
         measures=tuple(dict.fromkeys(code for party in in_full for code in party.measures)),
         rules=tuple({rule.id: rule for party in decisive for rule in party.fired}.values()),
     )

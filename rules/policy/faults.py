@@ -123,7 +123,7 @@ def _scenes_without_default(pack: Pack) -> Iterator[Fault]:
     """Each scene needs, for each colour, a default rule: no further condition, no time limit, no shadow."""
     for scene in pack.scenes:
         for colour in ListColour:
-            last = (
+            defaults = (
                 scene in rule.scenes
                 and rule.when == RuleCondition(list=colour)
                 and not rule.shadow
@@ -131,7 +131,7 @@ def _scenes_without_default(pack: Pack) -> Iterator[Fault]:
                 and rule.until is None
                 for rule in pack.rules
             )
-            if not any(last):
+            if not any(defaults):
                 yield Fault(("scenes", scene), f"scene {scene}: no last rule for every {colour} listing")
 
 

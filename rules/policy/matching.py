@@ -18,7 +18,7 @@ from rules.vocabulary import DataClass, Role
 
 
 class PartyProfile(Struct, frozen=True, gc=False):
-    """What the rules ask about a party: its role, its kind, and whether a whole number identifies it."""
+    """What the rules refer to in a party: its role, its kind, and whether a whole number identifies it."""
 
     role: Role
     kind: SubjectKind
@@ -52,7 +52,7 @@ class Match:
 
 
 PartyMatches = tuple[PartyProfile, Sequence[Match]]
-"""One party and those of its matches that may be judged."""
+"""One party and those of its matches that the caller may see."""
 
 
 def matches_of(party: Party, by_number: Iterable[Listing], by_name: Iterable[Listing]) -> list[Match]:
@@ -89,6 +89,6 @@ def _may_be_same(number: Identifier | MaskedNumber | None, listing: Listing) -> 
 def visible_matches(matches: Iterable[Match], visible: Collection[DataClass], today: date) -> list[Match]:
     """The matches in force on that day whose data class the caller may use (办法二 Art. 18, 27).
 
-    All others are dropped before anything is judged, so they cannot move the answer.
+    All others are dropped before the decision, so they cannot change the answer.
     """
     return [m for m in matches if m.listing.data_class in visible and in_force(m.listing.valid_until, today)]

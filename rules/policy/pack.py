@@ -62,11 +62,11 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
     on_unknown: Outcome
     """The mildest outcome while data may be missing: one of ``ON_UNKNOWN``."""
     max_staleness: Annotated[int, Meta(ge=1, le=86_400 * 7)] = 300
-    """Seconds without a sign of life after which the register is too old to rely on."""
+    """Seconds without a heartbeat of a worker after which the register is too old to rely on."""
     relies_on: tuple[str, ...] = ()
     """Authorities whose feed, when in quarantine or silent too long, makes the answer unknown."""
     weights: dict[Role, Outcome] = {}
-    """By role, the strictest outcome that such a party can bring upon the transaction; absent: any."""
+    """By role, the strictest outcome that such a party can give the transaction; absent: any."""
     lock_days: Annotated[int, Meta(ge=1, le=3660)] = 30
     """Days after which a lock expires on which no officer has decided."""
     feedback_working_days: Annotated[int, Meta(ge=1, le=250)] = 5
@@ -82,7 +82,7 @@ class RuleConsequence(Struct, frozen=True, forbid_unknown_fields=True):
     message: Message
     measures: tuple[str, ...] = ()
     lock: LockScope | None = None
-    """A ``lock`` outcome locks the transaction unless this says account; an intercept locks only what this says."""
+    """A ``lock`` outcome locks the transaction unless this is ``account``; an intercept locks only what this names."""
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_day": "from"}):
@@ -145,7 +145,7 @@ class Policy:
 
     @cached_property
     def facts_needed(self) -> Mapping[str, frozenset[str]]:
-        """By scene, the facts of the transaction that its rules ask about: ``amount``, ``region``.
+        """By scene, the facts of the transaction that its rules refer to: ``amount``, ``region``.
 
         A check must state them; otherwise omitting one would avoid a rule.
         """

@@ -17,7 +17,7 @@ from rules.vocabulary import Outcome, Role
 
 
 class PastMatch(Struct, frozen=True, omit_defaults=True):
-    """One listing that was judged, as it stood then."""
+    """One listing that counted, as it was then."""
 
     listing: Listing
     certain: bool
@@ -40,7 +40,7 @@ class PastCheck(Struct, frozen=True, gc=False, omit_defaults=True):
 
     scene: str
     outcome: Outcome
-    """As judged, before existing locks and releases were applied."""
+    """The outcome of the policy, before existing locks and releases were applied."""
     parties: tuple[PastParty, ...]
     amount: float | None = None
     region: str | None = None

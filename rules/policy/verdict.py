@@ -14,7 +14,7 @@ class PartyVerdict:
 
     outcome: Outcome
     matches: tuple[Match, ...] = ()
-    """The matches that were judged."""
+    """The matches that count for this party."""
     fired: tuple[Rule, ...] = ()
     """The rules whose conditions a match meets."""
     measures: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class PartyVerdict:
 
     @property
     def listings(self) -> tuple[Listing, ...]:
-        """The listings that were judged."""
+        """The listings that count for this party."""
         return tuple(match.listing for match in self.matches)
 
 

@@ -19,7 +19,7 @@ class Department(Struct, frozen=True, forbid_unknown_fields=True):
     remedy: str
     remedy_en: str
     data_class: DataClass | None = None
-    """The widest class its records may have (办法二 Art. 18); a record that claims a wider one gets this one."""
+    """The widest class its records may have (办法二 Art. 18); a record that states a wider one gets this one."""
     rhythm_days: Annotated[int, Meta(ge=1, le=366)] | None = None
     """It sends at least once in this many working days (更新周期, 办法二 Art. 8); None when it declared no rhythm."""
     bounds: FeedBounds = FeedBounds()

@@ -52,7 +52,7 @@ class Discredit(Struct, frozen=True, kw_only=True):
 
 
 class ListingToRepair(Discredit, frozen=True, kw_only=True):
-    """The listing whose repair is asked for."""
+    """The listing that is to be repaired."""
 
     list: ListColour = ListColour.BLACK
     organisation: bool

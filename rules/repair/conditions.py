@@ -84,8 +84,8 @@ def no_recurrence(
 ) -> Condition:
     """The months after ``since`` have passed, and none of the events lies in them (未再发生).
 
-    Each event is its day and whether it counts; None: unknown. An event in the period fails the condition for
-    good, so no day is given from which it would be met.
+    Each event is its day and whether it counts; None: unknown. An event in the period fails the condition
+    permanently, so no day is given from which it would be met.
     """
     passed = first_day_after(since, months)
     in_period = [

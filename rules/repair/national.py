@@ -26,7 +26,7 @@ def national_order_conditions(case: RepairCase, today: date) -> tuple[Condition,
         performed("N36_DUTIES", today, case.facts.fulfilled_on),
         facts_present("N36_COMMITMENT", commitment=case.facts.commitment),
         _bankruptcy(case),
-        condition("N36_REST", None, Text("To be asked of the authority.", "须向认定单位核实。")),
+        condition("N36_REST", None, Text("To be verified with the authority.", "须向认定单位核实。")),
     )
 
 

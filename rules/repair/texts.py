@@ -19,7 +19,7 @@ REQUIREMENTS: dict[str, tuple[str, Text]] = {
     "J18_IMPACT": (
         f"{_J18}（一）",
         Text(
-            "The harm done is essentially undone. Item (二) does not repeat this; it is asked of everybody.",
+            "The harm done is essentially undone. Item (二) does not repeat this; the stricter reading applies.",
             "该失信行为的不良社会影响已基本消除（第（二）项未重复此要求，从严适用）",
         ),
     ),

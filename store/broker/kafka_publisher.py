@@ -94,7 +94,7 @@ class KafkaPublisher:
 
 async def _stop(producer: AIOKafkaProducer) -> None:
     with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(_STOP_DEADLINE_S):  # waits without end for a broker that is away
+        async with asyncio.timeout(_STOP_DEADLINE_S):  # waits without end for a broker that is unavailable
             await producer.stop()
             return
     with suppress(KafkaError, OSError, TimeoutError):

@@ -28,7 +28,7 @@ class Publisher(Protocol):
     """Publishes messages."""
 
     async def start(self) -> None:
-        """Connect if the broker is there; does not fail when it is away."""
+        """Connect if the broker is available; does not fail when it is not."""
 
     async def stop(self) -> None:
         """Close the connections."""

@@ -106,7 +106,7 @@ class StreamLog(StreamClient):
             raise
 
     async def verify_durable(self) -> None:
-        """Raise ``NotDurableError`` unless this server can tell when an append is on disk. For start-up."""
+        """Raise ``NotDurableError`` unless this server can tell when an append is on disk."""
         await verify_policy(self.command)
 
     async def _append(self, records: Sequence[Record], durable_within: float | None) -> tuple[list[int], str]:

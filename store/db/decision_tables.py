@@ -1,4 +1,4 @@
-"""What platforms asked and were answered, and what they reported back.
+"""Checks of platforms with their answers, and what the platforms reported back.
 
 ``decisions``           one row per answer; chained
 ``decision_listings``   index from a listing to the decisions that counted it

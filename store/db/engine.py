@@ -31,7 +31,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - DB
 
 
 def _begin(connection: Any) -> None:  # noqa: ANN401
-    """Begin in the mode of the engine: under WAL a transaction that reads first cannot become a writer."""
+    """Begin in the mode of the engine: under WAL a transaction that began with a read may fail to become a writer."""
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
     connection.exec_driver_sql(f"BEGIN {mode}")
 
@@ -47,7 +47,7 @@ def for_update(connection: AsyncConnection, query: Select[Any]) -> Select[Any]:
 
 
 def for_share(connection: AsyncConnection, query: Select[Any]) -> Select[Any]:
-    """The query with its rows kept as they are until the transaction ends; others may read and share them."""
+    """The query with its rows locked against changes until the transaction ends; others may lock them for share too."""
     return query.with_for_update(read=True) if connection.dialect.name == "postgresql" else query
 
 

@@ -18,15 +18,8 @@ from rules.records.feed_bounds import QuarantineCause
 from store.db.columns import SYSTEM
 from store.db.engine import writing
 from store.db.hash_chain import HashChain
-from store.db.schema import feed_events, feed_status, hold_changes, holds
-
-_NEW_WINDOW = {
-    "window_start": 0,
-    "window_added": 0,
-    "window_removed": 0,
-    "window_received": 0,
-    "window_rejected": 0,
-}
+from store.db.schema import feed_events, hold_changes, holds
+from store.feeds.stats import reset_window
 
 
 class QuarantineState(StrEnum):
@@ -92,7 +85,7 @@ class QuarantineRows:
 
 
 class Quarantine:
-    """What people and the gateway do about feeds in quarantine, a transaction each."""
+    """Quarantines opened by the gateway and decided by people; each call is one transaction."""
 
     def __init__(self, engine: AsyncEngine, chain: HashChain) -> None:
         self._writer = writing(engine)
@@ -113,12 +106,11 @@ class Quarantine:
             found = (await self._rows.open_ids(connection, [authority])).get(authority)
             if found is None or not await self._rows.close(connection, found, state, now, client, operator, reason):
                 return None
-            counts = update(feed_status).where(feed_status.c.authority == authority)
-            await connection.execute(counts.values(_NEW_WINDOW))
+            await reset_window(connection, authority)
             return QuarantineRow(*(await connection.execute(select(holds).where(holds.c.id == found))).one())
 
     async def open(self, authority: str, cause: QuarantineCause, now: int) -> str:
-        """Put an authority's feed into quarantine unless it is; returns the id. For causes found by the gateway."""
+        """Put an authority's feed into quarantine unless it is there already; returns the id of the quarantine."""
         async with self._writer.begin() as connection:
             await self._chain.lock_appends(connection, feed_events)
             found = (await self._rows.open_ids(connection, [authority])).get(authority)
@@ -128,6 +120,7 @@ class Quarantine:
 def _change(
     quarantine_id: str, state: QuarantineState, now: int, client: str, operator: str, reason: str
 ) -> dict[str, Any]:
+    """A row of ``hold_changes``."""
     return {
         "hold_id": quarantine_id,
         "changed_at": now,

@@ -21,7 +21,8 @@ from store.db.engine import upsert
 from store.db.schema import feed_status
 
 _TOTALS = ("last_record_at", "received", "rejected", "held", "listings", "late", "working_days")
-_WINDOW = ("window_start", "window_added", "window_removed", "window_received", "window_rejected", "listed")
+_WINDOW_COUNTS = ("start", "added", "removed", "received", "rejected")
+"""Fields of ``FeedWindow``; each has a column ``window_…``."""
 _REMOVING = (RemoveRecord, RepairRecord, ArchiveRecord)
 
 
@@ -36,40 +37,40 @@ class FeedCounts:
     windows: dict[str, FeedWindow]
 
     def count(
-        self, authority: str, judged: FeedEvent | InvalidRecordError, last_orders: Mapping[str, str]
+        self, authority: str, validated: FeedEvent | InvalidRecordError, last_orders: Mapping[str, str]
     ) -> QuarantineCause | None:
         """Count one record; returns the bound that it breaks, if any.
 
-        ``last_orders`` has the order of the last claim by listing: a repeated claim changes nothing, and only the
-        first claim about a listing counts as late.
+        ``last_orders`` has the order of the last event by listing: a repeated event changes nothing, and only the
+        first event of a listing counts as late.
         """
-        self.count_arrival(authority, judged)
+        self.count_arrival(authority, validated)
         row, window = self.rows[authority], self.windows[authority]
         window.received += 1
         department = self.departments.find(authority)
         bounds = department.bounds if department else FeedBounds()
-        if isinstance(judged, InvalidRecordError):
+        if isinstance(validated, InvalidRecordError):
             window.rejected += 1
             return exceeded_bound(window, bounds) if department else None
-        last = last_orders.get(judged.key, "")
-        new = last < judged.order and last[-16:] != judged.digest
-        if isinstance(judged.record, ListRecord) and not last:
-            days = self._working_days_late(judged.record.determined_on)
+        last = last_orders.get(validated.key, "")
+        new = last < validated.order and last[-16:] != validated.digest
+        if isinstance(validated.record, ListRecord) and not last:
+            days = self._working_days_late(validated.record.determined_on)
             row["working_days"] += days
             row["late"] += days > PUSH_WORKING_DAYS
             row["listings"] += 1
-        window.added += new and isinstance(judged.record, ListRecord)
-        window.removed += _annuls(judged.record) or (new and isinstance(judged.record, _REMOVING))
-        stated = version_as_time(judged.record)
+        window.added += new and isinstance(validated.record, ListRecord)
+        window.removed += _annuls(validated.record) or (new and isinstance(validated.record, _REMOVING))
+        stated = version_as_time(validated.record)
         if stated is not None and stated > self.now + bounds.clock_ahead_seconds * 1000:
             return QuarantineCause.CLOCK_AHEAD
         return exceeded_bound(window, bounds)
 
-    def count_arrival(self, authority: str, judged: FeedEvent | InvalidRecordError) -> None:
+    def count_arrival(self, authority: str, validated: FeedEvent | InvalidRecordError) -> None:
         """Count that a record arrived, without checking the bounds."""
         row = self.rows[authority]
         row["received"] += 1
-        row["rejected"] += isinstance(judged, InvalidRecordError)
+        row["rejected"] += isinstance(validated, InvalidRecordError)
         row["last_record_at"] = self.now
 
     def _working_days_late(self, determined_on: date) -> int:
@@ -91,14 +92,12 @@ class FeedCounts:
 
     async def write(self, connection: AsyncConnection) -> None:
         """Write the counts back."""
-        rows = []
-        for authority, row in self.rows.items():
-            window = self.windows[authority]
-            rows.append(
-                {"authority": authority, **row}
-                | {"window_start": window.start, "window_added": window.added, "window_removed": window.removed}
-                | {"window_received": window.received, "window_rejected": window.rejected}
-            )
+        rows = [
+            {"authority": authority}
+            | row
+            | {f"window_{name}": getattr(self.windows[authority], name) for name in _WINDOW_COUNTS}
+            for authority, row in self.rows.items()
+        ]
         await upsert(connection, feed_status, rows)
 
 
@@ -117,19 +116,27 @@ class FeedStatsStore:
         for authority in authorities:
             row: Mapping[str, Any] = found.get(authority, {})
             rows[authority] = {name: row.get(name, 0) for name in _TOTALS}
-            windows[authority] = FeedWindow(*(row.get(name, 0) for name in _WINDOW)).at(now)
+            counts = {name: row.get(f"window_{name}", 0) for name in _WINDOW_COUNTS}
+            windows[authority] = FeedWindow(listed=row.get("listed", 0), **counts).at(now)
         return FeedCounts(self._departments, self._working_days, now, rows, windows)
 
-    async def add_listed(self, connection: AsyncConnection, more: Mapping[str, int]) -> None:
-        """Add to the number of listings of each authority that are in force."""
-        for authority, count in more.items():
-            if count:
-                fresh = {"listed": feed_status.c.listed + count}
-                await connection.execute(update(feed_status).where(feed_status.c.authority == authority).values(fresh))
+
+async def reset_window(connection: AsyncConnection, authority: str) -> None:
+    """Let the bounds of an authority count from zero again."""
+    zeros = {f"window_{name}": 0 for name in _WINDOW_COUNTS}
+    await connection.execute(update(feed_status).where(feed_status.c.authority == authority).values(zeros))
+
+
+async def add_listed(connection: AsyncConnection, more: Mapping[str, int]) -> None:
+    """Add to the number of listings of each authority that are in force."""
+    for authority, count in more.items():
+        if count:
+            fresh = {"listed": feed_status.c.listed + count}
+            await connection.execute(update(feed_status).where(feed_status.c.authority == authority).values(fresh))
 
 
 def _annuls(record: FeedRecord) -> bool:
-    """Whether the record upholds an objection. Objections have no part in the order of claims, so each one counts."""
+    """Whether the record upholds an objection. Objections do not compete for the last order, so each one counts."""
     return isinstance(record, ResolveRecord) and record.result is ObjectionResult.UPHELD
 
 

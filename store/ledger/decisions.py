@@ -1,4 +1,4 @@
-"""The decision side of the ledger: who asked what, why and when, and what was answered.
+"""The decision side of the ledger: who checked whom, why and when, and what was answered.
 
 Details hold subject keys and masked numbers, never the whole identifier of a person.
 """
@@ -22,7 +22,6 @@ from store.ledger.listing_row import ListingRow
 from store.platforms.outbox import append_events
 
 _PAGE_ROWS = 1000
-"""Decisions that are read at once for a replay."""
 
 
 class DecisionRow(Struct, frozen=True, gc=False):
@@ -37,8 +36,8 @@ class DecisionRow(Struct, frozen=True, gc=False):
     transaction_id: str
     outcome: str
     detail: bytes
-    """JSON: the answer as it was sent, what was asked and found (``rules.policy.replay``), and what only a trial policy
-    would have answered."""
+    """JSON: the answer as it was sent, the check and what it found (``rules.policy.replay``), and the outcome under the
+    shadow rules if one fired."""
     feedback_due: int | None = None
     """When the platform's report is due; None where there was nothing to carry out."""
 

@@ -1,4 +1,4 @@
-"""Changes that need no new record: listings end, recalculated last days, and released quarantines.
+"""Changes that need no new record: listings that end, recalculated last days, and released quarantines.
 
 Each change is an event in the ledger, and the listings are updated in the same transaction. Decisions do not depend
 on it: they compare the last day of a listing with the clock.
@@ -16,10 +16,9 @@ from rules.calendar import civil_day, from_milliseconds
 from rules.listings.life import State
 from store.db.columns import SYSTEM
 from store.db.engine import writing
-from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, holds, listings
 from store.feeds.quarantine import QuarantineRows, QuarantineState
-from store.feeds.stats import FeedStatsStore
+from store.feeds.stats import add_listed
 from store.ledger.feed_event_rows import RecordOutcome, released_event_id, released_row, system_row
 from store.ledger.listing_row import RegisterChange
 from store.ledger.listings import ListingStore
@@ -41,15 +40,14 @@ class ExpiryPage:
 
 
 class Expiry:
-    """Brings the ledger up to the clock, a page at a time. ``now`` is in milliseconds everywhere."""
+    """Ends and recalculates listings that are due, applies released records. ``now`` is in milliseconds everywhere."""
 
     def __init__(self, engine: AsyncEngine, listing_store: ListingStore) -> None:
         self._engine = engine
         self._writer = writing(engine)
         self._listing_store = listing_store
-        self._chain: HashChain = listing_store.chain
-        self._quarantine = QuarantineRows(listing_store.chain)
-        self._stats = FeedStatsStore(listing_store.listing_indexer.departments, listing_store.working_days)
+        self._chain = listing_store.chain
+        self._quarantine = QuarantineRows(self._chain)
         self._recalculated_on: date | None = None
 
     async def end_due(self, now: int) -> ExpiryPage:
@@ -72,7 +70,7 @@ class Expiry:
     async def _append_page(
         self, due: ColumnElement[bool], event: Callable[[RowMapping, int], dict[str, Any]], now: int
     ) -> ExpiryPage:
-        """Write an event for each of the next listings that are due; looks without a write lock first."""
+        """Write an event for each listing of the next page that is due; takes the write lock only if there is one."""
         query = select(listings.c.key, listings.c.authority, listings.c.version).where(
             listings.c.origin_key.is_(None), due
         )
@@ -107,7 +105,7 @@ class Expiry:
             held = await self._held_events(connection, quarantine)
             if not held:
                 await self._quarantine.close(
-                    connection, quarantine, QuarantineState.SETTLED, now, SYSTEM, SYSTEM, "all records went their way"
+                    connection, quarantine, QuarantineState.SETTLED, now, SYSTEM, SYSTEM, "all records are applied"
                 )
                 return ExpiryPage()
             return await self._append(connection, [released_row(row, now) for row in held], now)
@@ -132,7 +130,7 @@ class Expiry:
         keys = {row["listing_key"] for row in rows}
         today = civil_day(from_milliseconds(now))
         update = await self._listing_store.update(connection, keys, version, now, today)
-        await self._stats.add_listed(connection, update.listed)
+        await add_listed(connection, update.listed)
         return ExpiryPage(update.changes, update.lifted)
 
 

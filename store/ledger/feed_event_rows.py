@@ -11,12 +11,18 @@ from sqlalchemy import RowMapping
 from rules.admission.feed_event import OBJECTION_OPERATIONS, FeedEvent, order_of
 from rules.faults import InvalidRecordError
 from rules.records.feed_record import feed_record_from_json, feed_record_json
+from store.db.schema import feed_events
+
+_NUMBER_AND_SEAL = ("id", "chain")
+_NO_VALUES: dict[str, Any] = dict.fromkeys(
+    column.name for column in feed_events.c if column.name not in _NUMBER_AND_SEAL
+)
 
 
 class RecordOutcome(StrEnum):
     """What became of a record.
 
-    ``superseded``: the ledger had the same or a later claim about the listing. ``held``: its authority's feed is in
+    ``superseded``: the ledger has the same or a later event of the listing. ``held``: its authority's feed is in
     quarantine. ``discarded``: it was in quarantine, and an entitled person discarded it.
     """
 
@@ -37,7 +43,7 @@ class ReceivedRecord:
     offset: int
     authority: str
     default_version: int
-    judged: FeedEvent | InvalidRecordError
+    validated: FeedEvent | InvalidRecordError
     receipt_id: str | None = None
     receipt_index: int | None = None
 
@@ -52,24 +58,24 @@ def received_rows(
 ) -> Iterator[dict[str, Any]]:
     """A row for each record.
 
-    ``last_orders`` has the order of the last claim in the ledger by listing, ``held`` the quarantine of a record by
-    event id, ``now`` is in milliseconds.
+    ``last_orders`` has the order of the last event in the ledger by listing (objections have no part in it), ``held``
+    the quarantine of a record by event id; ``now`` is in milliseconds.
     """
     orders = dict(last_orders)
     for record in records:
         row = _base_row(record, now) | {"hold_id": held.get(record.event_id)}
-        if isinstance(record.judged, InvalidRecordError):
-            fault = record.judged
+        if isinstance(record.validated, InvalidRecordError):
+            fault = record.validated
             row |= {"code": fault.code, "fault": orjson.dumps(fault.as_dict()).decode()}
         else:
-            row |= _claim_columns(record.judged, orders)
+            row |= _event_columns(record.validated, orders)
         if row["hold_id"] is not None:
             row |= {"outcome": RecordOutcome.HELD, "ordering": None}
         yield row
 
 
 def _base_row(record: ReceivedRecord, now: int) -> dict[str, Any]:
-    return {
+    return _NO_VALUES | {
         "event_id": record.event_id,
         "recorded_at": now,
         "authority": record.authority,
@@ -81,54 +87,41 @@ def _base_row(record: ReceivedRecord, now: int) -> dict[str, Any]:
         "default_version": record.default_version,
         "operation": "unknown",
         "outcome": RecordOutcome.REJECTED,
-        "code": None,
-        "fault": None,
-        "listing_key": None,
-        "ordering": None,
-        "record": None,
     }
 
 
-def _claim_columns(claim: FeedEvent, orders: dict[str, str]) -> dict[str, Any]:
-    """The columns of a valid claim; sets its order in ``orders`` for the records after it.
+def _event_columns(event: FeedEvent, orders: dict[str, str]) -> dict[str, Any]:
+    """The columns of a valid event; sets its order in ``orders`` for the records after it.
 
-    An objection never supersedes a claim, nor is it superseded by one.
+    An objection never supersedes another event, nor is it superseded by one.
     """
-    last = orders.get(claim.key, "")
-    is_objection = claim.operation in OBJECTION_OPERATIONS
-    applied = is_objection or last < claim.order
+    last = orders.get(event.key, "")
+    is_objection = event.operation in OBJECTION_OPERATIONS
+    applied = is_objection or last < event.order
     if applied and not is_objection:
-        orders[claim.key] = claim.order
+        orders[event.key] = event.order
     return {
-        "operation": claim.operation,
+        "operation": event.operation,
         "outcome": RecordOutcome.APPLIED if applied else RecordOutcome.SUPERSEDED,
-        "listing_key": claim.key,
+        "listing_key": event.key,
         # The same event once more adds nothing to the listing.
-        "ordering": None if last == claim.order else claim.order,
-        "record": feed_record_json(claim.record),
+        "ordering": None if last == event.order else event.order,
+        "record": feed_record_json(event.record),
     }
 
 
 def system_row(event_id: str, operation: str, authority: str, listing_key: str, now: int) -> dict[str, Any]:
     """A row that CreditGate writes itself: no record, no topic."""
-    return {
+    return _NO_VALUES | {
         "event_id": event_id,
         "recorded_at": now,
         "authority": authority,
         "operation": operation,
         "outcome": RecordOutcome.APPLIED.value,
-        "code": None,
-        "fault": None,
         "listing_key": listing_key,
-        "ordering": None,
-        "default_version": None,
-        "record": None,
-        "receipt_id": None,
-        "receipt_index": None,
         "topic": "",
         "partition": 0,
         "offset": 0,
-        "hold_id": None,
     }
 
 
@@ -136,7 +129,7 @@ def released_row(held: RowMapping, now: int) -> dict[str, Any]:
     """The row that applies a record released from quarantine; the row of its arrival stays as it is."""
     record = feed_record_from_json(held["record"])
     position = position_in_millisecond(held["receipt_index"], held["offset"])
-    return {name: held[name] for name in held if name not in ("id", "chain")} | {
+    return {name: held[name] for name in held if name not in _NUMBER_AND_SEAL} | {
         "event_id": released_event_id(held["event_id"]),
         "recorded_at": now,
         "outcome": RecordOutcome.APPLIED.value,

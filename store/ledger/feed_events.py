@@ -20,7 +20,7 @@ from rules.records.feed_bounds import QuarantineCause
 from store.db.engine import writing
 from store.db.schema import feed_events
 from store.feeds.quarantine import QuarantineRows
-from store.feeds.stats import FeedStatsStore, working_days_between
+from store.feeds.stats import FeedStatsStore, add_listed, working_days_between
 from store.ledger.feed_event_rows import ReceivedRecord, RecordOutcome, received_rows
 from store.ledger.listing_row import RegisterChange
 from store.ledger.listings import ListingStore
@@ -77,7 +77,7 @@ class FeedEventStore:
             version = await self._chain.append(connection, feed_events, rows)
             keys = _keys([record for record in records if outcomes[record.event_id] in _CONCERNS_LISTING])
             update = await self._listing_store.update(connection, keys, version, now, civil_day(from_milliseconds(now)))
-            await self._stats.add_listed(connection, update.listed)
+            await add_listed(connection, update.listed)
         return BatchResult(
             outcomes=[RecordOutcome(outcomes[record.event_id]) for record in records],
             changes=update.changes,
@@ -97,11 +97,11 @@ class FeedEventStore:
         for record in records:
             quarantine = open_ids.get(record.authority)
             if quarantine is not None:
-                counts.count_arrival(record.authority, record.judged)
-            elif cause := counts.count(record.authority, record.judged, last_orders):
+                counts.count_arrival(record.authority, record.validated)
+            elif cause := counts.count(record.authority, record.validated, last_orders):
                 quarantine = await self._quarantine.open(connection, record.authority, cause, now)
                 open_ids[record.authority], result.opened[record.authority] = quarantine, cause
-            if quarantine is not None and isinstance(record.judged, FeedEvent):
+            if quarantine is not None and isinstance(record.validated, FeedEvent):
                 result.held[record.event_id] = quarantine
                 counts.count_held(record.authority)
         await counts.write(connection)
@@ -121,7 +121,7 @@ async def record_counts(engine: AsyncEngine) -> dict[str, int]:
 
 def _keys(records: Collection[ReceivedRecord]) -> set[str]:
     """The listings that records are about."""
-    return {record.judged.key for record in records if isinstance(record.judged, FeedEvent)}
+    return {record.validated.key for record in records if isinstance(record.validated, FeedEvent)}
 
 
 async def _known_outcomes(connection: AsyncConnection, event_ids: list[str]) -> dict[str, str]:
@@ -131,7 +131,7 @@ async def _known_outcomes(connection: AsyncConnection, event_ids: list[str]) -> 
 
 
 async def _last_orders(connection: AsyncConnection, records: Sequence[ReceivedRecord]) -> dict[str, str]:
-    """By listing, the order of the last claim in the ledger; objections have no part in that order."""
+    """By listing, the order of the last event in the ledger; objections have no part in that order."""
     query = (
         select(feed_events.c.listing_key, func.max(feed_events.c.ordering))
         .where(feed_events.c.listing_key.in_(_keys(records)), feed_events.c.operation.not_in(OBJECTION_OPERATIONS))

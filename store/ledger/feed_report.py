@@ -90,7 +90,7 @@ class FeedReport:
             stored = _Stored(
                 await _counts(connection, authorities),
                 await _quarantines(connection, authorities),
-                await _objected(connection, authorities),
+                await _records_with_objections(connection, authorities),
             )
         objections = self._objections(stored.objections, now)
         return [
@@ -103,7 +103,7 @@ class FeedReport:
         self, code: str, department: Department, stored: _Stored, objections: list[OpenObjection], now: int
     ) -> FeedEntry:
         counts = stored.counts.get(code, {})
-        last, taken = counts.get("last_record_at", 0), counts.get("listings", 0)
+        last, arrived = counts.get("last_record_at", 0), counts.get("listings", 0)
         silent = self._working_days_since(last, now) if last else None
         rhythm = department.rhythm_days
         return {
@@ -119,10 +119,10 @@ class FeedReport:
             "held": counts.get("held", 0),
             "in_force": counts.get("listed", 0),
             "arrival": {
-                "listings": taken,
+                "listings": arrived,
                 "late": counts.get("late", 0),
                 "allowed_working_days": PUSH_WORKING_DAYS,
-                "mean_working_days": round(counts.get("working_days", 0) / taken, 1) if taken else None,
+                "mean_working_days": round(counts.get("working_days", 0) / arrived, 1) if arrived else None,
             },
             "hold": stored.quarantines.get(code),
             "objections": objections,
@@ -179,7 +179,7 @@ async def _quarantines(connection: AsyncConnection, authorities: Collection[str]
     }
 
 
-async def _objected(
+async def _records_with_objections(
     connection: AsyncConnection, authorities: Collection[str]
 ) -> dict[tuple[str, str], list[FeedRecord]]:
     query = (

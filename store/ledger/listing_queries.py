@@ -11,7 +11,7 @@ from store.ledger.listing_row import ListingRow, RegisterChange, register_change
 
 
 class ListingEvent(NamedTuple):
-    """An event of a listing. ``record`` is JSON; it is None for what CreditGate did by itself."""
+    """An event of a listing. ``recorded_at`` is in milliseconds; ``record`` is JSON, None if CreditGate made it."""
 
     id: int
     recorded_at: int
@@ -19,7 +19,7 @@ class ListingEvent(NamedTuple):
     operation: str
     outcome: str
     ordering: str | None
-    """The order of a claim; None for an event that adds nothing to the listing."""
+    """Sort key among the events of the listing; None for an event that adds nothing to it."""
     record: bytes | None
     hold_id: str | None
     client: str | None

@@ -16,7 +16,7 @@ class LockState(StrEnum):
     """held → released | confirmed | expired | lifted.
 
     Released by an entitled person, confirmed when the refusal was carried out, expired when its term ended without a
-    decision, lifted when the register no longer supports it.
+    decision, lifted when no listing supports it any more.
     """
 
     HELD = "held"
@@ -56,7 +56,7 @@ class LockChange(NamedTuple):
 
 
 class LiftedLock(NamedTuple):
-    """A lock that was lifted, for Redis to forget."""
+    """A lifted lock, to be removed from Redis."""
 
     target_key: str
     lock_id: str

@@ -15,7 +15,7 @@ from store.ledger.feed_event_rows import RecordOutcome
 
 
 class Receipt(NamedTuple):
-    """A delivery as it stands. ``created_at`` is in milliseconds."""
+    """A delivery and what became of it so far. ``created_at`` is in milliseconds."""
 
     id: str
     authority: str

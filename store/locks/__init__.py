@@ -1,6 +1,6 @@
 """Locks: SQL decides, Redis shows readers which targets are locked.
 
-    acquire_with_decision ─▶ support (listings kept) ─▶ transitions (acquire) ─▶ decision ─▶ commit ─▶ Redis
+    acquire_with_decision ─▶ support (listings locked) ─▶ transitions (acquire) ─▶ decision ─▶ commit ─▶ Redis
     held_on         ─▶ rows (held locks) ─▶ support (in force today)
     end, expire_due ─▶ transitions ─▶ event for the platform ─▶ commit ─▶ Redis
 

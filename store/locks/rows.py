@@ -1,4 +1,4 @@
-"""What a lock is, what it is asked for with, and how it is read from SQL."""
+"""Locks, requests for locks, and how locks are read from SQL."""
 
 from collections.abc import Collection
 from hashlib import sha256
@@ -16,7 +16,7 @@ from store.ledger.lock_states import LockChange, LockRow, LockState
 
 
 class LockRequest(Struct, frozen=True):
-    """A lock that a decision wants, and the listings that support it; none where the lock is for missing data."""
+    """A lock that a decision requires, and the listings that support it; none where the lock is for missing data."""
 
     scope: LockScope
     target: str
@@ -25,7 +25,7 @@ class LockRequest(Struct, frozen=True):
 
 
 class LockTerms(Struct, frozen=True):
-    """For which client and until when. Moments are in milliseconds."""
+    """What the locks of one decision have in common. Moments are in milliseconds."""
 
     client: str
     operator: str
@@ -40,7 +40,7 @@ class LockTerms(Struct, frozen=True):
 
 
 class Lock(LockRow, frozen=True):
-    """A lock with the listings that support it, by key, and its history where it was asked for."""
+    """A lock with the listings that support it, by key, and its history where that was read (``find_lock``)."""
 
     listings: tuple[str, ...] = ()
     changes: tuple[LockChange, ...] = ()
@@ -52,7 +52,7 @@ class Lock(LockRow, frozen=True):
         return sha256(content.encode()).hexdigest()[:16]
 
     def is_valid(self, now: int) -> bool:
-        """Whether it is held at that moment; a lock may be over before the sweep has ended it."""
+        """Whether it is held at that moment; its term may be over before the expiry task ends it."""
         return self.state == LockState.HELD and now < self.expires_at
 
 

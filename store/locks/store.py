@@ -33,7 +33,7 @@ return 1
 _HIDE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 """Deletes the key only if it still names this lock: the target may have a new one."""
 _EVENTS = {LockState.RELEASED: EventType.LOCK_RELEASED, LockState.LIFTED: EventType.LOCK_LIFTED}
-"""Ends that the platform is told of; it confirms a refusal itself."""
+"""Ends that are reported to the platform. A confirmation is not: it comes from the platform."""
 
 
 class LockStore:
@@ -63,7 +63,7 @@ class LockStore:
                 await self._chain.lock_appends(connection, lock_changes)
             held = [await acquire(connection, self._chain, request, terms) for request in requests]
             await record_decisions(connection, self._chain, [make_entry(held)])
-        await self._show({lock.target_key: lock.id for lock in held})
+        await self.show(held)
         return held
 
     async def released_listings(self, target_keys: Sequence[str]) -> set[tuple[str, str]]:
@@ -138,7 +138,7 @@ class LockStore:
     async def hide(self, ended: Sequence[tuple[str, str]]) -> None:
         """Remove locks from Redis, by target key and id.
 
-        Without Redis the keys stay: a reader that finds one asks SQL with ``held_on``.
+        Without Redis the keys stay: a reader that finds one looks the lock up in SQL with ``held_on``.
         """
         try:
             for target_key, lock_id in ended:
@@ -161,13 +161,10 @@ class LockStore:
 
     async def show(self, held: Sequence[Lock]) -> None:
         """Show these locks in Redis; without Redis, ``show_all`` does it later."""
-        await self._show({lock.target_key: lock.id for lock in held})
-
-    async def _show(self, held: dict[str, str]) -> None:
         try:
-            await self._write_shown(held)
+            await self._write_shown({lock.target_key: lock.id for lock in held})
         except (RedisError, OSError):
-            # Other processes without Redis ask SQL, where the lock is held.
+            # Processes that cannot reach Redis read locks from SQL.
             self.unshown = True
 
     async def _write_shown(self, held: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from store.locks.rows import Lock, LockSupportLostError
 
 
 async def require_support(connection: AsyncConnection, keys: Collection[str], subjects: Collection[str] | None) -> None:
-    """Keep these listings of these subjects as they are until the transaction ends.
+    """Lock these listings of these subjects against changes until the transaction ends.
 
     Raises ``LockSupportLostError`` where one of them does not support a lock any more.
     """
@@ -28,7 +28,7 @@ async def require_support(connection: AsyncConnection, keys: Collection[str], su
 
 
 async def supported_on(connection: AsyncConnection, found: Collection[Lock], today: date) -> list[Lock]:
-    """The locks that rest on no listing or on one in force on that day; the sweep may not have ended the others."""
+    """The locks that rest on no listing or on one in force on that day; the expiry task may not have ended others."""
     keys = {key for lock in found for key in lock.listings}
     if not keys:
         return list(found)

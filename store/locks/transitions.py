@@ -1,4 +1,4 @@
-"""Locks are acquired and ended here, within the caller's transaction.
+"""Acquire and end locks within the caller's transaction.
 
 Every transaction that does so first excludes others from appending to ``lock_changes``, then locks the rows.
 """
@@ -59,7 +59,7 @@ def _new_row(request: LockRequest, terms: LockTerms) -> LockRow:
 
 
 async def _add_support(connection: AsyncConnection, lock_id: str, keys: Sequence[str]) -> None:
-    """Let a lock rest on these listings too; the decision that says so is in the ledger."""
+    """Let a lock rest on these listings too; the decision that adds them is in the ledger."""
     rows = [{"lock_id": lock_id, "listing_key": key} for key in dict.fromkeys(keys)]
     await upsert(connection, lock_listings, rows, updated=[])
 
@@ -80,7 +80,7 @@ async def end_overdue(connection: AsyncConnection, chain: HashChain, due: Column
 
 
 async def require_version(connection: AsyncConnection, lock_id: str, versions: Collection[str]) -> None:
-    """Keep the lock as it is until the transaction ends.
+    """Lock its row against changes until the transaction ends.
 
     Raises ``LockChangedError`` where it is held and has none of these versions.
     """

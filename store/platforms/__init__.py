@@ -1,7 +1,7 @@
 """Clients and what they subscribe to.
 
-    whatever changes ─▶ outbox (client_events) ─┬─▶ EventStore ─▶ [gateway] event stream
-                                                └─▶ webhooks ───▶ [streams] calls
+    ended lock, changed listing ─▶ outbox (client_events) ─┬─▶ EventStore ─▶ [gateway] event stream
+                                                           └─▶ webhooks ───▶ [streams] calls
 
 clients      registered callers and their grants
 watches      the subjects that a client watches

@@ -102,7 +102,7 @@ class ClientStore:
         return key
 
     async def revoke(self, name: str) -> bool:
-        """Revoke a client for good; False when there is no such client that is not revoked."""
+        """Revoke a client permanently; False when there is no such client that is not revoked."""
         statement = (
             update(clients).where(clients.c.id == name, clients.c.revoked_at.is_(None)).values(revoked_at=_now())
         )

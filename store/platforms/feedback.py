@@ -46,7 +46,7 @@ class FeedbackRow(NamedTuple):
 
 
 class AwaitedDecision(NamedTuple):
-    """A decision whose report has not come. Moments are in milliseconds."""
+    """A decision whose report has not arrived. Moments are in milliseconds."""
 
     id: str
     client: str
@@ -113,7 +113,7 @@ class FeedbackStore:
     async def waiting(
         self, client: str | None, before: int, after: tuple[int, str] | None, limit: int
     ) -> list[AwaitedDecision]:
-        """Decisions whose report was due before that moment and has not come, the longest overdue first.
+        """Decisions whose report was due before that moment and has not arrived, the longest overdue first.
 
         Of one client, or of all; ``after`` is the due moment and the id of the last one of the page before.
         """

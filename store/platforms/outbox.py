@@ -1,4 +1,4 @@
-"""The outbox of events for clients, written in the transaction that makes an event true, read in one order.
+"""The outbox of events for clients: written in the transaction of the change that they report, read in one order.
 
 listing.listed  listing.changed  listing.repaired  listing.removed   a watched subject
 lock.released   lock.lifted      lock.expired                        a lock of the client
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from msgspec import Struct
-from sqlalchemy import func, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from rules.calendar import from_milliseconds, rfc3339
@@ -41,7 +41,7 @@ class EventDraft(Struct, frozen=True):
 
 
 class ClientEvent(Struct, frozen=True):
-    """One event. ``id`` grows in the order in which events became true; ``created_at`` is in milliseconds."""
+    """One event. ``id`` grows in the order in which events are committed; ``created_at`` is in milliseconds."""
 
     id: int
     created_at: int
@@ -97,9 +97,9 @@ class EventStore:
         )
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).mappings()
-            return [event_of(dict(row)) for row in rows]
+            return [event_of(row) for row in rows]
 
 
-def event_of(row: Mapping[str, Any]) -> ClientEvent:
+def event_of(row: RowMapping) -> ClientEvent:
     """An event from its row."""
     return ClientEvent(row["id"], row["created_at"], row["client"], row["type"], row["data"])

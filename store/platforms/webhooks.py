@@ -10,15 +10,11 @@ from store.db.engine import for_update, upsert, writing
 from store.db.schema import client_events, webhook_deliveries, webhooks
 from store.platforms.outbox import ClientEvent, event_of
 
-_SECOND_MS, _HOUR_MS = 1000, 3_600_000
-OLD_SECRET_VALID_MS = 24 * _HOUR_MS
+OLD_SECRET_VALID_MS = 24 * 3_600_000
 """How long the secret before the last rotation signs too."""
-CLAIM_MS = 60 * _SECOND_MS
+CLAIM_MS = 60_000
 """How long a claimed call is left to the worker that claimed it."""
-BACKOFF_MS = (
-    *(5 * _SECOND_MS, 30 * _SECOND_MS, 120 * _SECOND_MS, 600 * _SECOND_MS, 1800 * _SECOND_MS),
-    *(_HOUR_MS, 2 * _HOUR_MS, 4 * _HOUR_MS, 8 * _HOUR_MS, 8 * _HOUR_MS),
-)
+BACKOFF_MS = tuple(seconds * 1000 for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800))
 """The pauses before each retry, about a day in all. Then the call is parked."""
 
 
@@ -101,7 +97,7 @@ class WebhookStore:
             claimed = update(webhook_deliveries).where(webhook_deliveries.c.event_id.in_(ids))
             await connection.execute(claimed.values(next_at=now + CLAIM_MS))
             found = select(client_events).where(client_events.c.id.in_(ids))
-            events = {row["id"]: event_of(dict(row)) for row in (await connection.execute(found)).mappings()}
+            events = {row["id"]: event_of(row) for row in (await connection.execute(found)).mappings()}
             owners = select(webhooks).where(webhooks.c.client.in_({row["client"] for row in rows}))
             hooks = {row["client"]: Webhook(**row) for row in (await connection.execute(owners)).mappings()}
         return [WebhookCall(events[row["event_id"]], hooks[row["client"]], row["attempts"]) for row in rows]
@@ -127,21 +123,17 @@ class WebhookStore:
 
     async def page(self, client: str, state: str | None, after: int, limit: int) -> list[WebhookDelivery]:
         """A client's calls after that event id, in their order."""
-        calls = webhook_deliveries.c
+        calls, events = webhook_deliveries.c, client_events.c
+        state_columns = (calls.state, calls.attempts, calls.next_at, calls.last_answer)
         query = (
-            select(
-                calls.event_id,
-                client_events.c.type,
-                client_events.c.created_at,
-                *(calls.state, calls.attempts, calls.next_at, calls.last_answer),
-            )
-            .join(client_events, client_events.c.id == webhook_deliveries.c.event_id)
-            .where(webhook_deliveries.c.client == client, webhook_deliveries.c.event_id > after)
+            select(calls.event_id, events.type, events.created_at, *state_columns)
+            .join(client_events, events.id == calls.event_id)
+            .where(calls.client == client, calls.event_id > after)
         )
         if state is not None:
-            query = query.where(webhook_deliveries.c.state == state)
+            query = query.where(calls.state == state)
         async with self._engine.connect() as connection:
-            ordered = query.order_by(webhook_deliveries.c.event_id).limit(limit)
+            ordered = query.order_by(calls.event_id).limit(limit)
             return [WebhookDelivery(*row) for row in await connection.execute(ordered)]
 
     async def _finish(self, call: WebhookCall, fresh: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 -- KEYS[1] metadata hash   KEYS[2] change log
 -- ARGV[1] '1': only to the generation that a rebuild fills. Then four arguments for each listing:
 --   version, zero-padded   listing key   the keys it is filed under, separated by spaces   its JSON, or '' to remove it
--- Returns the sequence of each change, 0 when a later version stands; -1 when the register is not loaded.
+-- Returns the sequence of each change, 0 when this or a later version is stored; -1 when the register is not loaded.
 local metadata = redis.call('HMGET', KEYS[1], 'epoch', 'loading', 'generation', 'building', 'ledger_id')
 if not metadata[1] and not metadata[2] then return -1 end
 local building_only, highest = ARGV[1] == '1', tonumber(metadata[5] or '0')
@@ -11,11 +11,11 @@ local building_only, highest = ARGV[1] == '1', tonumber(metadata[5] or '0')
 local function apply(generation, version, key, places, listing)
   local own = 'cg:' .. generation .. ':listing:' .. key
   local subject = 'cg:' .. generation .. ':subject:'
-  local standing = redis.call('HMGET', own, 'version', 'filed_under')
-  if standing[1] and standing[1] >= version then return false, 0 end
+  local stored = redis.call('HMGET', own, 'version', 'filed_under')
+  if stored[1] and stored[1] >= version then return false, 0 end
   local growth = 0
-  if standing[2] and standing[2] ~= '' then
-    for place in string.gmatch(standing[2], '%S+') do redis.call('HDEL', subject .. place, key) end
+  if stored[2] and stored[2] ~= '' then
+    for place in string.gmatch(stored[2], '%S+') do redis.call('HDEL', subject .. place, key) end
     growth = -1
   end
   for place in string.gmatch(places, '%S+') do redis.call('HSET', subject .. place, key, listing) end

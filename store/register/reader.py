@@ -1,7 +1,7 @@
 """Look-ups in the register: one round trip under a deadline.
 
-The result is what is listed; "not listed" is an empty result from a loaded register that was fed. Anything else
-raises ``RegisterUnavailableError`` with its cause: the result is unknown.
+An empty result means "not listed": it comes only from a loaded register that was fed. In every other case the result
+is unknown, and ``RegisterUnavailableError`` says why.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from store.register import keys as register_keys
 from store.register.metadata import FIELDS, RegisterMetadata, last_sequence, parse_metadata
 
 CAUSES = ("register_not_loaded", "register_empty", "register_unreachable")
-"""Why the register cannot answer. Empty: loaded but never fed, which does not prove that nobody is listed."""
+"""Why the register cannot answer. Empty: loaded but never fed, so a key without a listing proves nothing."""
 
 
 class RegisterUnavailableError(CreditGateError):
@@ -40,7 +40,7 @@ class RegisterState(Struct, frozen=True, gc=False):
     age_ms: int | None = None
     """Milliseconds since the last worker heartbeat; None: there was none."""
     heard_ms: int = 0
-    """Milliseconds since the last answer of Redis; 0 when Redis was asked for this state."""
+    """Milliseconds since the last answer of Redis; 0 when this state was read from Redis."""
 
 
 @dataclass(frozen=True, slots=True)

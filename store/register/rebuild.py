@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rules.faults import CreditGateError
 from store.db.engine import writing
-from store.db.hash_chain import HashChain
 from store.db.schema import feed_events, listings
 from store.ledger.listing_queries import ListingQueries
 from store.ledger.listings import ListingStore
@@ -61,7 +60,7 @@ class Rebuild:
         """Rebuild and swap. ``progress`` gets the number of listings written, page by page.
 
         Raises ``RegisterNotLoadedError`` when none is loaded (the worker loads it), ``RebuildRunningError``, and
-        the error of a dependency that is away; then the register in force stays as it is.
+        the error of a dependency that is unavailable; then the register in force stays as it is.
         """
         if not await self._writer.is_loaded():
             raise RegisterNotLoadedError
@@ -83,7 +82,7 @@ class Rebuild:
         async for keys in listing_keys(self._engine):
             await self._extend_lock()
             async with writing(self._engine).begin() as connection:
-                chain: HashChain = self._listing_store.chain
+                chain = self._listing_store.chain
                 await chain.lock_appends(connection, feed_events)
                 version, _ = await chain.head(connection, feed_events)
                 differing = (await self._listing_store.compare(connection, keys, today)).changed()
@@ -112,7 +111,7 @@ class Rebuild:
         await self._redis.expire(register_keys.REBUILD_LOCK, _LOCK_TTL_S)
 
     async def _delete_other_generations(self, generation: str) -> None:
-        """Delete the keys of every other generation, also those of a rebuild that died."""
+        """Delete the keys of every other generation, also those of a rebuild that was interrupted."""
         kept = (register_keys.listing(generation, "").encode(), register_keys.subject(generation, "").encode())
         page: list[Any] = []
         for pattern in (register_keys.listing("*", "*"), register_keys.subject("*", "*")):

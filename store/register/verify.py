@@ -40,7 +40,7 @@ class Verification:
     async def run(self, today: date, *, pause: float = 0.5) -> RegisterDiff:
         """Compare everything. Differences are checked again, ``pause`` seconds apart: a change may be under way.
 
-        Raises ``RegisterNotLoadedError``, and the error of a dependency that is away.
+        Raises ``RegisterNotLoadedError``, and the error of a dependency that is unavailable.
         """
         diff = RegisterDiff()
         for key in await self._differing_rows(today):
@@ -94,7 +94,7 @@ class Verification:
             for key in keys:
                 if kind := difference_between(expected.get(key, _ABSENT), found[key]):
                     remaining[key] = kind
-        # Only the subject keys show where a listing stands that no row files there.
+        # Only a scan of the subject keys finds listings under keys where no row files them.
         async for page in dump.filings():
             remaining |= await self._extra([filing for filing in page if filing[1] in suspects])
         if not remaining:
@@ -103,7 +103,7 @@ class Verification:
         return remaining
 
     async def _extra(self, filings: list[tuple[str, str]]) -> _Suspects:
-        """Listings that stand under a subject or name key where no row files them."""
+        """Listings found under a subject or name key where no row files them."""
         expected: dict[str, RegisterEntry] = {}
         for keys in _pages(sorted({key for _, key in filings})):
             expected |= await self._expected(keys)

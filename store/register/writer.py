@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
 from rules.faults import CreditGateError
 from store.ledger.listing_row import RegisterChange
@@ -35,8 +35,8 @@ class RegisterWriter:
     async def apply(self, changes: Sequence[RegisterChange], *, building_only: bool = False) -> list[int]:
         """Apply changes in order; with ``building_only`` only to the generation that a rebuild fills.
 
-        Returns the sequence of each change, 0 where a later version stands. Raises ``RegisterNotLoadedError``,
-        having applied nothing lasting, and ``RedisError`` when Redis is away.
+        Returns the sequence of each change, 0 where this or a later version is stored. Raises
+        ``RegisterNotLoadedError``, having applied nothing lasting, and ``RedisError`` when Redis is unavailable.
         """
         if self._script_sha is None:
             self._script_sha = await self._redis.script_load(_APPLY)
@@ -49,9 +49,7 @@ class RegisterWriter:
             )
         try:
             answers: list[list[int] | int] = await pipeline.execute()
-        except (NoScriptError, ResponseError) as error:
-            if "NOSCRIPT" not in str(error) and not isinstance(error, NoScriptError):
-                raise
+        except NoScriptError:
             self._script_sha = None
             return await self.apply(changes, building_only=building_only)
         sequences: list[int] = []

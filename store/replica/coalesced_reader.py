@@ -32,7 +32,7 @@ class _Request:
 
 
 class CoalescedReader:
-    """A queue of look-ups; one round trip at a time takes all that wait, up to 500 keys."""
+    """A queue of look-ups. Round trips run one at a time, each for all look-ups that wait, up to 500 keys."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

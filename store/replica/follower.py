@@ -89,11 +89,11 @@ class ReplicaFollower:
             if monotonic() - metadata_read_at > _METADATA_INTERVAL_S:
                 metadata_read_at = monotonic()
                 replica.update_metadata(await read_position(connection))
-            # What is known is what the log had when it was asked: the answer may have waited for this process.
-            asked_at = monotonic()
+            # The answer shows the log as it was when Redis received the request: it may have waited for this process.
+            requested_at = monotonic()
             entries = await read_changes(connection, replica.sequence, block_ms)
             replica.apply(entries)
             more = len(entries) == CHANGES_PER_READ
             if not more:
-                replica.mark_heard(asked_at)
-            block_ms = None if more or monotonic() - asked_at > _SLOW_READ_S else _BLOCK_MS
+                replica.mark_heard(requested_at)
+            block_ms = None if more or monotonic() - requested_at > _SLOW_READ_S else _BLOCK_MS

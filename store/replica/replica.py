@@ -1,7 +1,7 @@
 """The register as one gateway process knows it: which keys have no listing and which targets have no lock.
 
-``follower`` keeps it current; checks ask it without I/O. It may name a key too many, whose listings are then read
-from the register, but never a key too few while its state is current.
+``follower`` keeps it current; checks query it without I/O. While it is current it never misses a key that has a
+listing. It may keep a key that has none any more: the listings under such a key are read from the register.
 """
 
 import asyncio
@@ -68,7 +68,10 @@ class Replica:
         metadata, now = self._metadata, monotonic()
         if metadata is None or not metadata.applied or not self._complete or now - self._heard_at > _STALE_AFTER_S:
             return None
-        return self._state_at(metadata, now)
+        age_ms = metadata.age_ms
+        age_ms = None if age_ms is None else age_ms + round((now - self._metadata_read_at) * 1000)
+        heard_ms = round((now - self._heard_at) * 1000)
+        return RegisterState(metadata.epoch, self.sequence, metadata.listings, metadata.applied, age_ms, heard_ms)
 
     def may_have_listing(self, key: str) -> bool:
         """Whether the register may hold a listing under that key. False is certain while the replica is current."""
@@ -79,14 +82,14 @@ class Replica:
         return target in self._locked_targets
 
     def add_lock(self, target: str) -> None:
-        """Add a lock that this process acquired, before the change log brings it."""
+        """Add a lock that this process acquired, before it arrives through the change log."""
         self._locked_targets.add(target)
 
     # Its state.
 
     @property
     def state(self) -> ReplicaState:
-        """How far it can be relied on now."""
+        """Whether it is current now, and if not, why."""
         if self._metadata is None:
             return ReplicaState.LOADING
         if not self._complete:
@@ -105,19 +108,8 @@ class Replica:
 
     @property
     def key_count(self) -> int:
-        """How many subject and name keys it knows."""
+        """How many subject and name keys it holds."""
         return len(self._key_filter)
-
-    def register_state(self) -> RegisterState:
-        """The register's state as of the last change received, current or not. Only once it was loaded."""
-        assert self._metadata is not None
-        return self._state_at(self._metadata, monotonic())
-
-    def _state_at(self, metadata: RegisterMetadata, now: float) -> RegisterState:
-        age = metadata.age_ms
-        age = None if age is None else age + round((now - self._metadata_read_at) * 1000)
-        heard = round((now - self._heard_at) * 1000)
-        return RegisterState(metadata.epoch, self.sequence, metadata.listings, metadata.applied, age, heard)
 
     async def wait_for_load_attempt(self) -> None:
         """Return once it was loaded, or a load has failed."""

@@ -1,4 +1,4 @@
-"""Load the register's keys and locks as they stand at one position of its change log."""
+"""Load the register's keys and locks as they are at one position of its change log."""
 
 import asyncio
 from time import monotonic

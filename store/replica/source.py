@@ -28,7 +28,7 @@ class ServerIdentity(NamedTuple):
 
 
 class RegisterPosition(NamedTuple):
-    """Where the register stands: on which server, with which metadata, at which sequence."""
+    """The state of the register at one moment: its server, its metadata, its sequence."""
 
     server: ServerIdentity
     metadata: RegisterMetadata | None

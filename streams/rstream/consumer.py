@@ -54,7 +54,7 @@ class Consumer(LogQueries):
         await self.wait(retry_during_outage(self, self._lease.acquire, "lease", _START_TIMEOUT_S))
 
     async def on_stop(self) -> None:
-        """Commit what was acknowledged and release the lease, unless the server is away."""
+        """Commit what was acknowledged and release the lease, unless the server is unavailable."""
         await super().on_stop()
         with ignore_outage():
             async with asyncio.timeout(_STOP_GRACE_S):
@@ -117,7 +117,7 @@ class Consumer(LogQueries):
         return set(self._assigned)
 
     async def seek_to_committed(self) -> dict[TP, int]:
-        """Continue at the committed offsets; without a commit, as ``auto_offset_reset`` says."""
+        """Continue at the committed offsets; without a commit, as ``consumer_auto_offset_reset`` says."""
         latest = self.app.conf.consumer_auto_offset_reset == "latest"
         positions = self._positions
         return await retry_during_outage(

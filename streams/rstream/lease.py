@@ -1,4 +1,4 @@
-"""A lease per consumer group: one worker reads all partitions; another one fails to start, or takes over a dead one's.
+"""A lease per consumer group: one worker reads all partitions. Another fails to start, or takes over from a dead one.
 
 Two readers would lose nothing, but would do all work twice and out of order.
 """
@@ -54,7 +54,7 @@ class Lease:
 
     async def renew(self) -> None:
         """Extend the lease by ``ttl_seconds``, also after it has expired. Raises ``LeaseHeldError``."""
-        asked_at = monotonic()  # before the server counts, so that it never expires there first
+        sent_at = monotonic()  # before the server starts its clock, so that the lease never expires there first
         async with asyncio.timeout(self.ttl_seconds / 2):
             acquired = await self._log.command(
                 "EVAL", _ACQUIRE, 1, self._key, self._token, round(self.ttl_seconds * 1000)
@@ -62,7 +62,7 @@ class Lease:
         if not acquired:
             self._valid_until = 0.0
             raise LeaseHeldError(f"another worker reads group {self._group!r}: over rstream:// there can be only one")
-        self._valid_until = asked_at + self.ttl_seconds
+        self._valid_until = sent_at + self.ttl_seconds
 
     async def release(self) -> None:
         """Release the lease if this worker still holds it, so that the next worker need not wait."""

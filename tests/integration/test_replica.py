@@ -320,7 +320,7 @@ async def test_an_unloaded_or_empty_register_answers_nothing(
         await followed.reader.look_up([key(1)])
     assert caught.value.code == "register_empty"
     await pipeline.feed(listed(1))
-    await followed.until(lambda: followed.replica.register_state().applied > 0)
+    await followed.until(lambda: followed.replica.current_state() is not None)
     assert (await followed.reader.look_up([key(2)])).listings == {}
     await followed.stop()
 

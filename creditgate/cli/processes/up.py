@@ -34,7 +34,8 @@ def up(
     """Run everything on this machine: Valkey, ledger, Faust worker and gateway. / 一键启动。"""
     try:
         settings = load_settings()
-        load_policy(settings.policy), load_departments(settings.departments)
+        load_policy(settings.policy)
+        load_departments(settings.departments)
     except (ValidationError, ConfigError, ValueError, OSError) as error:
         fail(f"settings: {error}", MISUSE)
     os.umask(0o077)  # files of the data directory are for its owner only

@@ -1,4 +1,4 @@
-"""Checks over HTTP. Only this room of ``gateway.checks`` knows aiohttp.
+"""Checks over HTTP. Only this part of ``gateway.checks`` imports aiohttp.
 
     direct_handler   a plain POST /v1/checks, answered from aiohttp's protocol without router and middlewares
     handler          all other checks and batches on aiohttp

@@ -43,7 +43,7 @@ class CheckHandler:
         try:
             async for lines in self.batches.answer_lines(client, _parts(request)):
                 await response.write(lines)
-        except ProblemError:  # the last line says so, since the response has begun
+        except ProblemError:  # the response has begun: its last line is the problem
             response.force_close()
         await response.write_eof()
         return response
@@ -52,13 +52,13 @@ class CheckHandler:
 async def _parts(request: web.Request) -> AsyncIterator[list[bytes]]:
     """The lines of the body as they arrive, at most ``PART_CHECKS`` at a time; blank lines are skipped.
 
-    A line that is too long is given as far as it came, to be refused, and nothing after it is read. Raises
+    Of a line that is too long, what has arrived is yielded, to be refused, and nothing after it is read. Raises
     ``ProblemError`` 408 when the next whole line does not arrive in time, and 503 when the process ends.
     """
     drain_state = request.app[DRAIN_STATE]
     rest, lines, ended = b"", list[bytes](), False
     while not ended:
-        async with read_deadline(request):  # while it waits for a line, not while answers are made
+        async with read_deadline(request):  # limits the wait for a line, not the making of answers
             while not lines and not ended:
                 chunk = await request.content.readany()
                 *whole, rest = (rest + chunk).split(b"\n")

@@ -5,7 +5,7 @@
                                              └─▶ corrections    clients whose answer was wrong     ┘
 
 It runs after the rows are written, so that no concurrent transaction can make a lock on a listing that has just ended
-(``store.locks.support`` locks the rows while it makes a lock).
+(``store.locks.support`` locks the rows until the lock is written).
 
 change         the row of one listing before and after
 apply          all effects of one update

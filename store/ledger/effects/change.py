@@ -6,7 +6,7 @@ from rules.listings.life import State
 from rules.listings.listing import decode_listing
 from store.ledger.listing_row import ListingRow
 
-_COLUMNS_THAT_MATTER = ("listing", "state", "struck", "subject_key")
+_COMPARED_COLUMNS = ("listing", "state", "struck", "subject_key")
 
 
 class ListingChange(NamedTuple):
@@ -31,16 +31,14 @@ class ListingChange(NamedTuple):
         return self.before is not None and self.before.in_register
 
     def has_effects(self) -> bool:
-        """Whether the register changes what it holds of it."""
+        """Whether its entry in the register changes."""
         if not self.was_in_register and not self.after.in_register:
             return False
         before = self.before
-        return before is None or any(
-            getattr(before, name) != getattr(self.after, name) for name in _COLUMNS_THAT_MATTER
-        )
+        return before is None or any(getattr(before, name) != getattr(self.after, name) for name in _COMPARED_COLUMNS)
 
     def ends_support(self) -> bool:
-        """Whether locks rested on it that may not rest on it any more."""
+        """Whether it supported locks and no longer supports the same ones."""
         if self.before is None or not self.before.supports_lock:
             return False
         return self.moved or not self.after.supports_lock

@@ -1,4 +1,4 @@
-"""The life of a listing: what events come to, holds, notices, status of feeds, and the chain of the ledger."""
+"""The life of a listing: computed listings, quarantines, notices, status of feeds, and the hash chain."""
 
 import sqlalchemy as sa
 from alembic import op

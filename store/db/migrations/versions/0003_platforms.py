@@ -1,4 +1,4 @@
-"""The platform's side: states of locks, what they rest on, feedback, watches, and what clients are told."""
+"""The platform's side: states of locks, what they rest on, feedback, watches, and events for clients."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _row_id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-_NINETY_DAYS = 90 * 86_400_000
+_NINETY_DAYS_MS = 90 * 86_400_000
 
 
 def upgrade() -> None:
@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("chain", sa.String(32)),
     )
     op.create_index("feedback_by_chain", "feedback", ["chain_no"], unique=True)
-    _told()
+    _watches_and_events()
     for table in ("feedback", "client_events"):
         _only_append(table)
 
@@ -51,7 +51,7 @@ def _locks() -> None:
     op.add_column("locks", sa.Column("expires_at", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("locks", sa.Column("due_at", sa.BigInteger, nullable=False, server_default="0"))
     op.execute("UPDATE locks SET state = 'released' WHERE ended_at IS NOT NULL")
-    term: sa.ColumnElement[int] = sa.column("created_at", sa.BigInteger) + _NINETY_DAYS
+    term: sa.ColumnElement[int] = sa.column("created_at", sa.BigInteger) + _NINETY_DAYS_MS
     locks = sa.table("locks", sa.column("expires_at"), sa.column("due_at"))
     op.execute(sa.update(locks).values(expires_at=term, due_at=term))
     op.create_index("locks_by_client", "locks", ["client", "created_at", "id"])
@@ -74,7 +74,7 @@ def _keys(held_by: bytes) -> list[str]:
     return [part.strip(' "') for part in held_by.decode().strip("[]").split(",") if part.strip(' "')]
 
 
-def _told() -> None:
+def _watches_and_events() -> None:
     op.create_table(
         "watches",
         sa.Column("client", sa.String(64), primary_key=True),

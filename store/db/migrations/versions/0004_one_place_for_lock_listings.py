@@ -1,4 +1,4 @@
-"""The listings that support a lock stand in ``lock_listings`` alone: the JSON copy ``locks.held_by`` goes.
+"""The listings that support a lock are in ``lock_listings`` alone: the JSON copy ``locks.held_by`` is dropped.
 
 The copy held the same keys in the order in which they were added; nothing reads that order. Keys that only the
 copy has are carried over before the column is dropped (SQLite 3.35 or later).
