@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
 import xlrd
-from openpyxl import load_workbook
-from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from intake.faults import FileUnreadableError
 from intake.files.cells import Cell
@@ -48,6 +46,10 @@ def sheets_of(file: BinaryIO) -> list[Sheet]:
 
 
 def _xlsx(file: BinaryIO) -> list[Sheet]:
+    # Only workbooks need it, and importing it costs each process 0.1 s of its start.
+    from openpyxl import load_workbook  # noqa: PLC0415
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904  # noqa: PLC0415
+
     with zipfile.ZipFile(file) as archive:
         if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED_BYTES:
             raise FileUnreadableError("workbook_too_large")

@@ -62,7 +62,7 @@ def key(fuzzed: Program) -> str:
 
 def test_no_fault_and_no_undocumented_answer(fuzzed: Program, key: str) -> None:
     """All operations but the event stream, with valid and invalid data: no 5xx, every answer as described."""
-    phases = ["--phases", "examples,fuzzing", "--max-examples", "12"]
+    phases = ["--phases", "examples,fuzzing", "--max-examples", "8"]
     # Proxies are told 5xx for a wrong set-up on purpose; they have a test of their own.
     skipped = ["--exclude-path", "/v1/events", "--exclude-path-regex", PROXIES]
     run(fuzzed, key, "--checks", f"not_a_server_error,{CHECKS}", *phases, *skipped)
@@ -76,4 +76,4 @@ def test_hot_operations_at_their_bounds(fuzzed: Program, key: str) -> None:
 
 def test_proxies_are_answered_as_described(fuzzed: Program, key: str) -> None:
     """The proxy endpoint answers 200, 403 or 5xx to any headers."""
-    run(fuzzed, key, "--checks", CHECKS, "--phases", "fuzzing", "--max-examples", "10", "--include-path-regex", PROXIES)
+    run(fuzzed, key, "--checks", CHECKS, "--phases", "fuzzing", "--max-examples", "8", "--include-path-regex", PROXIES)
