@@ -8,9 +8,8 @@ BIN    := $(VENV)/bin
 run: $(VENV)/.runtime
 	@$(BIN)/creditgate up --seed
 
-# One process more than there are cores: many tests wait for servers.
 test: $(VENV)/.dev
-	$(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
