@@ -52,7 +52,7 @@ async def _run(container: Container) -> AsyncIterator[None]:
         # Until the first refresh every answer would be indeterminate.
         async with asyncio.timeout(_FIRST_REFRESH_DEADLINE_S):
             await container.data_freshness.refresh()
-    with suppress(NotImplementedError, RuntimeError):  # in a thread of another program, or on a system without signals
+    with suppress(NotImplementedError, RuntimeError):  # not in the main thread, or no signals on this system
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_files, container)
     yield
     await stop_background_tasks(tasks)
